@@ -1,0 +1,74 @@
+{
+  # What `npm install` (where there is no prebuilt binary) and prebuildify build with. Sources come from native/sources.cjs.
+  'target_defaults': {
+    'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+    'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_ADDON_API_CPP_EXCEPTIONS'],
+    'cflags': ['-fvisibility=hidden', '-Wall', '-Wextra', '-Wno-unused-function', '-fno-math-errno'],
+    'cflags!': ['-fno-exceptions'],
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++20', '-std=gnu++17'],
+    'cflags_cc': ['-std=c++17', '-fvisibility-inlines-hidden'],
+    'xcode_settings': {
+      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+      'GCC_ENABLE_CPP_RTTI': 'YES',
+      'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+      'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
+      'MACOSX_DEPLOYMENT_TARGET': '11.0',
+    },
+    'msvs_settings': { 'VCCLCompilerTool': { 'ExceptionHandling': 1, 'AdditionalOptions': ['/std:c++17'] } },
+    'configurations': { 'Release': { 'cflags!': ['-O2'], 'cflags': ['-O3'] } },
+  },
+  'targets': [
+    {
+      'target_name': 'receptive',
+      'sources': [
+        '<!@(node native/sources.cjs runtime)',
+        '<!@(node native/sources.cjs ops)',
+        '<!@(node native/sources.cjs binding)',
+      ],
+      'conditions': [
+        ['target_arch=="x64"', { 'dependencies': ['kernels_avx512', 'kernels_avx2', 'kernels_sse2'] }],
+        ['target_arch=="arm64"', { 'dependencies': ['kernels_neon'] }],
+      ],
+    },
+  ],
+  'conditions': [
+    ['target_arch=="x64"', {
+      'targets': [
+        {
+          'target_name': 'kernels_avx512',
+          'type': 'static_library',
+          'sources': ['<!@(node native/sources.cjs kernels)'],
+          'defines': ['RECEPTIVE_ISA=avx512'],
+          'cflags': ['<!@(node native/sources.cjs flags avx512 gcc)'],
+          'xcode_settings': { 'OTHER_CFLAGS': ['<!@(node native/sources.cjs flags avx512 gcc)'] },
+          'msvs_settings': { 'VCCLCompilerTool': { 'AdditionalOptions': ['<!@(node native/sources.cjs flags avx512 msvc)'] } },
+        },
+        {
+          'target_name': 'kernels_avx2',
+          'type': 'static_library',
+          'sources': ['<!@(node native/sources.cjs kernels)'],
+          'defines': ['RECEPTIVE_ISA=avx2'],
+          'cflags': ['<!@(node native/sources.cjs flags avx2 gcc)'],
+          'xcode_settings': { 'OTHER_CFLAGS': ['<!@(node native/sources.cjs flags avx2 gcc)'] },
+          'msvs_settings': { 'VCCLCompilerTool': { 'AdditionalOptions': ['<!@(node native/sources.cjs flags avx2 msvc)'] } },
+        },
+        {
+          'target_name': 'kernels_sse2',
+          'type': 'static_library',
+          'sources': ['<!@(node native/sources.cjs kernels)'],
+          'defines': ['RECEPTIVE_ISA=sse2'],
+        },
+      ],
+    }],
+    ['target_arch=="arm64"', {
+      'targets': [
+        {
+          'target_name': 'kernels_neon',
+          'type': 'static_library',
+          'sources': ['<!@(node native/sources.cjs kernels)'],
+          'defines': ['RECEPTIVE_ISA=neon'],
+        },
+      ],
+    }],
+  ],
+}

@@ -1,0 +1,60 @@
+#include "op.h"
+
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+
+namespace receptive {
+
+const char* name_of(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::float32: return "float32";
+    case Dtype::float64: return "float64";
+    case Dtype::int32: return "int32";
+    case Dtype::uint8: return "uint8";
+  }
+  return "unknown";
+}
+
+std::string shape_text(const Tensor& t) {
+  std::string text = "[";
+  for (int i = 0; i < t.rank; ++i) text += (i ? "," : "") + std::to_string(t.dims[i]);
+  return text + "]";
+}
+
+void Call::require(bool condition, const char* format, ...) const {
+  if (condition) return;
+  char message[400];
+  va_list args;
+  va_start(args, format);
+  std::vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  throw OpError(std::string(op) + ": " + message);
+}
+
+int64_t Call::integer(int i, int64_t low, int64_t high) const {
+  const double value = attr[i];
+  require(value >= static_cast<double>(low) && value <= static_cast<double>(high) && value == std::floor(value),
+          "attribute %d is %g, expected an integer from %lld to %lld", i, value, static_cast<long long>(low), static_cast<long long>(high));
+  return static_cast<int64_t>(value);
+}
+
+void Call::require_dtype(const Tensor& t, Dtype dtype, const char* what) const {
+  require(t.dtype == dtype, "%s is %s, expected %s", what, name_of(t.dtype), name_of(dtype));
+}
+
+void Call::require_float(const Tensor& t, const char* what) const {
+  require(t.dtype == Dtype::float32 || t.dtype == Dtype::float64, "%s is %s, expected float32 or float64", what, name_of(t.dtype));
+}
+
+void Call::require_rank(const Tensor& t, int rank, const char* what) const {
+  require(t.rank == rank, "%s has shape %s, expected rank %d", what, shape_text(t).c_str(), rank);
+}
+
+void Call::require_same_shape(const Tensor& a, const Tensor& b, const char* what_a, const char* what_b) const {
+  bool same = a.rank == b.rank;
+  for (int i = 0; same && i < a.rank; ++i) same = a.dims[i] == b.dims[i];
+  require(same, "%s has shape %s, expected that of %s, %s", what_a, shape_text(a).c_str(), what_b, shape_text(b).c_str());
+}
+
+}  // namespace receptive

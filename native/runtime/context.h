@@ -1,0 +1,44 @@
+// What a running kernel may ask of its surroundings: threads, scratch memory, a way to report bad data.
+//
+// This header is included by units compiled with wide instruction sets: it holds declarations and templates over the kernel's own
+// lambda (whose type lies in the instruction set's namespace), never an inline function that the linker could share.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace receptive {
+
+class Context {
+ public:
+  virtual ~Context() = default;
+
+  // Calls body(chunk, slot) once for each chunk in [0, chunks), on any thread, in any order, and returns when all are done. slot is
+  // in [0, threads()) and held by one thread at a time: it names that thread's scratch. How work is cut into chunks must depend on
+  // the problem only, never on threads(): that is what makes results the same bits for any number of threads.
+  template <class Body>
+  void parallel(int64_t chunks, const Body& body) {
+    if (chunks == 1) {
+      body(static_cast<int64_t>(0), 0);
+    } else if (chunks > 1) {
+      run(
+          chunks, [](const void* self, int64_t chunk, int slot) { (*static_cast<const Body*>(self))(chunk, slot); }, &body);
+    }
+  }
+
+  // The number of slots parallel() hands out.
+  virtual int threads() const = 0;
+
+  // Uninitialised memory, 64-byte aligned, until the command ends. Throws std::bad_alloc. Not to be called inside parallel().
+  virtual void* scratch(size_t bytes) = 0;
+
+  // Reports data that the shapes could not show to be wrong (a label out of range). The command must still leave its outputs defined
+  // and touch no memory outside its tensors. The first message since the last read is what that read rejects with. Thread-safe.
+  virtual void fail(const char* format, ...) = 0;
+
+ protected:
+  using Chunk = void (*)(const void* body, int64_t chunk, int slot);
+  virtual void run(int64_t chunks, Chunk chunk, const void* body) = 0;
+};
+
+}  // namespace receptive

@@ -1,0 +1,15 @@
+// What the processor and the operating system allow this process.
+#pragma once
+
+namespace receptive {
+
+// True if this machine runs the instruction set of that name (avx512, avx2, sse2, neon), operating system included.
+bool cpu_runs(const char* isa);
+
+// CPUs this process may use: its affinity mask, limited by the cgroup's CPU quota (rounded up). At least 1.
+int usable_cpus();
+
+// Flushes denormals to zero on the calling thread (a denormal operand costs a hundred cycles and more). Kernel threads only.
+void flush_denormals();
+
+}  // namespace receptive

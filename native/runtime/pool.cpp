@@ -1,0 +1,170 @@
+#include "pool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <system_error>
+
+#include "cpu.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace receptive {
+
+namespace {
+
+void relax() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__GNUC__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// Spins until done() or for about 30 microseconds; returns done().
+template <class Done>
+bool spin(const Done& done) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(30);
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (done()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < until);
+  return done();
+}
+
+int initial_threads() {
+  if (const char* text = std::getenv("RECEPTIVE_NUM_THREADS")) {
+    char* end = nullptr;
+    const long n = std::strtol(text, &end, 10);
+    if (end != text && *end == '\0' && n >= 1 && n <= Pool::kMaxThreads) return static_cast<int>(n);
+  }
+  return std::min(usable_cpus(), Pool::kMaxThreads);
+}
+
+}  // namespace
+
+// Never destroyed: a thread may still be in it while static destructors run at process exit.
+Pool& Pool::shared() {
+  static Pool* const pool = new Pool;
+  return *pool;
+}
+
+Pool::Pool() : limit_(initial_threads()) {}
+Pool::~Pool() { stop(); }
+
+void Pool::acquire() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++users_;
+}
+
+void Pool::release() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (--users_ > 0) return;
+  }
+  stop();
+}
+
+void Pool::stop() {
+  std::vector<std::thread> workers;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (workers_.empty()) return;
+    stopping_ = true;
+    workers.swap(workers_);
+    posted_.fetch_add(1, std::memory_order_release);
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers) worker.join();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  stopping_ = false;
+}
+
+void Pool::set_threads(int threads) { limit_.store(std::clamp(threads, 1, kMaxThreads), std::memory_order_relaxed); }
+
+void Pool::drain(Job& job, int slot) {
+  for (int64_t chunk; (chunk = job.next.fetch_add(1, std::memory_order_relaxed)) < job.chunks;) job.chunk(job.body, chunk, slot);
+}
+
+void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
+  slots = static_cast<int>(std::min<int64_t>(slots, chunks));
+  if (slots <= 1) {
+    for (int64_t i = 0; i < chunks; ++i) chunk(body, i, 0);
+    return;
+  }
+  Job job;
+  job.chunk = chunk;
+  job.body = body;
+  job.chunks = chunks;
+  job.slots = slots;
+  int waiting;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!stopping_) {
+      while (static_cast<int>(workers_.size()) < slots - 1) {
+        try {
+          workers_.emplace_back([this] { work(); });
+        } catch (const std::system_error&) {
+          break;  // no more threads to be had: those there are, and this one, do the work
+        }
+      }
+    }
+    jobs_.push_back(&job);
+    posted_.fetch_add(1, std::memory_order_release);
+    waiting = std::min(parked_, slots - 1);
+  }
+  for (int i = 0; i < waiting; ++i) wake_.notify_one();
+
+  drain(job, 0);
+
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    jobs_.erase(std::find(jobs_.begin(), jobs_.end(), &job));  // from here on nobody joins
+  }
+  const auto empty = [&] { return job.inside.load(std::memory_order_acquire) == 0; };
+  if (!spin(empty)) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    left_.wait(lock, empty);
+  }
+}
+
+Pool::Job* Pool::join(int* slot) {
+  for (Job* job : jobs_) {
+    if (job->joined < job->slots && job->next.load(std::memory_order_relaxed) < job->chunks) {
+      *slot = job->joined++;
+      job->inside.fetch_add(1, std::memory_order_relaxed);
+      return job;
+    }
+  }
+  return nullptr;
+}
+
+void Pool::work() {
+  flush_denormals();
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stopping_) {
+    const uint64_t seen = posted_.load(std::memory_order_relaxed);
+    int slot = 0;
+    if (Job* job = join(&slot)) {
+      lock.unlock();
+      drain(*job, slot);
+      lock.lock();
+      // Under the lock, so that a poster about to wait cannot miss it; after this the job may be gone.
+      if (job->inside.fetch_sub(1, std::memory_order_release) == 1) left_.notify_all();
+      continue;
+    }
+    lock.unlock();
+    const bool news = spin([&] { return posted_.load(std::memory_order_acquire) != seen; });
+    lock.lock();
+    if (news || stopping_) continue;
+    ++parked_;
+    wake_.wait(lock, [&] { return stopping_ || posted_.load(std::memory_order_relaxed) != seen; });
+    --parked_;
+  }
+}
+
+}  // namespace receptive

@@ -1,0 +1,69 @@
+// The thread pool: one for the process, shared by every environment's stream.
+//
+// A stream thread that runs a kernel posts a job (a function and a number of chunks), works on it itself as slot 0, and idle workers
+// join it. Chunks are taken from an atomic counter, so a late or descheduled worker costs nothing but its own chunk. Workers spin for
+// some tens of microseconds after a job (the next kernel is usually that close), then park: an idle process uses no CPU.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace receptive {
+
+class Pool {
+ public:
+  using Chunk = void (*)(const void* body, int64_t chunk, int slot);
+
+  static Pool& shared();
+
+  // Each environment holds the pool while it lives; the last to let go joins the workers, so that none runs code of an addon that is
+  // being unloaded. Workers start again when needed.
+  void acquire();
+  void release();
+
+  // Threads a job may use, the posting one included: RECEPTIVE_NUM_THREADS, or the CPUs this process may use.
+  int threads() const { return limit_.load(std::memory_order_relaxed); }
+  // 1 to kMaxThreads. Holds for jobs posted from now on.
+  void set_threads(int threads);
+
+  // Runs every chunk on at most `slots` threads, this one included, and returns when all are done. Threads that run streams may call
+  // it at the same time; a job must not post another.
+  void run(int64_t chunks, int slots, Chunk chunk, const void* body);
+
+  static constexpr int kMaxThreads = 256;
+
+ private:
+  struct Job {
+    Chunk chunk;
+    const void* body;
+    int64_t chunks;
+    int slots;
+    std::atomic<int64_t> next{0};
+    int joined = 1;              // guarded by mutex_: slots handed out
+    std::atomic<int> inside{0};  // workers that may still touch the job
+  };
+
+  Pool();
+  ~Pool();
+  void work();
+  Job* join(int* slot);  // under mutex_: a job that has room, or null
+  static void drain(Job& job, int slot);
+  void stop();
+
+  std::atomic<int> limit_;
+  std::atomic<uint64_t> posted_{0};  // counts jobs, for spinning workers to watch
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable left_;
+  std::vector<Job*> jobs_;
+  std::vector<std::thread> workers_;
+  int parked_ = 0;
+  int users_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace receptive

@@ -1,0 +1,59 @@
+// Vec: the vector of floats of the instruction set this unit is compiled for.
+//
+// Every unit that includes this is compiled once per instruction set with RECEPTIVE_ISA set to its name, and everything lies in
+// receptive::RECEPTIVE_ISA: the linker never folds a function compiled with wide flags into one that an older machine runs. For
+// the same reason a kernel includes only C headers and this folder, never an inline function of the C++ library.
+//
+// Each instruction set provides
+//   Vec                     v of Vec::width floats;   + - * /   fma(a, b, c) = a*b + c   max min sqrt abs
+//   load store              whole, unaligned; with n (0 <= n <= width): the first n lanes, the rest reads as zero, is not written
+//   Mask                    a < b, a > b, a == b;   select(mask, a, b)
+//   reduce_add reduce_max   over the lanes, in a fixed order
+//   round_to_int, exp2_of   what exp() needs: nearest integer; 2^n for integral n in [-126, 127]
+//   load_u8                 width bytes, widened to floats
+#pragma once
+
+#ifndef RECEPTIVE_ISA
+#error "compile with RECEPTIVE_ISA set to avx512, avx2, sse2 or neon"
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define RECEPTIVE_ISA_avx512 1
+#define RECEPTIVE_ISA_avx2 2
+#define RECEPTIVE_ISA_sse2 3
+#define RECEPTIVE_ISA_neon 4
+#define RECEPTIVE_JOIN_(a, b) a##b
+#define RECEPTIVE_JOIN(a, b) RECEPTIVE_JOIN_(a, b)
+#define RECEPTIVE_ISA_NUMBER RECEPTIVE_JOIN(RECEPTIVE_ISA_, RECEPTIVE_ISA)
+
+#if defined(_MSC_VER)
+#define RECEPTIVE_INLINE static __forceinline
+#else
+#define RECEPTIVE_INLINE static inline __attribute__((always_inline))
+#endif
+
+#if RECEPTIVE_ISA_NUMBER == 1
+#include "avx512.h"
+#elif RECEPTIVE_ISA_NUMBER == 2
+#include "avx2.h"
+#elif RECEPTIVE_ISA_NUMBER == 3
+#include "sse2.h"
+#elif RECEPTIVE_ISA_NUMBER == 4
+#include "neon.h"
+#endif
+
+namespace receptive::RECEPTIVE_ISA {
+
+template <class T>
+RECEPTIVE_INLINE T smaller(T a, T b) {
+  return b < a ? b : a;
+}
+template <class T>
+RECEPTIVE_INLINE T larger(T a, T b) {
+  return a < b ? b : a;
+}
+
+}  // namespace receptive::RECEPTIVE_ISA

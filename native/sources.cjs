@@ -1,0 +1,43 @@
+'use strict';
+// The one source list: what lies in a folder is built. binding.gyp and CMakeLists.txt both ask this script, so neither names a file.
+// Usage: node native/sources.cjs <runtime|ops|kernels|binding|test|bench>  |  isas [arch]  |  flags <isa> <gcc|msvc>
+const fs = require('node:fs');
+const path = require('node:path');
+
+/** Instruction sets by architecture, best first, with the flags that allow a compiler to use them. */
+const isas = {
+  x64: {
+    avx512: {
+      gcc: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mprefer-vector-width=512', '-Wno-maybe-uninitialized', '-Wno-uninitialized'],
+      msvc: ['/arch:AVX512'],
+    },
+    avx2: { gcc: ['-mavx2', '-mfma'], msvc: ['/arch:AVX2'] },
+    sse2: { gcc: [], msvc: [] },
+  },
+  arm64: { neon: { gcc: [], msvc: [] } },
+};
+
+/** Paths from the package root, with forward slashes, sorted. */
+function sources(folder) {
+  const directory = path.join(__dirname, folder);
+  return fs
+    .readdirSync(directory)
+    .filter((name) => name.endsWith('.cpp'))
+    .sort()
+    .map((name) => `native/${folder}/${name}`);
+}
+
+function flags(isa, compiler) {
+  const found = Object.values(isas).find((table) => isa in table);
+  if (!found) throw new Error(`sources: no instruction set ${isa}`);
+  return found[isa][compiler];
+}
+
+module.exports = { isas, sources, flags };
+
+if (require.main === module) {
+  const [what, ...rest] = process.argv.slice(2);
+  const lines =
+    what === 'isas' ? Object.keys(isas[rest[0] ?? process.arch] ?? {}) : what === 'flags' ? flags(...rest) : sources(what);
+  process.stdout.write(lines.join('\n'));
+}

@@ -1,0 +1,88 @@
+#include "support.h"
+
+namespace receptive::test {
+
+namespace {
+
+struct Case {
+  Unary kind;
+  const char* name;
+  float low, high;
+};
+const Case cases[] = {
+    {Unary::neg, "neg", -4, 4},       {Unary::abs, "abs", -4, 4},           {Unary::exp, "exp", -80, 80},
+    {Unary::log, "log", 1e-6f, 1e4f}, {Unary::sqrt, "sqrt", 0, 100},        {Unary::square, "square", -9, 9},
+    {Unary::relu, "relu", -1, 1},     {Unary::sigmoid, "sigmoid", -30, 30}, {Unary::tanh, "tanh", -10, 10},
+};
+const int64_t sizes[] = {0, 1, 3, 4, 7, 15, 16, 17, 31, 33, 64, 1000, 40000};
+
+}  // namespace
+
+TEST(unary, agrees_with_the_reference_for_every_tail) {
+  int ran = 0;
+  each_isa([&](const KernelTable& table) {
+    for (const Case& c : cases) {
+      for (const int64_t n : sizes) {
+        const std::string what = std::string(c.name) + " of " + std::to_string(n);
+        Buffer<float> x(n), y(n);
+        fill_reals(x, 7, c.low, c.high);
+        run_on_threads(table.unary, UnaryArgs<float>{c.kind, n, x.data(), y.data()}, y, what);
+        for (int64_t i = 0; i < n; ++i) {
+          Buffer<double> one(1), out(1);
+          one[0] = x[i];
+          KernelContext context;
+          reference::unary<double>({c.kind, 1, one.data(), out.data()}, context);
+          ASSERT_NEAR(y[i], out[0], 3e-7 * std::fabs(out[0]) + 1e-37) << what << " at x = " << x[i];
+        }
+        y.verify(what);
+        ++ran;
+      }
+    }
+  });
+  EXPECT_GT(ran, 100);
+}
+
+TEST(unary, gradient_agrees_with_the_reference) {
+  each_isa([&](const KernelTable& table) {
+    for (const Case& c : cases) {
+      for (const int64_t n : sizes) {
+        const std::string what = std::string(c.name) + " gradient of " + std::to_string(n);
+        Buffer<float> saved(n), g(n), dx(n);
+        fill_reals(saved, 8, 0.25f, 0.75f);
+        fill_reals(g, 9);
+        run_on_threads(table.unary_backward, UnaryBackwardArgs<float>{c.kind, n, saved.data(), g.data(), dx.data()}, dx, what);
+        const Buffer<double> wide_saved = widen(saved), wide_g = widen(g);
+        Buffer<double> ref(n);
+        KernelContext context;
+        reference::unary_backward<double>({c.kind, n, wide_saved.data(), wide_g.data(), ref.data()}, context);
+        expect_close(dx, ref, 3e-7, what);
+      }
+    }
+  });
+}
+
+TEST(unary, special_values) {
+  each_isa([&](const KernelTable& table) {
+    const float inf = INFINITY;
+    const auto at = [&](Unary kind, float x) {
+      Buffer<float> in(1, x), out(1);
+      KernelContext context;
+      table.unary({kind, 1, in.data(), out.data()}, context);
+      return out[0];
+    };
+    EXPECT_EQ(at(Unary::exp, inf), inf);
+    EXPECT_EQ(at(Unary::exp, -inf), 0);
+    EXPECT_EQ(at(Unary::exp, 200), inf);
+    EXPECT_EQ(at(Unary::exp, 0), 1);
+    EXPECT_EQ(at(Unary::log, 0), -inf);
+    EXPECT_EQ(at(Unary::log, inf), inf);
+    EXPECT_EQ(at(Unary::log, 1), 0);
+    EXPECT_TRUE(std::isnan(at(Unary::log, -1)));
+    EXPECT_EQ(at(Unary::tanh, 50), 1);
+    EXPECT_EQ(at(Unary::tanh, -50), -1);
+    EXPECT_EQ(at(Unary::sigmoid, -200), 0);
+    for (const Case& c : cases) EXPECT_TRUE(std::isnan(at(c.kind, NAN))) << c.name;
+  });
+}
+
+}  // namespace receptive::test
