@@ -1,0 +1,153 @@
+import { type Dtype, dtypeOf, dtypes, isFloat, type TypedArray } from './dtype';
+import { dtypeError, rangeError, shapeError, typeError } from './errors';
+import { native } from './native';
+import { takeRandom } from './random';
+import { checkShape, type Shape, showShape, sizeOf } from './shape';
+import { type NestedNumbers, Tensor } from './tensor';
+
+export interface TensorOptions {
+  /** Default: float32, or what the data's own type is. */
+  dtype?: Dtype;
+  /** Whether `backward()` leaves a gradient on the tensor. Default false. */
+  requiresGrad?: boolean;
+}
+
+function checkOptions(operation: string, options: TensorOptions, otherwise: Dtype): { dtype: Dtype; requiresGrad: boolean } {
+  const { dtype = otherwise, requiresGrad = false } = options;
+  if (!Object.hasOwn(dtypes, dtype)) throw typeError(operation, 'dtype', dtype, Object.keys(dtypes).join(', '));
+  if (requiresGrad && !isFloat(dtype))
+    throw dtypeError(operation, `a ${dtype} tensor cannot require a gradient, expected float32 or float64`);
+  return { dtype, requiresGrad };
+}
+
+function finish(tensor: Tensor, requiresGrad: boolean): Tensor {
+  if (requiresGrad) tensor.requiresGrad = true;
+  return tensor;
+}
+
+function upload(array: TypedArray, shape: Shape, dtype: Dtype): Tensor {
+  const tensor = Tensor.empty(shape, dtype);
+  native.upload(tensor.id, array);
+  return tensor;
+}
+
+/**
+ * A tensor of given values.
+ * @param values A number, nested arrays of numbers, or a typed array (copied).
+ * @param shape Its shape; by default that of the nesting, or one axis for a typed array.
+ */
+export function tensor(values: TypedArray | NestedNumbers, shape?: Shape | null, options: TensorOptions = {}): Tensor {
+  const arrayType = dtypeOf(values);
+  const flat = arrayType ? (values as TypedArray) : flatten(values);
+  const natural = arrayType ? [flat.length] : nesting(values as NestedNumbers);
+  const wanted = shape == null ? natural : checkShape('tensor', shape);
+  if (sizeOf(wanted) !== flat.length) {
+    throw shapeError('tensor', `${flat.length} values do not fill shape ${showShape(wanted)}, which holds ${sizeOf(wanted)}`);
+  }
+  const { dtype, requiresGrad } = checkOptions('tensor', options, arrayType ?? 'float32');
+  const array = arrayType === dtype ? (flat as TypedArray) : dtypes[dtype].array.from(flat);
+  return finish(upload(array, wanted, dtype), requiresGrad);
+}
+
+function nesting(values: NestedNumbers): number[] {
+  const shape: number[] = [];
+  for (let level = values; Array.isArray(level); level = level[0] as NestedNumbers) shape.push(level.length);
+  return checkShape('tensor', shape);
+}
+
+function flatten(values: unknown): number[] {
+  const flat: number[] = [];
+  const visit = (value: unknown, depth: number, lengths: number[]): void => {
+    if (typeof value === 'number') {
+      if (depth !== lengths.length) throw shapeError('tensor', 'the nested arrays have unequal depths, expected a rectangular array');
+      flat.push(value);
+    } else if (Array.isArray(value)) {
+      if (depth >= lengths.length || value.length !== lengths[depth]) {
+        throw shapeError(
+          'tensor',
+          `nested arrays of ${value.length} and ${lengths[depth] ?? 'no'} elements beside each other, expected a rectangular array`,
+        );
+      }
+      for (const item of value) visit(item, depth + 1, lengths);
+    } else {
+      throw typeError(
+        'tensor',
+        'a value',
+        value,
+        'a number, nested arrays of numbers, or a Float32Array, Float64Array, Int32Array or Uint8Array',
+      );
+    }
+  };
+  if (typeof values !== 'number' && !Array.isArray(values)) visit(values, 0, []);
+  visit(values, 0, nesting(values as NestedNumbers));
+  return flat;
+}
+
+/** A tensor whose elements are all the same number. */
+export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  const { dtype, requiresGrad } = checkOptions('full', options, 'float32');
+  if (typeof value !== 'number') throw typeError('full', 'value', value, 'a number');
+  const made = Tensor.empty(checkShape('full', shape), dtype);
+  native.ops.fill(made.id, value);
+  return finish(made, requiresGrad);
+}
+
+export const zeros = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 0, options);
+export const ones = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 1, options);
+
+/** The numbers from start (default 0) up to, not including, stop, in steps (default 1). */
+export function arange(start: number, stop?: number, step = 1, options: TensorOptions = {}): Tensor {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  if (!Number.isFinite(from) || !Number.isFinite(to))
+    throw rangeError('arange', 'bound', Number.isFinite(from) ? to : from, 'a finite number');
+  if (!Number.isFinite(step) || step === 0) throw rangeError('arange', 'step', step, 'a finite number other than 0');
+  const { dtype, requiresGrad } = checkOptions('arange', options, 'float32');
+  const count = checkShape('arange', [Math.max(0, Math.ceil((to - from) / step))])[0]!;
+  return finish(upload(dtypes[dtype].array.from(Array.from({ length: count }, (_, i) => from + i * step)), [count], dtype), requiresGrad);
+}
+
+function random(operation: string, kind: number, shape: Shape, a: number, b: number, options: TensorOptions): Tensor {
+  const { dtype, requiresGrad } = checkOptions(operation, options, 'float32');
+  if (!isFloat(dtype)) throw dtypeError(operation, `dtype is ${dtype}, expected float32 or float64`);
+  const made = Tensor.empty(checkShape(operation, shape), dtype);
+  native.ops.random(made.id, kind, a, b, ...takeRandom(made.size));
+  return finish(made, requiresGrad);
+}
+
+/** Samples of the normal distribution of mean 0 and standard deviation 1. See `manualSeed`. */
+export const randn = (shape: Shape, options: TensorOptions = {}): Tensor => random('randn', 1, shape, 0, 1, options);
+
+/** Samples spread evenly over [low, high). */
+export function uniform(shape: Shape, low = 0, high = 1, options: TensorOptions = {}): Tensor {
+  if (!Number.isFinite(low)) throw rangeError('uniform', 'low', low, 'a finite number');
+  if (!Number.isFinite(high) || high < low) throw rangeError('uniform', 'high', high, `a finite number of at least ${low}`);
+  return random('uniform', 0, shape, low, high, options);
+}
+
+/** A tensor of the bytes of a buffer (copied), taken as elements in this machine's byte order. */
+export function fromBuffer(buffer: ArrayBuffer | ArrayBufferView, shape: Shape, options: TensorOptions = {}): Tensor {
+  const { dtype, requiresGrad } = checkOptions('fromBuffer', options, 'float32');
+  const bytes = ArrayBuffer.isView(buffer) ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) : bytesOf(buffer);
+  const wanted = checkShape('fromBuffer', shape);
+  const expected = sizeOf(wanted) * dtypes[dtype].bytes;
+  if (bytes.byteLength !== expected) {
+    throw shapeError('fromBuffer', `${bytes.byteLength} bytes do not fill ${dtype} of shape ${showShape(wanted)}, which takes ${expected}`);
+  }
+  return finish(upload(bytes, wanted, dtype), requiresGrad);
+}
+
+function bytesOf(buffer: unknown): Uint8Array {
+  const tag = Object.prototype.toString.call(buffer);
+  if (tag !== '[object ArrayBuffer]' && tag !== '[object SharedArrayBuffer]')
+    throw typeError('fromBuffer', 'buffer', buffer, 'an ArrayBuffer or a view of one');
+  return new Uint8Array(buffer as ArrayBuffer);
+}
+
+const like = (x: Tensor, options: TensorOptions): TensorOptions => ({ dtype: x.dtype, ...options });
+
+export const fullLike = (x: Tensor, value: number, options: TensorOptions = {}): Tensor => full(x.shape, value, like(x, options));
+export const zerosLike = (x: Tensor, options: TensorOptions = {}): Tensor => fullLike(x, 0, options);
+export const onesLike = (x: Tensor, options: TensorOptions = {}): Tensor => fullLike(x, 1, options);
+export const randnLike = (x: Tensor, options: TensorOptions = {}): Tensor => randn(x.shape, like(x, options));
+export const uniformLike = (x: Tensor, low = 0, high = 1, options: TensorOptions = {}): Tensor =>
+  uniform(x.shape, low, high, like(x, options));

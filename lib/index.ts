@@ -1,0 +1,10 @@
+export { noGrad } from './autograd';
+export * from './create';
+export type { Dtype, TypedArray } from './dtype';
+export { type ErrorCode, ReceptiveError } from './errors';
+export * as ops from './ops';
+export { manualSeed } from './random';
+export { memory, runtime, setNumThreads } from './runtime';
+export type { Shape } from './shape';
+export { type NestedNumbers, Tensor } from './tensor';
+export { tidy } from './tidy';

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { ReceptiveError } from './errors';
+
+/** What the addon exports. This is the only file that knows. Tensors are ids here: numbers the addon checks on every use. */
+interface Native {
+  /** One function an op: tensor ids (0 for one left out), then numeric attributes. Checks them and queues the kernel. */
+  readonly ops: Readonly<Record<OpName, (...args: number[]) => void>>;
+  /** Uninitialised memory that is freed with `free`, or when `owner` is collected. */
+  create(owner: object, dtype: number, ...shape: number[]): number;
+  /** The same memory under another shape of the same size. */
+  view(owner: object, id: number, ...shape: number[]): number;
+  free(id: number): void;
+  /** Copies now; the bytes must fill the tensor exactly. */
+  upload(id: number, bytes: ArrayBufferView): void;
+  read(id: number): Promise<ArrayBuffer>;
+  readSync(id: number): ArrayBuffer;
+  /** Resolves when everything queued so far has run. */
+  sync(): Promise<void>;
+  syncSync(): void;
+  memory(): MemoryUse;
+  info(): { isa: string; threads: number; napi: number };
+  setNumThreads(threads: number): void;
+}
+
+export type OpName =
+  | 'unary'
+  | 'unary_backward'
+  | 'binary'
+  | 'cast'
+  | 'reduce'
+  | 'argmax'
+  | 'copy'
+  | 'fill'
+  | 'random'
+  | 'dropout'
+  | 'softmax'
+  | 'softmax_backward'
+  | 'cross_entropy'
+  | 'cross_entropy_backward'
+  | 'conv2d'
+  | 'conv2d_backward_input'
+  | 'conv2d_backward_weight'
+  | 'matmul'
+  | 'max_pool2d'
+  | 'max_pool2d_backward'
+  | 'avg_pool2d'
+  | 'avg_pool2d_backward'
+  | 'batch_norm_train'
+  | 'batch_norm_infer'
+  | 'batch_norm_backward'
+  | 'sgd'
+  | 'adam'
+  | 'gather';
+
+export interface MemoryUse {
+  /** Live tensors. */
+  readonly tensors: number;
+  /** Bytes they hold. */
+  readonly bytes: number;
+  /** The most they held at any time. */
+  readonly peakBytes: number;
+  /** Bytes taken from the system, caches included. */
+  readonly reserved: number;
+}
+
+const root = join(__dirname, '..');
+
+function load(): Native {
+  try {
+    return require('node-gyp-build')(root) as Native;
+  } catch (cause) {
+    throw new ReceptiveError(
+      'ERR_UNSUPPORTED',
+      `receptive: no native addon for ${process.platform}-${process.arch} (Node ${process.versions.node}). ` +
+        `Run "npm rebuild receptive" where a C++17 compiler and Python are installed. ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+export const native: Native = load();
+
+/** The version in package.json. */
+export const version: string = (require(join(root, 'package.json')) as { version: string }).version;

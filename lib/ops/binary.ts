@@ -1,0 +1,115 @@
+import { full } from '../create';
+import { dtypeError } from '../errors';
+import { native } from '../native';
+import { apply, commonFloat, type Op } from '../op';
+import { broadcastShapes } from '../shape';
+import { Tensor } from '../tensor';
+import { scaled, sumTo } from './gradients';
+
+// Elementwise operations of two operands, with NumPy's broadcasting. An operand may be a number.
+
+type Rule = NonNullable<Op<[Tensor, Tensor], void>['backward']>;
+type Binary = (a: Tensor | number, b: Tensor | number) => Tensor;
+
+/** Runs a kernel outside of the tape, for gradient rules. */
+function run(kind: number, a: Tensor, b: Tensor): Tensor {
+  const y = Tensor.empty(broadcastShapes('binary', a.shape, b.shape), a.dtype);
+  native.ops.binary(a.id, b.id, y.id, kind);
+  return y;
+}
+
+const [ADD, SUB, MUL, DIV, MAX, MIN, POW, EQUAL, GREATER, GREATER_EQUAL] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
+
+function define(name: string, kind: number, saves: boolean, backward?: Rule): Binary {
+  const op: Op<[Tensor, Tensor], void> = {
+    name,
+    infer([a, b]) {
+      const shape = broadcastShapes(name, a.shape, b.shape);
+      if (a.dtype === 'int32' && b.dtype === 'int32' && kind !== POW) return { shape, dtype: 'int32' };
+      return { shape, dtype: commonFloat(name, [a, b]) };
+    },
+    forward({ inputs: [a, b], output, save }) {
+      native.ops.binary(a.id, b.id, output.id, kind);
+      if (saves) save(a, b);
+    },
+    backward,
+  };
+  return (a, b) => apply(op, operands(name, a, b), undefined);
+}
+
+function operands(name: string, a: Tensor | number, b: Tensor | number): [Tensor, Tensor] {
+  if (typeof a === 'number') {
+    if (typeof b === 'number') throw dtypeError(name, 'both operands are numbers, expected a Tensor');
+    return [full([], a, { dtype: b.dtype }), b];
+  }
+  return [a, typeof b === 'number' ? full([], b, { dtype: a.dtype }) : b];
+}
+
+/** a + b. */
+export const add = define('add', ADD, false, (g, { shapes: [a, b], needs }) => [
+  needs[0] ? sumTo(g, a!) : null,
+  needs[1] ? sumTo(g, b!) : null,
+]);
+
+/** a - b. */
+export const sub = define('sub', SUB, false, (g, { shapes: [a, b], needs }) => [
+  needs[0] ? sumTo(g, a!) : null,
+  needs[1] ? scaled(sumTo(g, b!), -1) : null,
+]);
+
+/** a · b, element by element. */
+export const mul = define('mul', MUL, true, (g, { needs, saved }) => {
+  const [a, b] = saved as [Tensor, Tensor];
+  return [needs[0] ? sumTo(run(MUL, g, b), a.shape) : null, needs[1] ? sumTo(run(MUL, g, a), b.shape) : null];
+});
+
+/** a / b. */
+export const div = define('div', DIV, true, (g, { needs, saved }) => {
+  const [a, b] = saved as [Tensor, Tensor];
+  const da = run(DIV, g, b);
+  return [needs[0] ? sumTo(da, a.shape) : null, needs[1] ? scaled(sumTo(run(MUL, da, run(DIV, a, b)), b.shape), -1) : null];
+});
+
+// The gradient of the larger (smaller) of two goes to that operand; of two equal ones to both in halves, as PyTorch does.
+const extremum =
+  (winning: (a: Tensor, b: Tensor) => Tensor): Rule =>
+  (g, { needs, saved }) => {
+    const [a, b] = saved as [Tensor, Tensor];
+    const tie = scaled(run(EQUAL, a, b), 0.5);
+    const share = (mine: Tensor, other: Tensor) => run(MUL, g, run(ADD, winning(mine, other), tie));
+    return [needs[0] ? sumTo(share(a, b), a.shape) : null, needs[1] ? sumTo(share(b, a), b.shape) : null];
+  };
+
+/** The larger of a and b; equal operands share the gradient. */
+export const maximum = define(
+  'maximum',
+  MAX,
+  true,
+  extremum((mine, other) => run(GREATER, mine, other)),
+);
+/** The smaller of a and b; equal operands share the gradient. */
+export const minimum = define(
+  'minimum',
+  MIN,
+  true,
+  extremum((mine, other) => run(GREATER, other, mine)),
+);
+
+/** a to the power b. The gradient for b needs a > 0. */
+export const pow = define('pow', POW, true, (g, { needs, saved }) => {
+  const [a, b] = saved as [Tensor, Tensor];
+  const da = () => run(MUL, run(MUL, g, b), run(POW, a, run(SUB, b, full([], 1, { dtype: b.dtype }))));
+  const db = () => {
+    const log = Tensor.empty(a.shape, a.dtype);
+    native.ops.unary(a.id, log.id, 3);
+    return run(MUL, g, run(MUL, run(POW, a, b), log));
+  };
+  return [needs[0] ? sumTo(da(), a.shape) : null, needs[1] ? sumTo(db(), b.shape) : null];
+});
+
+/** 1 where a = b, else 0, in the operands' type. No gradient. */
+export const equal = define('equal', EQUAL, false);
+/** 1 where a > b, else 0. No gradient. */
+export const greater = define('greater', GREATER, false);
+/** 1 where a >= b, else 0. No gradient. */
+export const greaterEqual = define('greaterEqual', GREATER_EQUAL, false);

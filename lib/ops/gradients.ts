@@ -1,0 +1,27 @@
+import { native } from '../native';
+import { type Shape, sameShape } from '../shape';
+import { Tensor } from '../tensor';
+
+// What gradient rules share. Nothing here is recorded on the tape.
+
+/** Sums a gradient over the axes along which an operand was stretched, back to the operand's shape. */
+export function sumTo(grad: Tensor, shape: Shape): Tensor {
+  if (sameShape(grad.shape, shape)) return grad;
+  const extra = grad.rank - shape.length;
+  let mask = 0;
+  const kept = grad.shape.map((n, axis) => {
+    const stretched = axis < extra || (shape[axis - extra] === 1 && n !== 1);
+    if (stretched) mask |= 1 << axis;
+    return stretched ? 1 : n;
+  });
+  const summed = Tensor.empty(kept, grad.dtype);
+  native.ops.reduce(grad.id, summed.id, 0, mask);
+  return summed.view(shape);
+}
+
+/** x * factor. */
+export function scaled(x: Tensor, factor: number): Tensor {
+  const y = Tensor.empty(x.shape, x.dtype);
+  native.ops.cast(x.id, y.id, factor, 0);
+  return y;
+}

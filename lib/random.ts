@@ -1,0 +1,36 @@
+import { rangeError } from './errors';
+
+// Random numbers are counter-based (Philox4x32-10, Salmon et al. 2011): a seed and a position give the same numbers on every machine,
+// instruction set and number of threads. One counter for the environment; every use takes the numbers it needs.
+
+interface State {
+  seed: number;
+  /** Blocks of four 32-bit numbers taken so far. */
+  position: number;
+}
+
+const state: State = { seed: Math.floor(Math.random() * 2 ** 53), position: 0 };
+
+/** Makes every random result from here on repeatable: initial weights, dropout, `randn`, `uniform`. @param seed 0 to 2^53 - 1 */
+export function manualSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed) || seed < 0) throw rangeError('manualSeed', 'seed', seed, 'an integer from 0 to 2^53 - 1');
+  state.seed = seed;
+  state.position = 0;
+}
+
+/** The generator's state, to be saved with a checkpoint; `setRandomState` continues from it. */
+export const randomState = (): Readonly<State> => ({ ...state });
+
+export function setRandomState({ seed, position }: Readonly<State>): void {
+  manualSeed(seed);
+  if (!Number.isSafeInteger(position) || position < 0)
+    throw rangeError('setRandomState', 'position', position, 'an integer from 0 to 2^53 - 1');
+  state.position = position;
+}
+
+/** @internal Takes n numbers: [seed low, seed high, position low, position high], as the addon wants them. */
+export function takeRandom(n: number): readonly [number, number, number, number] {
+  const { seed, position } = state;
+  state.position += Math.ceil(n / 4);
+  return [seed >>> 0, Math.floor(seed / 2 ** 32), position >>> 0, Math.floor(position / 2 ** 32)];
+}

@@ -1,0 +1,186 @@
+import { backward, type History, Leaf } from './autograd';
+import { type Dtype, dtypes, type TypedArray } from './dtype';
+import { ReceptiveError, rangeError } from './errors';
+import { native } from './native';
+import { scope } from './scope';
+import { type Shape, showShape, sizeOf } from './shape';
+
+/** Memory that several tensors may share (a reshape, a saved input); counts the times it was written after it was made. */
+interface Storage {
+  version: number;
+}
+
+export type NestedNumbers = number | NestedNumbers[];
+
+/**
+ * A row-major array of numbers in native memory.
+ *
+ * Operations on it are queued and run in order on a native thread; `data`, `item` and `array` wait for them without holding the event
+ * loop, their `…Sync` forms hold it. The memory is freed by `dispose()` (or `using`, or `tidy`), else when the object is collected.
+ */
+export class Tensor implements Disposable {
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  /** Number of elements. */
+  readonly size: number;
+  /** The gradient that `backward()` left here: a tensor of this shape, summed over calls until it is disposed of or set to null. */
+  grad: Tensor | null = null;
+  /** @internal What autograd knows; null where no gradient is wanted. */
+  history: History | null = null;
+  /** @internal Its name to the addon; 0 once disposed of. */
+  id: number;
+  /** @internal */
+  readonly storage: Storage;
+
+  private constructor(shape: Shape, dtype: Dtype, shared: Tensor | null) {
+    this.shape = shape;
+    this.dtype = dtype;
+    this.size = sizeOf(shape);
+    this.storage = shared ? shared.storage : { version: 0 };
+    this.id = shared ? native.view(this, shared.id, ...shape) : native.create(this, dtypes[dtype].code, ...shape);
+    scope.add(this);
+  }
+
+  /** @internal Uninitialised memory. */
+  static empty(shape: Shape, dtype: Dtype): Tensor {
+    return new Tensor(shape, dtype, null);
+  }
+
+  /** @internal The same memory under another shape of the same size. */
+  view(shape: Shape): Tensor {
+    return new Tensor(shape, this.dtype, this);
+  }
+
+  /** @internal The id, for an operation about to use it. */
+  use(operation: string, what = 'tensor'): number {
+    if (this.id === 0) throw new ReceptiveError('ERR_DISPOSED', `${operation}: ${what} of shape ${showShape(this.shape)} was disposed of`);
+    return this.id;
+  }
+
+  /** @internal To be called by whoever writes into a tensor that others may have saved. */
+  written(): void {
+    this.storage.version++;
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  get disposed(): boolean {
+    return this.id === 0;
+  }
+
+  /** Whether `backward()` computes a gradient through this tensor. Settable on tensors that no operation made. */
+  get requiresGrad(): boolean {
+    return this.history !== null;
+  }
+  set requiresGrad(wanted: boolean) {
+    if (wanted === this.requiresGrad) return;
+    if (!wanted && !(this.history instanceof Leaf)) {
+      throw new ReceptiveError('ERR_AUTOGRAD', 'requiresGrad: this tensor was computed by an operation; use detach() to cut it off');
+    }
+    this.history = wanted ? new Leaf(this) : null;
+  }
+
+  /** The elements in row-major order, copied, once everything queued before has run. */
+  async data(): Promise<TypedArray> {
+    return new dtypes[this.dtype].array(await native.read(this.use('data')));
+  }
+
+  /** The elements; holds the event loop until they are computed. */
+  dataSync(): TypedArray {
+    return new dtypes[this.dtype].array(native.readSync(this.use('data')));
+  }
+
+  /** The only element of a tensor of size 1. */
+  async item(): Promise<number> {
+    this.#checkItem();
+    return (await this.data())[0]!;
+  }
+
+  /** The only element; holds the event loop until it is computed. */
+  itemSync(): number {
+    this.#checkItem();
+    return this.dataSync()[0]!;
+  }
+
+  /** The elements as nested arrays; a number for a scalar. */
+  async array(): Promise<NestedNumbers> {
+    return nest(await this.data(), this.shape);
+  }
+
+  /**
+   * Computes the gradient of this tensor with respect to every leaf that requires one, and adds it to the leaf's `grad`.
+   * @param gradient Of this tensor's shape; may be left out for a tensor of one element, where it is 1.
+   */
+  backward(gradient?: Tensor): void {
+    backward(this, gradient ?? null);
+  }
+
+  /** The same memory, cut off from the tape. */
+  detach(): Tensor {
+    this.use('detach');
+    return this.view(this.shape);
+  }
+
+  /** Frees the memory, once what is queued has used it. Disposing twice is fine. What autograd saved stays until backward. */
+  dispose(): void {
+    if (this.id === 0) return;
+    native.free(this.id);
+    this.id = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const grad = this.requiresGrad ? ', requiresGrad' : '';
+    return `Tensor(${showShape(this.shape)}, ${this.dtype}${grad}${this.disposed ? ', disposed' : ''})`;
+  }
+
+  /** @internal A handle on the same memory that outlives dispose(), for the tape; it belongs to no scope. */
+  save(): Tensor {
+    return scope.outside(() => this.view(this.shape));
+  }
+
+  // What the tape does with gradients.
+
+  /** @internal this + other, in new memory. */
+  plus(other: Tensor): Tensor {
+    const sum = Tensor.empty(this.shape, this.dtype);
+    native.ops.binary(this.use('backward'), other.use('backward'), sum.id, 0);
+    return sum;
+  }
+
+  /** @internal this += other. */
+  accumulate(other: Tensor): void {
+    native.ops.binary(this.use('backward'), other.use('backward'), this.id, 0);
+    this.written();
+  }
+
+  /** @internal The same elements in new memory. */
+  copy(): Tensor {
+    const copy = Tensor.empty(this.shape, this.dtype);
+    native.ops.cast(this.use('copy'), copy.id, 1, 0);
+    return copy;
+  }
+
+  /** @internal */
+  onesLike(): Tensor {
+    const ones = Tensor.empty(this.shape, this.dtype);
+    native.ops.fill(ones.id, 1);
+    return ones;
+  }
+
+  #checkItem(): void {
+    if (this.size !== 1) throw rangeError('item', 'shape', [...this.shape], 'one element');
+  }
+}
+
+function nest(data: TypedArray, shape: Shape): NestedNumbers {
+  let at = 0;
+  const level = (axis: number): NestedNumbers =>
+    axis === shape.length ? data[at++]! : Array.from({ length: shape[axis]! }, () => level(axis + 1));
+  return level(0);
+}
