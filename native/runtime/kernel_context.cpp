@@ -19,8 +19,11 @@ void release(unsigned char* data) { ::operator delete (data, std::align_val_t{kA
 
 KernelContext::KernelContext() : threads_(Pool::shared().threads()) {}
 
-KernelContext::~KernelContext() {
+KernelContext::~KernelContext() { trim(); }
+
+void KernelContext::trim() {
   for (const Block& block : blocks_) release(block.data);
+  blocks_.clear();
 }
 
 void KernelContext::begin() {
@@ -28,11 +31,8 @@ void KernelContext::begin() {
   used_ = 0;
   if (blocks_.size() < 2) return;
   size_t total = 0;
-  for (const Block& block : blocks_) {
-    total += block.bytes;
-    release(block.data);
-  }
-  blocks_.clear();
+  for (const Block& block : blocks_) total += block.bytes;
+  trim();
   blocks_.push_back({allocate(total), total});
 }
 

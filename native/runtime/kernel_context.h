@@ -19,6 +19,9 @@ class KernelContext final : public Context {
   // Before each command: all scratch is free again, and the number of threads is that of the pool now.
   void begin();
 
+  // Between commands: gives the scratch memory back to the system.
+  void trim();
+
   // The first message given to fail() since the last call, or "".
   std::string take_failure();
 

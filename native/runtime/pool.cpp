@@ -1,40 +1,15 @@
 #include "pool.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <system_error>
 
 #include "cpu.h"
-
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-#endif
+#include "spin.h"
 
 namespace receptive {
 
 namespace {
-
-void relax() {
-#if defined(__x86_64__) || defined(_M_X64)
-  _mm_pause();
-#elif defined(__GNUC__)
-  __asm__ volatile("yield");
-#endif
-}
-
-// Spins until done() or for about 30 microseconds; returns done().
-template <class Done>
-bool spin(const Done& done) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(30);
-  do {
-    for (int i = 0; i < 32; ++i) {
-      if (done()) return true;
-      relax();
-    }
-  } while (std::chrono::steady_clock::now() < until);
-  return done();
-}
 
 int initial_threads() {
   if (const char* text = std::getenv("RECEPTIVE_NUM_THREADS")) {

@@ -1,0 +1,219 @@
+// The addon's functions. The signatures are those lib/native.ts declares.
+#include <algorithm>
+#include <string>
+
+#include "../kernels/table.h"
+#include "../ops/op.h"
+#include "../runtime/pool.h"
+#include "arguments.h"
+#include "environment.h"
+
+namespace receptive {
+
+namespace {
+
+using Entry = TensorTable::Entry;
+using Type = BindingError::Type;
+
+void require_object(napi_env env, const Arguments& arguments, size_t i) {
+  napi_valuetype type = napi_undefined;
+  check(env, napi_typeof(env, arguments.value(i), &type));
+  if (type != napi_object && type != napi_function) arguments.mistyped(i, "owner", "an object");
+}
+
+napi_value from_double(napi_env env, double value) {
+  napi_value result;
+  check(env, napi_create_double(env, value, &result));
+  return result;
+}
+
+// op(tensor ids, numbers): checks the arguments and queues the command.
+napi_value call_op(napi_env env, napi_callback_info info) {
+  try {
+    Arguments arguments(env, info);
+    const Op& op = *static_cast<const Op*>(arguments.data());
+    arguments.set_function(op.name);
+    Environment& environment = Environment::of(env);
+    Call call;
+    call.op = op.name;
+    call.tensors = op.tensors;
+    call.attrs = static_cast<int>(arguments.count()) - op.tensors;
+    if (op.attrs >= 0 ? call.attrs != op.attrs : call.attrs < 0 || call.attrs > Call::kMaxAttrs) {
+      arguments.fail(Type::type, "ERR_INVALID_ARG_COUNT",
+                     "got " + std::to_string(arguments.count()) + " arguments, expected " + std::to_string(op.tensors) + " tensors and " +
+                         (op.attrs >= 0 ? std::to_string(op.attrs) : "at most " + std::to_string(Call::kMaxAttrs)) + " numbers");
+    }
+    Entry* used[Call::kMaxTensors];
+    int uses = 0;
+    for (int i = 0; i < op.tensors; ++i) {
+      const double id = arguments.number(static_cast<size_t>(i), "tensor");
+      if (id == 0) continue;
+      Entry& entry = environment.tensor(id);
+      used[uses++] = &entry;
+      call.tensor[i] = &entry.tensor;
+    }
+    for (int i = 0; i < call.attrs; ++i) call.attr[i] = arguments.number(static_cast<size_t>(op.tensors + i), "attribute");
+    op.record(call);
+    environment.record(call.command, used, uses);
+  } catch (...) {
+    throw_caught(env);
+  }
+  return nullptr;
+}
+
+// create(owner, dtype, ...dims): id
+napi_value create(napi_env env, const Arguments& arguments) {
+  Tensor shape;
+  require_object(env, arguments, 0);
+  shape.dtype = static_cast<Dtype>(arguments.integer(1, "dtype", 0, kDtypes - 1));
+  arguments.dims(2, &shape);
+  if (checked_bytes(shape) < 0) arguments.fail(Type::range, "ERR_OUT_OF_RANGE", "shape " + shape_text(shape) + " is too large");
+  return from_double(env, Environment::of(env).create(arguments.value(0), shape));
+}
+
+// view(owner, tensor, ...dims): id
+napi_value view(napi_env env, const Arguments& arguments) {
+  Environment& environment = Environment::of(env);
+  require_object(env, arguments, 0);
+  const double id = arguments.number(1, "tensor");
+  const Entry& of = environment.tensor(id);
+  Tensor shape;
+  shape.dtype = of.tensor.dtype;
+  arguments.dims(2, &shape);
+  if (checked_bytes(shape) < 0 || shape.size() != of.tensor.size()) {
+    arguments.fail(Type::range, "ERR_OUT_OF_RANGE",
+                   "shape " + shape_text(shape) + " has not as many elements as the tensor's, " + shape_text(of.tensor));
+  }
+  return from_double(env, environment.view(arguments.value(0), shape, id));
+}
+
+// free(tensor)
+napi_value free_tensor(napi_env env, const Arguments& arguments) {
+  arguments.require_count(1, 1);
+  Environment::of(env).free(arguments.number(0, "tensor"));
+  return nullptr;
+}
+
+// upload(tensor, view)
+napi_value upload(napi_env env, const Arguments& arguments) {
+  arguments.require_count(2, 2);
+  Environment& environment = Environment::of(env);
+  const double id = arguments.number(0, "tensor");
+  const Entry& entry = environment.tensor(id);
+  size_t size = 0;
+  const void* const bytes = arguments.bytes(1, "data", &size);
+  if (size != entry.storage->bytes) {
+    arguments.fail(Type::range, "ERR_OUT_OF_RANGE",
+                   "data has " + std::to_string(size) + " bytes, expected " + std::to_string(entry.storage->bytes) + " for " +
+                       name_of(entry.tensor.dtype) + " " + shape_text(entry.tensor));
+  }
+  environment.upload(id, bytes);
+  return nullptr;
+}
+
+// The one argument, which may not be 0: that is how sync() asks.
+double tensor_id(const Arguments& arguments) {
+  arguments.require_count(1, 1);
+  const double id = arguments.number(0, "tensor");
+  return id != 0 ? id : -1;
+}
+
+// read(tensor): Promise<ArrayBuffer>; readSync(tensor): ArrayBuffer; sync(): Promise<void>; syncSync()
+napi_value read(napi_env env, const Arguments& arguments) { return Environment::of(env).read(tensor_id(arguments)); }
+napi_value read_sync(napi_env env, const Arguments& arguments) { return Environment::of(env).read_sync(tensor_id(arguments)); }
+napi_value sync(napi_env env, const Arguments&) { return Environment::of(env).read(0); }
+napi_value sync_sync(napi_env env, const Arguments&) { return Environment::of(env).read_sync(0); }
+
+void set_number(napi_env env, napi_value object, const char* name, double value) {
+  check(env, napi_set_named_property(env, object, name, from_double(env, value)));
+}
+
+// memory(): { tensors, bytes, peakBytes, reserved }
+napi_value memory(napi_env env, const Arguments&) {
+  const Environment& environment = Environment::of(env);
+  napi_value result;
+  check(env, napi_create_object(env, &result));
+  set_number(env, result, "tensors", static_cast<double>(environment.tensors().tensors()));
+  set_number(env, result, "bytes", static_cast<double>(environment.tensors().bytes()));
+  set_number(env, result, "peakBytes", static_cast<double>(environment.tensors().peak_bytes()));
+  set_number(env, result, "reserved", static_cast<double>(environment.allocator().reserved()));
+  return result;
+}
+
+// info(): { isa, threads, napi }
+napi_value info(napi_env env, const Arguments&) {
+  napi_value result, isa;
+  uint32_t version = 0;
+  check(env, napi_get_version(env, &version));
+  check(env, napi_create_object(env, &result));
+  check(env, napi_create_string_utf8(env, kernels().isa, NAPI_AUTO_LENGTH, &isa));
+  check(env, napi_set_named_property(env, result, "isa", isa));
+  set_number(env, result, "threads", Pool::shared().threads());
+  set_number(env, result, "napi", version);
+  return result;
+}
+
+// setNumThreads(n)
+napi_value set_num_threads(napi_env, const Arguments& arguments) {
+  arguments.require_count(1, 1);
+  Pool::shared().set_threads(static_cast<int>(arguments.integer(0, "threads", 1, Pool::kMaxThreads)));
+  return nullptr;
+}
+
+struct Function {
+  const char* name;
+  napi_value (*body)(napi_env, const Arguments&);
+};
+const Function functions[] = {
+    {"create", create},
+    {"view", view},
+    {"free", free_tensor},
+    {"upload", upload},
+    {"read", read},
+    {"readSync", read_sync},
+    {"sync", sync},
+    {"syncSync", sync_sync},
+    {"memory", memory},
+    {"info", info},
+    {"setNumThreads", set_num_threads},
+};
+
+napi_value call_function(napi_env env, napi_callback_info call) {
+  try {
+    Arguments arguments(env, call);
+    const Function& function = *static_cast<const Function*>(arguments.data());
+    arguments.set_function(function.name);
+    return function.body(env, arguments);
+  } catch (...) {
+    throw_caught(env);
+    return nullptr;
+  }
+}
+
+void set_function(napi_env env, napi_value object, const char* name, napi_callback callback, const void* data) {
+  napi_value function;
+  check(env, napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, const_cast<void*>(data), &function));
+  check(env, napi_set_named_property(env, object, name, function));
+}
+
+napi_value initialize(napi_env env, napi_value exports) {
+  try {
+    kernels();  // an impossible RECEPTIVE_ISA is an error of require()
+    Environment::attach(env);
+    for (const Function& function : functions) set_function(env, exports, function.name, call_function, &function);
+    napi_value ops;
+    check(env, napi_create_object(env, &ops));
+    for (const Op* op = all_ops(); op->name != nullptr; ++op) set_function(env, ops, op->name, call_op, op);
+    check(env, napi_set_named_property(env, exports, "ops", ops));
+    return exports;
+  } catch (...) {
+    throw_caught(env);
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+}  // namespace receptive
+
+NAPI_MODULE_INIT() { return receptive::initialize(env, exports); }

@@ -1,0 +1,281 @@
+#include "environment.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "../runtime/pool.h"
+#include "arguments.h"
+
+namespace receptive {
+
+namespace {
+
+// What a tensor costs beside its elements: its wrapper, its owner's reference, its entry.
+constexpr int64_t kOverhead = 512;
+constexpr int64_t kSweepStep = int64_t{32} << 20;
+constexpr int64_t kSweepStepPerTensor = 64;  // keeps a sweep's cost, a few nanoseconds a tensor, small beside what was made in between
+
+class HandleScope {
+ public:
+  explicit HandleScope(napi_env env) : env_(env) { check(env, napi_open_handle_scope(env, &scope_)); }
+  ~HandleScope() { napi_close_handle_scope(env_, scope_); }
+
+ private:
+  napi_env env_;
+  napi_handle_scope scope_;
+};
+
+BindingError kernel_error(const std::string& failure) { return {BindingError::Type::plain, "ERR_KERNEL", failure}; }
+
+}  // namespace
+
+struct Environment::Read {
+  Environment* environment;
+  napi_deferred deferred;
+  napi_ref buffer;  // null: undefined is read
+  std::string failure;
+};
+
+void Environment::attach(napi_env env) {
+  std::unique_ptr<Environment> self(new Environment(env));
+  napi_value name, global, constructor;
+  check(env, napi_create_string_utf8(env, "receptive read", NAPI_AUTO_LENGTH, &name));
+  check(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, self.get(), on_settled, &self->settled_));
+  check(env, napi_unref_threadsafe_function(env, self->settled_));
+  check(env, napi_get_global(env, &global));
+  check(env, napi_get_named_property(env, global, "ArrayBuffer", &constructor));
+  check(env, napi_create_reference(env, constructor, 1, &self->array_buffer_));
+  check(env, napi_set_instance_data(
+                 env, self.get(), [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr));
+  Environment* const kept = self.release();
+  // Hooks run last in, first out: the stream stops before Node takes the thread-safe function down.
+  check(env, napi_add_env_cleanup_hook(
+                 env, [](void* data) { static_cast<Environment*>(data)->close(); }, kept));
+}
+
+Environment& Environment::of(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  return *static_cast<Environment*>(data);
+}
+
+Environment::Environment(napi_env env)
+    : env_(env), stream_([this] { allocator_.trim(); }), allocator_(stream_.completed_counter()), tensors_(allocator_) {
+  Pool::shared().acquire();
+}
+
+Environment::~Environment() { close(); }
+
+// After this nothing of the environment's is used by another thread, and no finalizer of an owner will be called.
+void Environment::close() {
+  if (std::exchange(closed_, true)) return;
+  stream_.stop();
+  for (Read* read : reads_) {
+    if (read->buffer != nullptr) napi_delete_reference(env_, read->buffer);
+    delete read;
+  }
+  reads_.clear();
+  if (settled_ != nullptr) napi_release_threadsafe_function(settled_, napi_tsfn_abort);
+  if (array_buffer_ != nullptr) napi_delete_reference(env_, array_buffer_);
+  tensors_.each([this](TensorTable::Entry& entry, double) { forget_owner(entry); });
+  tensors_.clear();
+  Pool::shared().release();
+}
+
+// ---- Memory
+
+Block* Environment::acquire(size_t bytes, bool for_host) {
+  const auto take = [&] { return for_host ? allocator_.take_idle(bytes) : allocator_.take(bytes); };
+  Block* block = take();
+  if (block == nullptr) {
+    collect_garbage();
+    stream_.wait(stream_.recorded());
+    block = take();
+  }
+  if (block == nullptr) {
+    throw BindingError(BindingError::Type::range, "ERR_OUT_OF_MEMORY",
+                       "receptive: out of memory: no " + std::to_string(bytes) + " bytes for a tensor (" +
+                           std::to_string(tensors_.bytes()) + " bytes in " + std::to_string(tensors_.tensors()) + " tensors in use)");
+  }
+  return block;
+}
+
+double Environment::create(napi_value owner, const Tensor& shape) {
+  const auto bytes = static_cast<size_t>(checked_bytes(shape));
+  made_since_sweep_ += static_cast<int64_t>(bytes) + kOverhead;
+  if (made_since_sweep_ > kSweepStep + kSweepStepPerTensor * tensors_.tensors()) {
+    report_memory();
+    collect_garbage();
+  }
+  Block* const block = acquire(bytes, false);
+  double id;
+  try {
+    id = tensors_.add(shape, block);
+  } catch (...) {
+    allocator_.put(block);
+    throw;
+  }
+  own(owner, id);
+  return id;
+}
+
+double Environment::view(napi_value owner, const Tensor& shape, double id) {
+  made_since_sweep_ += kOverhead;
+  const double view = tensors_.add_view(shape, tensor(id));
+  own(owner, view);
+  return view;
+}
+
+void Environment::free(double id) {
+  forget_owner(tensor(id));
+  tensors_.free(id);
+  if (reported_ - held() > kSweepStep) report_memory();
+}
+
+TensorTable::Entry& Environment::tensor(double id) {
+  TensorTable::Entry* const entry = tensors_.find(id);
+  if (entry == nullptr)
+    throw BindingError(BindingError::Type::type, "ERR_TENSOR_DISPOSED", "receptive: no such tensor, or it was disposed of");
+  return *entry;
+}
+
+// The reference is weak: it tells when the owner was collected, and its finalizer frees the tensor if nobody has by then.
+void Environment::own(napi_value owner, double id) {
+  napi_ref reference = nullptr;
+  void* const hint = reinterpret_cast<void*>(static_cast<uintptr_t>(id));
+  const napi_status status = napi_add_finalizer(env_, owner, this, on_collected, hint, &reference);
+  if (status != napi_ok) {
+    tensors_.free(id);
+    check(env_, status);
+  }
+  tensors_.find(id)->owner = reference;
+}
+
+void Environment::on_collected(napi_env, void* self, void* id) {
+  static_cast<Environment*>(self)->free(static_cast<double>(reinterpret_cast<uintptr_t>(id)));
+}
+
+void Environment::forget_owner(TensorTable::Entry& entry) {
+  if (void* const owner = std::exchange(entry.owner, nullptr)) napi_delete_reference(env_, static_cast<napi_ref>(owner));
+}
+
+// Node calls finalizers from the event loop only, so a synchronous loop would never see one. This asks each owner's reference instead.
+void Environment::collect_garbage() {
+  made_since_sweep_ = 0;
+  const HandleScope scope(env_);
+  tensors_.each([this](const TensorTable::Entry& entry, double id) {
+    napi_value owner = nullptr;
+    if (napi_get_reference_value(env_, static_cast<napi_ref>(entry.owner), &owner) == napi_ok && owner == nullptr) {
+      free(id);
+    }
+  });
+}
+
+int64_t Environment::held() const { return tensors_.bytes() + kOverhead * tensors_.tensors(); }
+
+// Tells V8 how much memory hangs on its objects, which is what makes it collect them. It may collect during the call.
+void Environment::report_memory() {
+  const int64_t change = held() - reported_;
+  reported_ += change;
+  int64_t total = 0;
+  napi_adjust_external_memory(env_, change, &total);
+}
+
+// ---- Data in and out
+
+void Environment::upload(double id, const void* bytes) {
+  const Storage& used = *tensor(id).storage;
+  if (used.bytes == 0) return;
+  if (used.block->last_use > stream_.completed()) {
+    // Commands recorded before still want the old contents. The new ones go to other memory, the old memory back to the cache.
+    Block* block = acquire(used.bytes, true);
+    TensorTable::Entry* const entry = tensors_.find(id);  // again: acquire may collect garbage
+    if (entry != nullptr) std::swap(entry->storage->block, block);
+    allocator_.put(block);
+  }
+  const Storage& storage = *tensor(id).storage;
+  std::memcpy(storage.block->data, bytes, storage.bytes);
+}
+
+// An ArrayBuffer as large as the tensor. Made by the constructor, which throws when there is no memory; napi_create_arraybuffer ends
+// the process.
+napi_value Environment::new_array_buffer(double id, void** data) {
+  const size_t bytes = tensor(id).storage->bytes;
+  napi_value constructor, length, buffer;
+  check(env_, napi_get_reference_value(env_, array_buffer_, &constructor));
+  check(env_, napi_create_double(env_, static_cast<double>(bytes), &length));
+  check(env_, napi_new_instance(env_, constructor, 1, &length, &buffer));
+  size_t made = 0;
+  check(env_, napi_get_arraybuffer_info(env_, buffer, data, &made));
+  if (made != bytes) throw BindingError(BindingError::Type::plain, "ERR_NODE_API", "receptive: ArrayBuffer was replaced");
+  return buffer;
+}
+
+uint64_t Environment::record_read(double id, void* destination, Stream::Done done, void* data) {
+  if (id == 0) return stream_.read(nullptr, nullptr, 0, done, data);
+  const TensorTable::Entry& entry = tensor(id);
+  return entry.storage->block->last_use = stream_.read(destination, entry.tensor.data, entry.storage->bytes, done, data);
+}
+
+napi_value Environment::read(double id) {
+  auto read = std::make_unique<Read>();
+  read->environment = this;
+  void* destination = nullptr;
+  if (id != 0) check(env_, napi_create_reference(env_, new_array_buffer(id, &destination), 1, &read->buffer));
+  napi_value promise;
+  check(env_, napi_create_promise(env_, &read->deferred, &promise));
+  const auto done = [](void* self, std::string failure) {
+    auto* const finished = static_cast<Read*>(self);
+    finished->failure = std::move(failure);
+    napi_call_threadsafe_function(finished->environment->settled_, finished, napi_tsfn_nonblocking);
+  };
+  record_read(id, destination, done, read.get());
+  if (reads_.empty()) check(env_, napi_ref_threadsafe_function(env_, settled_));
+  reads_.insert(read.release());
+  return promise;
+}
+
+void Environment::on_settled(napi_env env, napi_value, void* context, void* data) {
+  if (env == nullptr) return;  // the environment is closing, and has freed its reads
+  try {
+    static_cast<Environment*>(context)->settle(static_cast<Read*>(data));
+  } catch (...) {
+    throw_caught(env);
+  }
+}
+
+void Environment::settle(Read* finished) {
+  const std::unique_ptr<Read> read(finished);
+  reads_.erase(finished);
+  if (reads_.empty()) check(env_, napi_unref_threadsafe_function(env_, settled_));
+  napi_value result;
+  if (read->buffer != nullptr) {
+    check(env_, napi_get_reference_value(env_, read->buffer, &result));
+    check(env_, napi_delete_reference(env_, read->buffer));
+  } else {
+    check(env_, napi_get_undefined(env_, &result));
+  }
+  if (read->failure.empty()) {
+    check(env_, napi_resolve_deferred(env_, read->deferred, result));
+  } else {
+    check(env_, napi_reject_deferred(env_, read->deferred, make_error(env_, kernel_error(read->failure))));
+  }
+}
+
+napi_value Environment::read_sync(double id) {
+  napi_value result;
+  void* destination = nullptr;
+  if (id != 0) {
+    result = new_array_buffer(id, &destination);
+  } else {
+    check(env_, napi_get_undefined(env_, &result));
+  }
+  std::string failure;
+  const auto done = [](void* out, std::string message) { *static_cast<std::string*>(out) = std::move(message); };
+  stream_.wait(record_read(id, destination, done, &failure));
+  if (!failure.empty()) throw kernel_error(failure);
+  return result;
+}
+
+}  // namespace receptive

@@ -1,0 +1,80 @@
+// All native state of one Node-API environment: its stream, memory, tensors, and the reads JavaScript is waiting for.
+#pragma once
+
+#include <node_api.h>
+
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+#include "../runtime/allocator.h"
+#include "../runtime/stream.h"
+#include "../runtime/tensor_table.h"
+
+namespace receptive {
+
+class Environment {
+ public:
+  // Creates the state and binds its end to the environment's.
+  static void attach(napi_env env);
+  static Environment& of(napi_env env);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  // The tensor of that id; throws TypeError when there is none (any more).
+  TensorTable::Entry& tensor(double id);
+
+  // A tensor that lives until it is freed or `owner` is collected. Its contents are what was in that memory before.
+  double create(napi_value owner, const Tensor& shape);
+  // Another over the storage of that one.
+  double view(napi_value owner, const Tensor& shape, double id);
+  void free(double id);
+
+  // Fills the tensor with bytes now, as many as it has.
+  void upload(double id, const void* bytes);
+  // A promise of the tensor's bytes (of undefined for id 0) once everything recorded so far has run.
+  napi_value read(double id);
+  // The same, at once.
+  napi_value read_sync(double id);
+
+  // Records a command that uses those tensors.
+  void record(const Command& command, TensorTable::Entry* const* used, int uses) {
+    const uint64_t number = stream_.record(command);
+    for (int i = 0; i < uses; ++i) used[i]->storage->block->last_use = number;
+  }
+
+  const TensorTable& tensors() const { return tensors_; }
+  const Allocator& allocator() const { return allocator_; }
+
+ private:
+  struct Read;
+
+  explicit Environment(napi_env env);
+  void close();
+
+  Block* acquire(size_t bytes, bool for_host);
+  void own(napi_value owner, double id);
+  void collect_garbage();
+  void report_memory();
+  int64_t held() const;
+  void forget_owner(TensorTable::Entry& entry);
+  napi_value new_array_buffer(double id, void** data);
+  uint64_t record_read(double id, void* destination, Stream::Done done, void* data);
+  void settle(Read* read);
+  static void on_settled(napi_env env, napi_value callback, void* context, void* data);
+  static void on_collected(napi_env env, void* self, void* id);
+
+  napi_env env_;
+  Stream stream_;
+  Allocator allocator_;
+  TensorTable tensors_;
+  std::unordered_set<Read*> reads_;
+  napi_threadsafe_function settled_ = nullptr;  // keeps the event loop alive while there are reads
+  napi_ref array_buffer_ = nullptr;             // the constructor
+  int64_t made_since_sweep_ = 0;                // bytes
+  int64_t reported_ = 0;                        // bytes V8 knows of
+  bool closed_ = false;
+};
+
+}  // namespace receptive

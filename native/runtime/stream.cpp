@@ -1,0 +1,127 @@
+#include "stream.h"
+
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "cpu.h"
+#include "spin.h"
+
+namespace receptive {
+
+namespace {
+constexpr auto kIdleAfter = std::chrono::milliseconds(500);
+}  // namespace
+
+struct Stream::Read {
+  Stream* stream;
+  void* destination;
+  const void* source;
+  size_t bytes;
+  Done done;
+  void* data;
+};
+
+Stream::Stream(std::function<void()> idle) : idle_(std::move(idle)) {}
+
+uint64_t Stream::record(const Command& command) {
+  const uint64_t number = recorded() + 1;
+  if (number - known_completed_ > kCapacity) {
+    known_completed_ = completed();
+    if (number - known_completed_ > kCapacity) {
+      wait(number - kCapacity + kCapacity / 4);  // a quarter at once: not a switch of threads for every command
+      known_completed_ = completed();
+    }
+  }
+  if (!thread_.joinable()) {
+    ring_.reset(new Command[kCapacity]);
+    thread_ = std::thread([this] { work(); });
+  }
+  ring_[number % kCapacity] = command;
+  // Sequentially consistent with parked_ in await_command: either that thread sees the command, or this one sees it asleep.
+  recorded_.store(number);
+  if (parked_.load()) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      parked_.store(false);
+    }
+    wake_.notify_one();
+  }
+  return number;
+}
+
+uint64_t Stream::read(void* destination, const void* source, size_t bytes, Done done, void* data) {
+  return record(Command::of(copy, Read{this, destination, source, bytes, done, data}));
+}
+
+void Stream::copy(const Read& read, Context&) {
+  if (read.bytes > 0) std::memcpy(read.destination, read.source, read.bytes);
+  read.done(read.data, read.stream->context_.take_failure());
+}
+
+void Stream::wait(uint64_t number) {
+  const auto reached = [&] { return completed_.load() >= number; };
+  if (spin(reached)) return;
+  std::unique_lock<std::mutex> lock(mutex_);
+  awaited_.store(number);
+  reached_.wait(lock, reached);
+  awaited_.store(UINT64_MAX);
+}
+
+void Stream::stop() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_.store(true);
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+// False when it is time to stop.
+bool Stream::await_command(uint64_t done) {
+  const auto news = [&] { return stopping_.load() || recorded_.load() != done; };
+  if (!spin(news)) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    parked_.store(true);
+    if (!wake_.wait_for(lock, kIdleAfter, news)) {
+      lock.unlock();
+      context_.trim();
+      idle_();
+      lock.lock();
+      parked_.store(true);
+      wake_.wait(lock, news);
+    }
+    parked_.store(false);
+  }
+  return !stopping_.load();
+}
+
+void Stream::work() {
+  flush_denormals();
+  for (uint64_t done = 0; await_command(done);) {
+    ++done;
+    run(ring_[done % kCapacity]);
+    completed_.store(done);
+    if (done >= awaited_.load()) {
+      { const std::lock_guard<std::mutex> lock(mutex_); }
+      reached_.notify_one();
+    }
+  }
+}
+
+void Stream::run(const Command& command) {
+  try {
+    context_.begin();
+    command.run(context_);
+  } catch (const std::bad_alloc&) {
+    context_.fail("not enough memory for the scratch space of an operation");
+  } catch (const std::exception& error) {
+    context_.fail("%s", error.what());
+  } catch (...) {
+    context_.fail("an operation threw something that is no exception");
+  }
+}
+
+}  // namespace receptive

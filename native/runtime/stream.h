@@ -1,0 +1,74 @@
+// The stream of one environment: a thread that runs commands in the order they were recorded.
+//
+// One thread (the environment's) records, reads and waits; one thread (the stream's) runs. Commands are numbered from 1 as they are
+// recorded; completed() is the number of the last that has run. Whoever lends memory to a command keeps it until then.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "command.h"
+#include "kernel_context.h"
+
+namespace receptive {
+
+class Stream {
+ public:
+  // Called on the stream's thread when a read has been carried out. failure: what went wrong since the read before, or "".
+  using Done = void (*)(void* data, std::string failure);
+
+  // idle is called on the stream's thread when there has been nothing to run for half a second.
+  explicit Stream(std::function<void()> idle);
+  ~Stream() { stop(); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Appends a command and returns its number. Blocks while kCapacity commands are waiting. The thread starts with the first one.
+  uint64_t record(const Command& command);
+
+  // Appends a copy of memory into memory of the caller's, followed by a call of done.
+  uint64_t read(void* destination, const void* source, size_t bytes, Done done, void* data);
+
+  // Blocks until that command has run.
+  void wait(uint64_t number);
+
+  uint64_t recorded() const { return recorded_.load(std::memory_order_relaxed); }
+  uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
+  const std::atomic<uint64_t>& completed_counter() const { return completed_; }
+
+  // Lets the running command finish, drops those behind it (their reads are never done) and joins the thread. Final.
+  void stop();
+
+  static constexpr uint64_t kCapacity = 4096;
+
+ private:
+  struct Read;
+  static void copy(const Read& read, Context& context);
+  void work();
+  bool await_command(uint64_t done);
+  void run(const Command& command);
+
+  std::function<void()> idle_;
+  std::unique_ptr<Command[]> ring_;  // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
+  KernelContext context_;
+  std::thread thread_;
+  uint64_t known_completed_ = 0;  // the recorder's last look at completed_
+
+  alignas(64) std::atomic<uint64_t> recorded_{0};
+  alignas(64) std::atomic<uint64_t> completed_{0};
+  alignas(64) std::atomic<bool> stopping_{false};
+  std::atomic<bool> parked_{false};            // the stream's thread sleeps, or is about to
+  std::atomic<uint64_t> awaited_{UINT64_MAX};  // the number the recording thread sleeps for
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable reached_;
+};
+
+}  // namespace receptive
