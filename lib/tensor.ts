@@ -32,13 +32,14 @@ export class Tensor implements Disposable {
   /** @internal */
   readonly storage: Storage;
 
-  private constructor(shape: Shape, dtype: Dtype, shared: Tensor | null) {
+  /** @param scoped Whether it belongs to the `tidy` it is made in. */
+  protected constructor(shape: Shape, dtype: Dtype, shared: Tensor | null, scoped = true) {
     this.shape = shape;
     this.dtype = dtype;
     this.size = sizeOf(shape);
     this.storage = shared ? shared.storage : { version: 0 };
     this.id = shared ? native.view(this, shared.id, ...shape) : native.create(this, dtypes[dtype].code, ...shape);
-    scope.add(this);
+    if (scoped) scope.add(this);
   }
 
   /** @internal Uninitialised memory. */
@@ -164,6 +165,12 @@ export class Tensor implements Disposable {
     const copy = Tensor.empty(this.shape, this.dtype);
     native.ops.cast(this.use('copy'), copy.id, 1, 0);
     return copy;
+  }
+
+  /** @internal this = source, of the same shape; converts its type. */
+  assign(source: Tensor): void {
+    native.ops.cast(source.use('assign'), this.use('assign'), 1, 0);
+    this.written();
   }
 
   /** @internal */

@@ -1,0 +1,150 @@
+import { ReceptiveError, typeError } from '../errors';
+import { sameShape, showShape } from '../shape';
+import { Tensor } from '../tensor';
+import { Buffer, Parameter } from './parameter';
+
+/** Tensors by name, as `stateDict` gives them and safetensors files hold them. */
+export type StateDict = Record<string, Tensor>;
+
+/** What a module is made of. */
+export type Part = Module | Parameter | Buffer;
+
+const isPart = (value: unknown): value is Part => value instanceof Module || value instanceof Parameter || value instanceof Buffer;
+
+/**
+ * A layer or a network of layers.
+ *
+ * A subclass makes its layers, `Parameter`s and `Buffer`s as properties, or arrays of them, and says in `forward` how they work
+ * together. Everything else (parameters, state, modes) is found from those properties, in the order they were declared; a part that
+ * appears twice counts once, under its first name. `#private` fields are not seen.
+ *
+ * ```ts
+ * class Net extends nn.Module {
+ *   conv = new nn.Conv2d(1, 6, 5, { padding: 'same' });
+ *   fc = new nn.Linear(6 * 28 * 28, 10);
+ *   forward(x: Tensor) { return this.fc.forward(ops.flatten(ops.relu(this.conv.forward(x)))); }
+ * }
+ * ```
+ */
+export abstract class Module {
+  /** Whether layers that differ between training and inference (batch norm, dropout) train. Set by `train()` and `eval()`. */
+  training = true;
+
+  abstract forward(...inputs: Tensor[]): Tensor;
+
+  /** The modules, parameters and buffers directly inside, with their names. */
+  *namedParts(): Generator<[name: string, part: Part]> {
+    for (const [name, value] of Object.entries(this)) {
+      if (isPart(value)) yield [name, value];
+      else if (Array.isArray(value)) for (const [i, item] of value.entries()) if (isPart(item)) yield [`${name}.${i}`, item];
+    }
+  }
+
+  /** This module, named '', and all inside it, outermost first. */
+  *namedModules(): Generator<[name: string, module: Module]> {
+    yield ['', this];
+    for (const [name, part] of everyPart(this)) if (part instanceof Module) yield [name, part];
+  }
+
+  *namedParameters(): Generator<[name: string, parameter: Parameter]> {
+    for (const [name, part] of everyPart(this)) if (part instanceof Parameter) yield [name, part];
+  }
+
+  *namedBuffers(): Generator<[name: string, buffer: Buffer]> {
+    for (const [name, part] of everyPart(this)) if (part instanceof Buffer) yield [name, part];
+  }
+
+  parameters(): Parameter[] {
+    return Array.from(this.namedParameters(), ([, parameter]) => parameter);
+  }
+
+  buffers(): Buffer[] {
+    return Array.from(this.namedBuffers(), ([, buffer]) => buffer);
+  }
+
+  /** The parameters and buffers by name: the tensors themselves, not copies, so training goes on changing them. */
+  stateDict(): StateDict {
+    const state = Object.create(null) as StateDict;
+    for (const [name, part] of everyPart(this)) if (part instanceof Tensor) state[name] = part;
+    return state;
+  }
+
+  /**
+   * Copies values into the parameters and buffers of the same names. Nothing is written unless everything fits.
+   * @param options.strict Whether names missing on either side are errors. Default true.
+   * @returns The names this module has and the state lacks, and those it does not have; both empty where strict.
+   */
+  loadStateDict(state: StateDict, { strict = true }: { strict?: boolean } = {}): { missing: string[]; unexpected: string[] } {
+    if (typeof state !== 'object' || state === null) throw typeError('loadStateDict', 'state', state, 'an object of tensors by name');
+    const own = this.stateDict();
+    const missing = Object.keys(own).filter((name) => !Object.hasOwn(state, name));
+    const unexpected = Object.keys(state).filter((name) => !Object.hasOwn(own, name));
+    const shared = Object.keys(own).filter((name) => Object.hasOwn(state, name));
+    const faults = shared.flatMap((name) => misfit(name, own[name]!, state[name]));
+    if (strict) faults.push(...missing.map((name) => `${name} is missing`), ...unexpected.map((name) => `${name} is not in the model`));
+    if (faults.length > 0) {
+      throw new ReceptiveError('ERR_INVALID_VALUE', `loadStateDict: the state does not fit the model: ${faults.join('; ')}`);
+    }
+    for (const name of shared) own[name]!.assign(state[name]!);
+    return { missing, unexpected };
+  }
+
+  /** Sets training mode, here and in all modules inside. */
+  train(training = true): this {
+    for (const [, module] of this.namedModules()) module.training = training;
+    return this;
+  }
+
+  /** Sets inference mode: running statistics are used, nothing is dropped out. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Frees all parameters and buffers, and their gradients. */
+  dispose(): void {
+    for (const tensor of Object.values(this.stateDict())) {
+      tensor.grad?.dispose();
+      tensor.dispose();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The constructor's arguments, as `toString` shows them. */
+  protected describe(): string {
+    return '';
+  }
+
+  toString(): string {
+    const lines: string[] = [];
+    for (const [name, part] of this.namedParts()) {
+      if (part instanceof Module) lines.push(`  (${name}): ${part.toString().replaceAll('\n', '\n  ')}\n`);
+    }
+    return `${this.constructor.name}(${this.describe()}${lines.length > 0 ? `\n${lines.join('')}` : ''})`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** All parts at any depth, each once, by dotted name; a module comes before what it holds. */
+function* everyPart(module: Module, prefix = '', seen = new Set<Part>([module])): Generator<[name: string, part: Part]> {
+  for (const [name, part] of module.namedParts()) {
+    if (seen.has(part)) continue;
+    seen.add(part);
+    yield [prefix + name, part];
+    if (part instanceof Module) yield* everyPart(part, `${prefix}${name}.`, seen);
+  }
+}
+
+function misfit(name: string, own: Tensor, given: unknown): string[] {
+  if (!(given instanceof Tensor)) return [`${name} is not a Tensor`];
+  if (given.disposed || own.disposed) return [`${name} was disposed of`];
+  const faults: string[] = [];
+  if (!sameShape(given.shape, own.shape)) faults.push(`${name} has shape ${showShape(given.shape)}, expected ${showShape(own.shape)}`);
+  if (given.dtype !== own.dtype) faults.push(`${name} is ${given.dtype}, expected ${own.dtype}`);
+  return faults;
+}

@@ -1,0 +1,41 @@
+import { typeError } from '../errors';
+import type { Tensor } from '../tensor';
+import { Module, type Part } from './module';
+
+/** Modules one after the other: each is given what the one before returned. Its parts are named 0, 1, 2, … */
+export class Sequential extends Module implements Iterable<Module> {
+  readonly #modules: Module[] = [];
+
+  constructor(...modules: Module[]) {
+    super();
+    for (const module of modules) this.append(module);
+  }
+
+  append(module: Module): this {
+    if (!(module instanceof Module)) throw typeError('Sequential', `module ${this.length}`, module, 'a Module');
+    this.#modules.push(module);
+    return this;
+  }
+
+  get length(): number {
+    return this.#modules.length;
+  }
+
+  /** The module at an index; a negative one counts from the end. */
+  at(index: number): Module | undefined {
+    return this.#modules.at(index);
+  }
+
+  [Symbol.iterator](): Iterator<Module> {
+    return this.#modules.values();
+  }
+
+  override *namedParts(): Generator<[name: string, part: Part]> {
+    yield* super.namedParts();
+    for (const [i, module] of this.#modules.entries()) yield [String(i), module];
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.#modules.reduce((input, module) => module.forward(input), x);
+  }
+}
