@@ -1,0 +1,76 @@
+import { dtypeError, rangeError, shapeError } from '../errors';
+import { native } from '../native';
+import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
+import { sameShape, showShape } from '../shape';
+import { Tensor } from '../tensor';
+import { checkReduction, type Reduction, reductions } from './reduction';
+
+export interface CrossEntropyOptions {
+  /** How much each class counts [C]. Default: all the same. */
+  weight?: Tensor | null;
+  /** Share of the target spread evenly over all classes, from 0 to 1. Default 0. */
+  labelSmoothing?: number;
+  /** A label whose rows do not count. Default -100. */
+  ignoreIndex?: number;
+  /** Default 'mean': over the rows that count, by the weights of their classes. */
+  reduction?: Reduction;
+}
+
+interface Attrs {
+  readonly reduction: Reduction;
+  readonly labelSmoothing: number;
+  readonly ignoreIndex: number;
+}
+
+const numbers = ({ reduction, labelSmoothing, ignoreIndex }: Attrs): number[] => [reductions[reduction], labelSmoothing, ignoreIndex];
+
+const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
+  name: 'crossEntropy',
+  infer([logits, labels, weight], { reduction }) {
+    const dtype = commonFloat('crossEntropy', [logits, weight]);
+    if (labels.dtype !== 'int32') throw dtypeError('crossEntropy', `labels are ${labels.dtype}, expected int32 (see ops.cast)`);
+    if (logits.rank === 0 || !sameShape(labels.shape, logits.shape.slice(0, -1))) {
+      throw shapeError(
+        'crossEntropy',
+        `labels have shape ${showShape(labels.shape)}, expected that of the logits without their last axis, the classes (logits ${showShape(logits.shape)})`,
+      );
+    }
+    if (weight) checkShapeOf('crossEntropy', 'weight', weight, [logits.shape[logits.rank - 1]!]);
+    return { shape: reduction === 'none' ? labels.shape : [], dtype };
+  },
+  forward({ inputs: [logits, labels, weight], attrs, output, save }) {
+    const rows = [labels.size];
+    const table = [labels.size, logits.shape[logits.rank - 1]!];
+    const probabilities = Tensor.empty(table, logits.dtype);
+    const flat = labels.view(rows);
+    const losses = attrs.reduction === 'none' ? output.view(rows) : output;
+    native.ops.cross_entropy(logits.view(table).id, flat.id, weight?.id ?? 0, losses.id, probabilities.id, ...numbers(attrs));
+    save(probabilities, flat, ...(weight ? [weight] : []));
+  },
+  backward(grad, { saved: [probabilities, labels, weight], shapes: [shape], attrs }) {
+    const dx = Tensor.empty(probabilities!.shape, grad.dtype);
+    const g = attrs.reduction === 'none' ? grad.view(labels!.shape) : grad;
+    native.ops.cross_entropy_backward(probabilities!.id, labels!.id, weight?.id ?? 0, g.id, dx.id, ...numbers(attrs));
+    return [dx.view(shape!), null, null];
+  },
+};
+
+/**
+ * The cross-entropy between softmax(logits) and the labels, -log softmax(logits)[label]: what a classifier is trained to make small.
+ * Label smoothing is that of Szegedy et al., Rethinking the Inception architecture (2016).
+ *
+ * logits [...,C], labels int32 [...] from 0 to C-1 give a scalar, or [...] with reduction 'none'. No gradient reaches the weights.
+ * @throws RangeError where the shapes do not agree. A label out of range is an error when the result is read.
+ * @example
+ * losses.crossEntropy(model.forward(images), labels).backward();
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { weight = null, labelSmoothing = 0, ignoreIndex = -100, reduction = 'mean' } = options;
+  checkReduction('crossEntropy', reduction);
+  checkTensor('crossEntropy', 'logits', logits);
+  checkTensor('crossEntropy', 'labels', labels);
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw rangeError('crossEntropy', 'labelSmoothing', labelSmoothing, 'a number from 0 to 1');
+  // biome-ignore lint/suspicious/noBitwise: the exact test for an int32
+  if ((ignoreIndex | 0) !== ignoreIndex) throw rangeError('crossEntropy', 'ignoreIndex', ignoreIndex, 'an int32');
+  return apply(op, [logits, labels, weight], { reduction, labelSmoothing, ignoreIndex });
+}

@@ -1,0 +1,92 @@
+import { ReceptiveError, rangeError, shapeError } from '../errors';
+import { native } from '../native';
+import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
+import { showShape } from '../shape';
+import { Tensor } from '../tensor';
+
+export interface BatchNormOptions {
+  /** Scale γ [C]. Default: none. */
+  weight?: Tensor | null;
+  /** Shift β [C]. Default: none. */
+  bias?: Tensor | null;
+  /** Mean to normalise by when not training [C]; training updates it in place. */
+  runningMean?: Tensor | null;
+  /** Variance to normalise by when not training [C]; training updates it in place, with the unbiased variance. */
+  runningVar?: Tensor | null;
+  /** Whether to normalise by the batch's own statistics. Default false. */
+  training?: boolean;
+  /** Share of the batch in the updated running statistics. Default 0.1. */
+  momentum?: number;
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+}
+
+interface Attrs {
+  readonly training: boolean;
+  readonly momentum: number;
+  readonly eps: number;
+}
+
+type Optional = Tensor | null;
+
+const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional, runningVar: Optional], Attrs> = {
+  name: 'batchNorm',
+  infer([x, weight, bias, runningMean, runningVar]) {
+    const channels = [x.shape[x.rank - 1]!];
+    if (weight) checkShapeOf('batchNorm', 'weight', weight, channels);
+    if (bias) checkShapeOf('batchNorm', 'bias', bias, channels);
+    if (runningMean) checkShapeOf('batchNorm', 'runningMean', runningMean, channels);
+    if (runningVar) checkShapeOf('batchNorm', 'runningVar', runningVar, channels);
+    return { shape: x.shape, dtype: commonFloat('batchNorm', [x, weight, bias, runningMean, runningVar]) };
+  },
+  forward({ inputs: [x, weight, bias, runningMean, runningVar], attrs: { training, momentum, eps }, output, recording, save }) {
+    const parameters = [x.id, weight?.id ?? 0, bias?.id ?? 0, runningMean?.id ?? 0, runningVar?.id ?? 0, output.id];
+    const statistics = () => Tensor.empty([x.shape[x.rank - 1]!], x.dtype);
+    if (training) {
+      const [mean, invstd] = [statistics(), statistics()];
+      native.ops.batch_norm_train(...parameters, mean.id, invstd.id, momentum, eps);
+      runningMean?.written();
+      runningVar?.written();
+      save(x, mean, invstd, ...(weight ? [weight] : []));
+    } else {
+      const invstd = recording ? statistics() : null;
+      native.ops.batch_norm_infer(...parameters, invstd?.id ?? 0, eps);
+      if (invstd) save(x, runningMean!, invstd, ...(weight ? [weight] : []));
+    }
+  },
+  backward(grad, { saved: [x, mean, invstd, weight], needs, attrs: { training } }) {
+    const [dx, dweight, dbias] = [x!, mean!, mean!].map((like, i) => (needs[i] ? Tensor.empty(like.shape, like.dtype) : null));
+    native.ops.batch_norm_backward(
+      ...[x!.id, grad.id, weight?.id ?? 0, mean!.id, invstd!.id, dx?.id ?? 0, dweight?.id ?? 0, dbias?.id ?? 0],
+      Number(training),
+    );
+    return [dx!, dweight!, dbias!, null, null];
+  },
+};
+
+/**
+ * Normalises each channel to mean 0 and variance 1, then scales and shifts it: γ·(x - μ) / √(σ² + ε) + β. Ioffe and Szegedy, Batch
+ * normalization (2015).
+ *
+ * x [...,C] gives the same shape. In training μ and σ² are those of the batch over all axes but the last, and the running statistics move
+ * towards them; otherwise they are the running statistics.
+ * @throws RangeError where a parameter is not [C], or when training on one value a channel, whose variance is not defined.
+ * @example
+ * const runningMean = zeros([16]), runningVar = ones([16]);
+ * const y = ops.batchNorm(randn([8, 28, 28, 16]), { runningMean, runningVar, training: true });
+ */
+export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  checkTensor('batchNorm', 'input', x);
+  const { weight = null, bias = null, runningMean = null, runningVar = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
+  if (x.rank < 2) throw shapeError('batchNorm', `input has shape ${showShape(x.shape)}, expected rank 2 or more, channels last`);
+  if (!(momentum >= 0 && momentum <= 1)) throw rangeError('batchNorm', 'momentum', momentum, 'a number from 0 to 1');
+  if (!(eps > 0 && eps < Infinity)) throw rangeError('batchNorm', 'eps', eps, 'a positive number');
+  if ((runningMean === null) !== (runningVar === null) || (!training && runningMean === null)) {
+    const expected = training ? 'both or neither' : 'both unless training';
+    throw new ReceptiveError('ERR_INVALID_VALUE', `batchNorm: runningMean or runningVar was left out, expected ${expected}`);
+  }
+  if (training && x.size === x.shape[x.rank - 1]!) {
+    throw shapeError('batchNorm', `input ${showShape(x.shape)} has one value a channel, training needs more than one`);
+  }
+  return apply(op, [x, weight, bias, runningMean, runningVar], { training, momentum, eps });
+}

@@ -1,0 +1,39 @@
+import { dtypeError, shapeError } from '../errors';
+import { native } from '../native';
+import { apply, checkTensor, type Op } from '../op';
+import { maxRank, showShape } from '../shape';
+import { Tensor } from '../tensor';
+
+const op: Op<[Tensor, Tensor], void> = {
+  name: 'gather',
+  infer([x, index]) {
+    if (x.rank === 0) throw shapeError('gather', 'input is a scalar, expected rank 1 or more');
+    if (index.dtype !== 'int32') throw dtypeError('gather', `index is ${index.dtype}, expected int32`);
+    if (index.rank + x.rank - 1 > maxRank) {
+      throw shapeError('gather', `input ${showShape(x.shape)} by index ${showShape(index.shape)} has more than ${maxRank} axes`);
+    }
+    return { shape: [...index.shape, ...x.shape.slice(1)], dtype: x.dtype };
+  },
+  forward({ inputs: [x, index], output, save }) {
+    const rows = output.view([index.size, ...x.shape.slice(1)]);
+    native.ops.gather(x.id, index.view([index.size]).id, rows.id);
+    save(index);
+  },
+  backward(grad, { shapes: [shape], saved: [index] }) {
+    const dx = Tensor.empty(shape!, grad.dtype);
+    const rows = grad.view([index!.size, ...shape!.slice(1)]);
+    native.ops.scatter_add(rows.id, index!.view([index!.size]).id, dx.id);
+    return [dx, null];
+  },
+};
+
+/**
+ * Rows of x by their numbers, y[i,…] = x[index[i],…]: an embedding's lookup. A row's gradient is the sum over the places it went to.
+ *
+ * x [V,...], index int32 of any shape give [...index.shape,...]. A number that is not a row of x is an error when the result is read.
+ */
+export function gather(x: Tensor, index: Tensor): Tensor {
+  checkTensor('gather', 'input', x);
+  checkTensor('gather', 'index', index);
+  return apply(op, [x, index], undefined);
+}

@@ -1,0 +1,52 @@
+import { shapeError } from '../errors';
+import { native } from '../native';
+import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
+import { showShape, sizeOf } from '../shape';
+import type { Tensor } from '../tensor';
+import { sumTo } from './gradients';
+import { product } from './matmul';
+
+const rows = (x: Tensor): Tensor => x.view([sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]!]);
+
+const op: Op<[Tensor, Tensor, Tensor | null], void> = {
+  name: 'linear',
+  infer([x, weight, bias]) {
+    const dtype = commonFloat('linear', [x, weight, bias]);
+    const [outFeatures, inFeatures] = weight.shape as [number, number];
+    if (x.rank === 0 || x.shape[x.rank - 1] !== inFeatures) {
+      throw shapeError(
+        'linear',
+        `input has ${x.shape[x.rank - 1] ?? 'no'} features, weight expects ${inFeatures} (input ${showShape(x.shape)}, weight ${showShape(weight.shape)})`,
+      );
+    }
+    if (bias) checkShapeOf('linear', 'bias', bias, [outFeatures]);
+    return { shape: [...x.shape.slice(0, -1), outFeatures], dtype };
+  },
+  forward({ inputs: [x, weight, bias], output, save }) {
+    native.ops.matmul(rows(x).id, weight.id, bias?.id ?? 0, rows(output).id, 0, 1);
+    save(x, weight);
+  },
+  backward(grad, { saved, needs }) {
+    const [x, weight] = saved as [Tensor, Tensor];
+    const g = rows(grad);
+    return [
+      needs[0] ? product(g, false, weight, false, rows(x).shape).view(x.shape) : null,
+      needs[1] ? product(g, true, rows(x), false, weight.shape) : null,
+      needs[2] ? sumTo(g, [weight.shape[0]!]) : null,
+    ];
+  },
+};
+
+/**
+ * A fully connected layer, y = x Wᵀ + b, on the last axis.
+ *
+ * x [...,in], weight [out,in], bias [out] give [...,out].
+ * @throws RangeError where the features do not agree.
+ * @example
+ * ops.linear(randn([8, 84]), randn([10, 84]), zeros([10])).shape; // [8, 10]
+ */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  checkTensor('linear', 'input', x);
+  checkShapeOf('linear', 'weight', weight, 'out,in');
+  return apply(op, [x, weight, bias], undefined);
+}
