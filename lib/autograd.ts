@@ -1,10 +1,10 @@
 import { dtypeError, ReceptiveError, shapeError } from './errors';
-import { type Scoped, scope } from './scope';
+import { keepNothing, type Scoped, scope } from './scope';
 import { type Shape, sameShape, showShape } from './shape';
 import type { Tensor } from './tensor';
 
 // The tape. Every tensor that needs a gradient has a history: the Leaf it is, or the Node of the operation that made it. A node holds
-// the histories of its inputs and the tensors its gradient rule needs (views of their own, so that disposing of a tensor never takes
+// the histories of its inputs and the tensors its gradient rule needs (shares of its own, so that disposing of a tensor never takes
 // them away). Nodes are numbered as they are made, so descending numbers are a reverse topological order.
 
 export type History = Leaf | Node;
@@ -49,8 +49,7 @@ export class Node implements Scoped {
     private readonly shapes: readonly Shape[],
     saved: readonly Tensor[],
   ) {
-    for (const tensor of saved) this.#saved.push({ tensor: tensor.save(), version: tensor.storage.version });
-    scope.add(this);
+    for (const tensor of saved) this.#saved.push({ tensor: tensor.share(), version: tensor.storage.version });
   }
 
   /** Throws unless the gradient can still be computed. */
@@ -113,12 +112,12 @@ export function synchronous<R>(operation: string, result: R): R {
   return result;
 }
 
-/** The nodes a tensor's gradient runs through, itself first. */
-export function reachable(from: History | null): Set<Node> {
+/** The nodes a tensor's gradient runs through, itself first; of a graph that reaches far back, those made after node number `since`. */
+export function reachable(from: History | null, since = 0): Set<Node> {
   const found = new Set<Node>();
   const pending: Node[] = [];
   const visit = (history: History | null) => {
-    if (history instanceof Node && !found.has(history)) {
+    if (history instanceof Node && history.order > since && !found.has(history)) {
       found.add(history);
       pending.push(history);
     }
@@ -128,27 +127,12 @@ export function reachable(from: History | null): Set<Node> {
   return found;
 }
 
-/**
- * Gradients on their way, and how many places hold each: the same tensor may be the gradient of several inputs. One that nobody holds
- * is freed at once, so that memory stays at what the widest cut through the graph needs.
- */
+/** How many nodes were made so far: the number of the latest. */
+export const nodeCount = (): number => count;
+
+/** Gradients on their way to nodes. Each is freed as soon as it has been used, so memory stays at what the widest cut through the graph needs. */
 class Gradients {
   readonly #pending = new Map<Node, Tensor>();
-  readonly #holders = new Map<Tensor, number>();
-
-  hold(tensor: Tensor): void {
-    this.#holders.set(tensor, (this.#holders.get(tensor) ?? 0) + 1);
-  }
-
-  drop(tensor: Tensor): void {
-    const left = (this.#holders.get(tensor) ?? 0) - 1;
-    if (left > 0) {
-      this.#holders.set(tensor, left);
-    } else {
-      this.#holders.delete(tensor);
-      tensor.dispose();
-    }
-  }
 
   take(node: Node): Tensor | undefined {
     const grad = this.#pending.get(node);
@@ -156,39 +140,37 @@ class Gradients {
     return grad;
   }
 
-  /** Adds grad, of which the caller holds a share, to what history's tensor has been given so far. */
+  /** Adds grad, which the caller gives away, to what history's tensor has been given so far. Memory that others hold is not written to. */
   give(history: History, grad: Tensor): void {
-    if (history instanceof Leaf) return this.#giveLeaf(history.tensor, grad);
+    if (history instanceof Leaf) {
+      giveLeaf(history.tensor, grad);
+      return;
+    }
     const before = this.#pending.get(history);
     if (!before) {
-      this.hold(grad);
       this.#pending.set(history, grad);
-    } else if (this.#holders.get(before) === 1 && before !== grad) {
+    } else if (before.storage.holders === 1) {
       before.accumulate(grad);
+      grad.dispose();
     } else {
-      const sum = before.plus(grad);
-      this.drop(before);
-      this.hold(sum);
-      this.#pending.set(history, sum);
-    }
-  }
-
-  #giveLeaf(leaf: Tensor, grad: Tensor): void {
-    if (leaf.grad && !leaf.grad.disposed) {
-      leaf.grad.accumulate(grad);
-    } else if (this.#holders.get(grad) === 1) {
-      this.hold(grad); // for good: the leaf owns it now
-      leaf.grad = grad;
-    } else {
-      leaf.grad = grad.copy();
+      this.#pending.set(history, before.plus(grad));
+      before.dispose();
+      grad.dispose();
     }
   }
 
   /** After a failure: nothing on its way may stay. */
   clear(): void {
-    for (const grad of new Set(this.#pending.values())) this.drop(grad);
+    for (const grad of this.#pending.values()) grad.dispose();
     this.#pending.clear();
   }
+}
+
+function giveLeaf(leaf: Tensor, grad: Tensor): void {
+  if (leaf.grad && !leaf.grad.disposed) leaf.grad.accumulate(grad);
+  else if (grad.storage.holders === 1) leaf.grad = grad;
+  else leaf.grad = grad.copy();
+  if (leaf.grad !== grad) grad.dispose();
 }
 
 /** See Tensor.backward. Everything that can be checked is checked before the first gradient is computed. */
@@ -219,36 +201,38 @@ export function backward(root: Tensor, gradient: Tensor | null): void {
   const nodes = [...reachable(history)].sort((a, b) => b.order - a.order);
   for (const node of nodes) node.check();
 
-  scope.outside(() => noGrad(() => propagate(nodes, history, gradient ?? root.onesLike(), gradient !== null)));
+  scope.outside(() => noGrad(() => propagate(nodes, history, gradient ? gradient.share() : root.onesLike())));
 }
 
-function propagate(nodes: readonly Node[], history: History, seed: Tensor, borrowed: boolean): void {
+function propagate(nodes: readonly Node[], root: History, seed: Tensor): void {
   const gradients = new Gradients();
-  if (borrowed) gradients.hold(seed); // the caller's share: never freed here
-  gradients.hold(seed);
   try {
-    gradients.give(history, seed);
-    gradients.drop(seed);
+    gradients.give(root, seed);
     for (const node of nodes) {
       const grad = gradients.take(node);
-      if (grad) {
-        const given = scope.run(
-          () => node.run(grad),
-          (results) => new Set(results.filter((result) => result !== null)),
-        );
-        const shares = given.filter((result) => result !== null);
-        for (const result of shares) gradients.hold(result);
-        for (let i = 0; i < given.length; i++) {
-          const input = node.inputs[i];
-          if (input && given[i]) gradients.give(input, given[i]!);
-        }
-        for (const result of shares) gradients.drop(result);
-        gradients.drop(grad);
-      }
+      if (grad) pass(node, grad, gradients);
       node.dispose();
     }
   } catch (error) {
     gradients.clear();
     throw error;
+  }
+}
+
+/** Runs one node's rule. What it made is freed, so that of each gradient only the shares given on are left. */
+function pass(node: Node, grad: Tensor, gradients: Gradients): void {
+  let shares: (Tensor | null)[] = [];
+  try {
+    shares = scope.run(() => node.run(grad).map((result) => result?.share() ?? null), keepNothing);
+    grad.dispose();
+    for (let i = 0; i < shares.length; i++) {
+      const [history, share] = [node.inputs[i], shares[i]];
+      if (!history || !share) continue;
+      gradients.give(history, share);
+      shares[i] = null;
+    }
+  } finally {
+    grad.dispose();
+    for (const share of shares) share?.dispose();
   }
 }

@@ -1,4 +1,4 @@
-import { type Dtype, dtypeOf, dtypes, isFloat, type TypedArray } from './dtype';
+import { checkValue, type Dtype, dtypeOf, dtypes, isFloat, type TypedArray, toArray } from './dtype';
 import { dtypeError, rangeError, shapeError, typeError } from './errors';
 import { native } from './native';
 import { takeRandom } from './random';
@@ -45,7 +45,7 @@ export function tensor(values: TypedArray | NestedNumbers, shape?: Shape | null,
     throw shapeError('tensor', `${flat.length} values do not fill shape ${showShape(wanted)}, which holds ${sizeOf(wanted)}`);
   }
   const { dtype, requiresGrad } = checkOptions('tensor', options, arrayType ?? 'float32');
-  const array = arrayType === dtype ? (flat as TypedArray) : dtypes[dtype].array.from(flat);
+  const array = arrayType === dtype ? (flat as TypedArray) : toArray('tensor', flat, dtype);
   return finish(upload(array, wanted, dtype), requiresGrad);
 }
 
@@ -86,7 +86,7 @@ function flatten(values: unknown): number[] {
 /** A tensor whose elements are all the same number. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   const { dtype, requiresGrad } = checkOptions('full', options, 'float32');
-  if (typeof value !== 'number') throw typeError('full', 'value', value, 'a number');
+  checkValue('full', value, dtype);
   const made = Tensor.empty(checkShape('full', shape), dtype);
   native.ops.fill(made.id, value);
   return finish(made, requiresGrad);
@@ -103,7 +103,8 @@ export function arange(start: number, stop?: number, step = 1, options: TensorOp
   if (!Number.isFinite(step) || step === 0) throw rangeError('arange', 'step', step, 'a finite number other than 0');
   const { dtype, requiresGrad } = checkOptions('arange', options, 'float32');
   const count = checkShape('arange', [Math.max(0, Math.ceil((to - from) / step))])[0]!;
-  return finish(upload(dtypes[dtype].array.from(Array.from({ length: count }, (_, i) => from + i * step)), [count], dtype), requiresGrad);
+  const values = Float64Array.from({ length: count }, (_, i) => from + i * step);
+  return finish(upload(toArray('arange', values, dtype), [count], dtype), requiresGrad);
 }
 
 function random(operation: string, kind: number, shape: Shape, a: number, b: number, options: TensorOptions): Tensor {

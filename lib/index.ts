@@ -2,6 +2,7 @@ export { noGrad } from './autograd';
 export * from './create';
 export type { Dtype, TypedArray } from './dtype';
 export { type ErrorCode, ReceptiveError } from './errors';
+export * as losses from './losses';
 export * as ops from './ops';
 export { manualSeed } from './random';
 export { memory, runtime, setNumThreads } from './runtime';

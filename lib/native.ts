@@ -50,7 +50,8 @@ export type OpName =
   | 'batch_norm_backward'
   | 'sgd'
   | 'adam'
-  | 'gather';
+  | 'gather'
+  | 'scatter_add';
 
 export interface MemoryUse {
   /** Live tensors. */

@@ -1,8 +1,8 @@
 import { type BackwardContext, type BackwardRule, isGradEnabled, Node } from './autograd';
 import type { Dtype } from './dtype';
-import { dtypeError, ReceptiveError, typeError } from './errors';
-import { scope } from './scope';
-import type { Shape } from './shape';
+import { dtypeError, ReceptiveError, shapeError, typeError } from './errors';
+import { keepNothing, scope } from './scope';
+import { type Shape, sameShape, showShape } from './shape';
 import { Tensor } from './tensor';
 
 export type { BackwardContext };
@@ -41,7 +41,7 @@ export function apply<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A): T
   for (let i = 0; i < inputs.length; i++) {
     const input = inputs[i];
     if (!input) continue;
-    if (!(input instanceof Tensor)) throw typeError(op.name, `input ${i}`, input, 'a Tensor');
+    checkTensor(op.name, `input ${i}`, input);
     input.use(op.name, `input ${i}`);
     wanted ||= input.history !== null;
   }
@@ -49,29 +49,45 @@ export function apply<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A): T
   const recording = wanted && op.backward !== undefined && isGradEnabled();
   const output = op.forward ? Tensor.empty(shape, dtype) : inputs[0]!.view(shape);
   if (!op.forward && !recording) return output;
+  let node: Node | null;
   try {
-    scope.run(
-      () => {
-        const saved: Tensor[] = [];
-        op.forward?.({ inputs, attrs, output, recording, save: (...tensors) => void saved.push(...tensors) });
-        if (!recording) return;
-        const histories = inputs.map((input) => input?.history ?? null);
-        const shapes = inputs.map((input) => input?.shape ?? []);
-        output.history = scope.outside(
-          () => new Node(op.name, histories, op.backward!.bind(op) as BackwardRule<unknown>, attrs, shapes, saved),
-        );
-      },
-      () => nothing,
-    );
+    node = scope.run(() => run(op, inputs, attrs, output, recording), keepNothing);
   } catch (error) {
     output.dispose();
     throw error;
   }
-  if (output.history instanceof Node) scope.add(output.history);
+  if (node) {
+    output.history = node;
+    scope.add(node);
+  }
   return output;
 }
 
-const nothing: ReadonlySet<never> = new Set();
+/** Queues an operation's kernels; its node where it is recorded. Tensors made besides the output are freed with the scope around. */
+function run<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A, output: Tensor, recording: boolean): Node | null {
+  const saved: Tensor[] = [];
+  op.forward?.({ inputs, attrs, output, recording, save: (...tensors) => void saved.push(...tensors) });
+  if (!recording) return null;
+  const histories = inputs.map((input) => input?.history ?? null);
+  const shapes = inputs.map((input) => input?.shape ?? []);
+  return new Node(op.name, histories, op.backward!.bind(op) as BackwardRule<unknown>, attrs, shapes, saved);
+}
+
+/** Throws unless value is a Tensor, and one of this copy of the package: another copy's tape and scopes know nothing of this one's. */
+export function checkTensor(operation: string, what: string, value: unknown): asserts value is Tensor {
+  if (!(value instanceof Tensor)) throw typeError(operation, what, value, 'a Tensor of this copy of receptive');
+}
+
+/**
+ * Throws unless value is a Tensor of this shape. A shape given as names of its axes, 'N,H,W,C', asks for their number only.
+ */
+export function checkShapeOf(operation: string, what: string, value: unknown, shape: Shape | string): asserts value is Tensor {
+  checkTensor(operation, what, value);
+  const fits = typeof shape === 'string' ? value.rank === shape.split(',').length : sameShape(value.shape, shape);
+  if (fits) return;
+  const expected = typeof shape === 'string' ? `[${shape}]` : showShape(shape);
+  throw shapeError(operation, `${what} has shape ${showShape(value.shape)}, expected ${expected}`);
+}
 
 /** The element type all inputs share; throws where they differ or are not floating point. */
 export function commonFloat(operation: string, inputs: Inputs): Dtype {

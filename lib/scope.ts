@@ -43,3 +43,8 @@ export const scope = {
     }
   },
 };
+
+const nothing: ReadonlySet<Scoped> = new Set();
+
+/** For a scope none of whose items outlive it. */
+export const keepNothing = (): ReadonlySet<Scoped> => nothing;

@@ -1,13 +1,22 @@
 import { backward, type History, Leaf } from './autograd';
-import { type Dtype, dtypes, type TypedArray } from './dtype';
-import { ReceptiveError, rangeError } from './errors';
+import { type Dtype, dtypes, isFloat, type TypedArray } from './dtype';
+import { dtypeError, ReceptiveError, rangeError } from './errors';
 import { native } from './native';
 import { scope } from './scope';
-import { type Shape, showShape, sizeOf } from './shape';
+import { type Shape, sameShape, showShape, sizeOf } from './shape';
 
-/** Memory that several tensors may share (a reshape, a saved input); counts the times it was written after it was made. */
+/** A piece of native memory. Several tensors may share it: reshapes of each other, saved inputs. */
 interface Storage {
+  /** Times it was written after it was made. */
   version: number;
+  /** Tensors on it that were not disposed of. */
+  holders: number;
+}
+
+/** A name the addon gave to memory under one shape, freed with the last tensor that holds it or when all of them are collected. */
+interface Handle {
+  id: number;
+  holders: number;
 }
 
 export type NestedNumbers = number | NestedNumbers[];
@@ -31,14 +40,26 @@ export class Tensor implements Disposable {
   id: number;
   /** @internal */
   readonly storage: Storage;
+  readonly #handle: Handle;
 
-  /** @param scoped Whether it belongs to the `tidy` it is made in. */
+  /**
+   * @param shared Whose memory it is; null for new, uninitialised memory.
+   * @param scoped Whether it belongs to the `tidy` it is made in.
+   */
   protected constructor(shape: Shape, dtype: Dtype, shared: Tensor | null, scoped = true) {
     this.shape = shape;
     this.dtype = dtype;
     this.size = sizeOf(shape);
-    this.storage = shared ? shared.storage : { version: 0 };
-    this.id = shared ? native.view(this, shared.id, ...shape) : native.create(this, dtypes[dtype].code, ...shape);
+    if (shared && sameShape(shape, shared.shape)) {
+      this.#handle = shared.#handle;
+    } else {
+      this.#handle = { id: 0, holders: 0 };
+      this.#handle.id = shared ? native.view(this.#handle, shared.id, ...shape) : native.create(this.#handle, dtypes[dtype].code, ...shape);
+    }
+    this.id = this.#handle.id;
+    this.storage = shared ? shared.storage : { version: 0, holders: 0 };
+    this.#handle.holders++;
+    this.storage.holders++;
     if (scoped) scope.add(this);
   }
 
@@ -50,6 +71,11 @@ export class Tensor implements Disposable {
   /** @internal The same memory under another shape of the same size. */
   view(shape: Shape): Tensor {
     return new Tensor(shape, this.dtype, this);
+  }
+
+  /** @internal A tensor of its own on the same memory, which belongs to no scope: for whoever keeps it beyond this one's dispose(). */
+  share(): Tensor {
+    return new Tensor(this.shape, this.dtype, this, false);
   }
 
   /** @internal The id, for an operation about to use it. */
@@ -77,6 +103,9 @@ export class Tensor implements Disposable {
   }
   set requiresGrad(wanted: boolean) {
     if (wanted === this.requiresGrad) return;
+    if (wanted && !isFloat(this.dtype)) {
+      throw dtypeError('requiresGrad', `a ${this.dtype} tensor cannot require a gradient, expected float32 or float64`);
+    }
     if (!wanted && !(this.history instanceof Leaf)) {
       throw new ReceptiveError('ERR_AUTOGRAD', 'requiresGrad: this tensor was computed by an operation; use detach() to cut it off');
     }
@@ -127,8 +156,9 @@ export class Tensor implements Disposable {
   /** Frees the memory, once what is queued has used it. Disposing twice is fine. What autograd saved stays until backward. */
   dispose(): void {
     if (this.id === 0) return;
-    native.free(this.id);
     this.id = 0;
+    this.storage.holders--;
+    if (--this.#handle.holders === 0) native.free(this.#handle.id);
   }
 
   [Symbol.dispose](): void {
@@ -138,11 +168,6 @@ export class Tensor implements Disposable {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     const grad = this.requiresGrad ? ', requiresGrad' : '';
     return `Tensor(${showShape(this.shape)}, ${this.dtype}${grad}${this.disposed ? ', disposed' : ''})`;
-  }
-
-  /** @internal A handle on the same memory that outlives dispose(), for the tape; it belongs to no scope. */
-  save(): Tensor {
-    return scope.outside(() => this.view(this.shape));
   }
 
   // What the tape does with gradients.

@@ -1,4 +1,4 @@
 export * from './bceWithLogits';
 export * from './crossEntropy';
-export * from './regression';
 export type { Reduction } from './reduction';
+export * from './regression';

@@ -1,5 +1,5 @@
-import { abs, square } from '../ops/unary';
 import { sub } from '../ops/binary';
+import { abs, square } from '../ops/unary';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { checkPair, checkReduction, type Reduction, reduced } from './reduction';

@@ -1,9 +1,9 @@
 import { full } from '../create';
-import { dtypeError } from '../errors';
 import { native } from '../native';
-import { apply, commonFloat, type Op } from '../op';
+import { apply, checkTensor, commonFloat, type Op } from '../op';
 import { broadcastShapes } from '../shape';
 import { Tensor } from '../tensor';
+import { tidy } from '../tidy';
 import { scaled, sumTo } from './gradients';
 
 // Elementwise operations of two operands, with NumPy's broadcasting. An operand may be a number.
@@ -34,15 +34,19 @@ function define(name: string, kind: number, saves: boolean, backward?: Rule): Bi
     },
     backward,
   };
-  return (a, b) => apply(op, operands(name, a, b), undefined);
+  return (a, b) => {
+    if (typeof a !== 'number' && typeof b !== 'number') return apply(op, [a, b], undefined);
+    return tidy(() => apply(op, operands(name, a, b), undefined));
+  };
 }
 
 function operands(name: string, a: Tensor | number, b: Tensor | number): [Tensor, Tensor] {
-  if (typeof a === 'number') {
-    if (typeof b === 'number') throw dtypeError(name, 'both operands are numbers, expected a Tensor');
-    return [full([], a, { dtype: b.dtype }), b];
+  if (typeof b === 'number') {
+    checkTensor(name, 'input 0', a);
+    return [a, full([], b, { dtype: a.dtype })];
   }
-  return [a, typeof b === 'number' ? full([], b, { dtype: a.dtype }) : b];
+  checkTensor(name, 'input 1', b);
+  return [typeof a === 'number' ? full([], a, { dtype: b.dtype }) : a, b];
 }
 
 /** a + b. */

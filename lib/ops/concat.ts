@@ -68,5 +68,10 @@ export function stack(list: readonly Tensor[], axis = 0): Tensor {
   for (const x of list) {
     if (!sameShape(x.shape, first.shape)) throw shapeError('stack', `shapes ${showShape(first.shape)} and ${showShape(x.shape)} differ`);
   }
-  return tidy(() => concat(list.map((x) => reshape(x, x.shape.toSpliced(at, 0, 1))), at));
+  return tidy(() =>
+    concat(
+      list.map((x) => reshape(x, x.shape.toSpliced(at, 0, 1))),
+      at,
+    ),
+  );
 }

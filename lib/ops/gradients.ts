@@ -1,3 +1,4 @@
+import type { Dtype } from '../dtype';
 import { native } from '../native';
 import { type Shape, sameShape } from '../shape';
 import { Tensor } from '../tensor';
@@ -23,5 +24,12 @@ export function sumTo(grad: Tensor, shape: Shape): Tensor {
 export function scaled(x: Tensor, factor: number): Tensor {
   const y = Tensor.empty(x.shape, x.dtype);
   native.ops.cast(x.id, y.id, factor, 0);
+  return y;
+}
+
+/** x in another type. */
+export function converted(x: Tensor, dtype: Dtype): Tensor {
+  const y = Tensor.empty(x.shape, dtype);
+  native.ops.cast(x.id, y.id, 1, 0);
   return y;
 }

@@ -1,5 +1,5 @@
-import { full } from '../create';
-import { rangeError, typeError } from '../errors';
+import { checkValue } from '../dtype';
+import { typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, type Op } from '../op';
 import { isIndex, type Shape } from '../shape';
@@ -41,7 +41,6 @@ export function pad(x: Tensor, padding: readonly (readonly [before: number, afte
   if (!Array.isArray(padding) || padding.length !== x.rank || !padding.every(isPair)) {
     throw typeError('pad', 'padding', padding, `[before, after] for each of ${x.rank} axes, integers of at least 0`);
   }
-  full([], value, { dtype: x.dtype }).dispose();
-  if (typeof value !== 'number') throw rangeError('pad', 'value', value, 'a number');
+  checkValue('pad', value, x.dtype);
   return apply(op, [x], { before: padding.map(([n]) => n), after: padding.map(([, n]) => n), value });
 }

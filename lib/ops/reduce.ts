@@ -1,6 +1,6 @@
 import { shapeError } from '../errors';
 import { native } from '../native';
-import { apply, commonFloat, type Op } from '../op';
+import { apply, checkTensor, commonFloat, type Op } from '../op';
 import { checkAxis, type Shape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { div, equal, mul } from './binary';
@@ -43,6 +43,7 @@ function define(name: string, kind: number, backward: NonNullable<Op<[Tensor], A
     backward,
   };
   return (x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor => {
+    checkTensor(name, 'input', x);
     const axes = axis === undefined ? x.shape.map((_, i) => i) : typeof axis === 'number' ? [axis] : axis;
     let mask = 0;
     for (const one of axes) mask |= 1 << checkAxis(name, one, x.rank);

@@ -1,5 +1,5 @@
 import { rangeError, shapeError, typeError } from '../errors';
-import { apply, type Op } from '../op';
+import { apply, checkTensor, type Op } from '../op';
 import { checkAxis, checkShape, type Shape, showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -16,6 +16,7 @@ const op: Op<[Tensor], Shape> = {
 
 /** The same elements, in the same order and memory, under another shape. One dimension may be -1: what is left over. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkTensor('reshape', 'input', x);
   if (!Array.isArray(shape)) throw typeError('reshape', 'shape', shape, 'a list of dimensions');
   const open = shape.indexOf(-1);
   const wanted = checkShape('reshape', open < 0 ? shape : shape.map((n, i) => (i === open ? 1 : n)));
@@ -31,6 +32,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** Joins the axes from start (default 1) to end (default the last) into one. */
 export function flatten(x: Tensor, start = 1, end = -1): Tensor {
+  checkTensor('flatten', 'input', x);
   if (x.rank === 0) return reshape(x, [1]);
   const first = checkAxis('flatten', start, x.rank);
   const last = checkAxis('flatten', end, x.rank);

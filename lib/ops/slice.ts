@@ -2,7 +2,7 @@ import { full } from '../create';
 import { rangeError, typeError } from '../errors';
 import { apply, checkTensor, type Op } from '../op';
 import { checkAxis, type Shape } from '../shape';
-import { Tensor } from '../tensor';
+import type { Tensor } from '../tensor';
 import { copyBlock } from './block';
 
 interface Attrs {

@@ -38,7 +38,7 @@ const isCount = (value: unknown, least: number): value is number =>
 
 /** The two integers that a number or a pair stands for. */
 export function pair(operation: string, what: string, value: unknown, least = 1): [number, number] {
-  const both = Array.isArray(value) ? value : [value, value];
+  const both: [number, number] = Array.isArray(value) ? (value as [number, number]) : [value as number, value as number];
   const expected = `an integer from ${least} to ${limit}, or a pair of them`;
   if (both.length !== 2 || !both.every((n) => typeof n === 'number')) throw typeError(operation, what, value, expected);
   if (!both.every((n) => isCount(n, least))) throw rangeError(operation, what, value, expected);
@@ -55,7 +55,7 @@ function sides(operation: string, padding: unknown): Sides {
     return [vertical, horizontal, vertical, horizontal];
   }
   if (!padding.every((n) => isCount(n, 0))) throw rangeError(operation, 'padding', padding, `integers from 0 to ${limit}`);
-  return [padding[0], padding[1], padding[2], padding[3]];
+  return padding.slice() as unknown as Sides;
 }
 
 /** Cells between the first and the last tap, both included. */
@@ -117,7 +117,10 @@ export function outputSize(
 export function checkPadding(operation: string, { kernel, padding: [top, right, bottom, left], dilation }: Window): void {
   const [rows, columns] = [extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1])];
   if (Math.max(top, bottom) >= rows || Math.max(left, right) >= columns) {
-    throw shapeError(operation, `padding [${top},${right},${bottom},${left}] is not smaller than the window, which covers ${rows}x${columns}`);
+    throw shapeError(
+      operation,
+      `padding [${top},${right},${bottom},${left}] is not smaller than the window, which covers ${rows}x${columns}`,
+    );
   }
 }
 
