@@ -3,9 +3,13 @@
 
 namespace receptive {
 
-#define RECEPTIVE_OPS(OP) \
-  OP(unary, 2, 1)         \
-  OP(unary_backward, 3, 1)
+#define RECEPTIVE_OPS(OP)           \
+  OP(unary, 2, 1)                   \
+  OP(unary_backward, 3, 1)          \
+  OP(conv2d, 4, 10)                 \
+  OP(conv2d_backward_input, 3, 10)  \
+  OP(conv2d_backward_weight, 4, 10) \
+  OP(matmul, 4, 2)
 
 #define RECEPTIVE_DECLARE(name, tensors, attrs) void record_##name(Call&);
 RECEPTIVE_OPS(RECEPTIVE_DECLARE)

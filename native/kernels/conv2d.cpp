@@ -1,0 +1,47 @@
+// Forward convolution: packs the weights into panels, then the loop nest of conv2d_gather.h.
+#include "../ops/conv2d.h"
+
+#include "conv2d_gather.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+void conv2d(const Conv2dArgs<float>&, Context&);
+
+// w [kh,kw,Cg,K] is one matrix [steps][K]; each group has the panels of its own columns.
+static const float* pack_weights(const Conv2dArgs<float>& a, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const int64_t steps = s.kh * s.kw * (s.C / s.groups), out = s.K / s.groups;
+  const Panels panels(out);
+  float* packed = static_cast<float*>(context.scratch(static_cast<size_t>(s.groups * panels.size(steps)) * sizeof(float)));
+  // Pieces of a panel of about a fixed number of steps.
+  const int64_t grain = 512, pieces = (steps + grain - 1) / grain, units = s.groups * panels.count() * pieces;
+  const auto pack = [&](int64_t unit) {
+    const int64_t piece = unit % pieces, index = unit / pieces % panels.count(), group = unit / pieces / panels.count();
+    const int64_t begin = piece * grain, nr = panels.width(index);
+    pack_panel(a.w + begin * s.K + group * out + panels.first(index) * Vec::width, s.K, smaller(grain, steps - begin), static_cast<int>(nr),
+               panels.tail(index), packed + group * panels.size(steps) + panels.offset(index, steps) + begin * nr * Vec::width);
+  };
+  const int64_t chunks = (steps * s.K + kPackGrain - 1) / kPackGrain;
+  context.parallel(smaller(chunks, units), [&](int64_t chunk, int) {
+    const int64_t count = smaller(chunks, units);
+    for (int64_t unit = chunk * units / count; unit < (chunk + 1) * units / count; ++unit) pack(unit);
+  });
+  return packed;
+}
+
+void conv2d(const Conv2dArgs<float>& a, Context& context) {
+  const Conv2dShape& s = a.shape;
+  if (s.N == 0) return;
+  Gather g;
+  g.source = {a.x, s.N, s.C, s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
+  g.weights = pack_weights(a, context);
+  g.bias = a.b;
+  g.y = a.y;
+  g.y_image = s.OH * s.OW * s.K;
+  g.y_row = s.OW * s.K;
+  g.y_col = s.K;
+  g.out_channels = s.K / s.groups;
+  gather(context, &g, 1);
+}
+
+}  // namespace receptive::RECEPTIVE_ISA

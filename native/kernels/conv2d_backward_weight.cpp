@@ -1,0 +1,122 @@
+// Gradients of a convolution with respect to its weights and bias: outer products summed over pixels.
+//
+//   for each chunk: (pixels: a run of images' bands; panel of output channels)
+//     for each image and band of output rows                    its input rows copied with zeros around where there is padding
+//       for each row of taps, for each tile of MR of its kw*C inputs
+//         acc[MR][NR vectors of output channels] in registers over the band's pixels, whose gradients stay in L1/L2
+//
+// Each chunk of pixels has its own partial sum; they are added in order, so the result does not depend on the number of threads.
+#include "conv2d_source.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>&, Context&);
+
+constexpr int64_t kWeightGrain = 1 << 19;    // multiply-adds worth a chunk
+constexpr int64_t kPartialFloats = 1 << 20;  // of all partial sums together, if more than one is worth it
+constexpr int64_t kBandPixels = 512;         // outputs of a band
+constexpr int64_t kMostPixelChunks = 64;
+
+// out[i] = sum of parts[p * size + i] over p in order.
+static void sum_parts(const float* parts, int64_t count, int64_t size, float* out, Context& context) {
+  const int64_t grain = larger<int64_t>(65536 / count, 1024), chunks = (size + grain - 1) / grain;
+  context.parallel(chunks, [&](int64_t chunk, int) {
+    const int64_t end = smaller((chunk + 1) * grain, size);
+    for (int64_t i = chunk * grain; i < end; i += Vec::width) {
+      const int lanes_used = static_cast<int>(smaller<int64_t>(end - i, Vec::width));
+      Vec sum = load(parts + i, lanes_used);
+      for (int64_t p = 1; p < count; ++p) sum = sum + load(parts + p * size + i, lanes_used);
+      store(out + i, sum, lanes_used);
+    }
+  });
+}
+
+// db[k] = sum of g[pixel][k].
+static void bias_gradient(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const int64_t pixels = s.N * s.OH * s.OW, K = s.K;
+  const int64_t chunks = larger<int64_t>(smaller<int64_t>(pixels * K / 65536, kMostPixelChunks), 1);
+  float* parts = static_cast<float*>(context.scratch(static_cast<size_t>(chunks * K) * sizeof(float)));
+  context.parallel(chunks, [&](int64_t chunk, int) {
+    const int64_t begin = chunk * pixels / chunks, end = (chunk + 1) * pixels / chunks;
+    for (int64_t k = 0; k < K; k += Vec::width) {
+      const int tail = static_cast<int>(smaller<int64_t>(K - k, Vec::width));
+      Vec sum[4] = {zero(), zero(), zero(), zero()};
+      int64_t p = begin;
+      for (; p + 4 <= end; p += 4) {
+        for (int u = 0; u < 4; ++u) sum[u] = sum[u] + load(a.g + (p + u) * K + k, tail);
+      }
+      for (; p < end; ++p) sum[0] = sum[0] + load(a.g + p * K + k, tail);
+      store(parts + chunk * K + k, (sum[0] + sum[1]) + (sum[2] + sum[3]), tail);
+    }
+  });
+  sum_parts(parts, chunks, K, a.db, context);
+}
+
+void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups, size = s.kh * s.kw * Cg * s.K;
+  if (s.N == 0) {
+    memset(a.dw, 0, static_cast<size_t>(size) * sizeof(float));
+    if (a.db) memset(a.db, 0, static_cast<size_t>(s.K) * sizeof(float));
+    return;
+  }
+  if (a.db) bias_gradient(a, context);
+
+  const Source source = {a.x, s.N, s.C, s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
+  const Panels panels(Kg);
+  const int64_t band = smaller(s.OH, kBandPixels / s.OW + 1), bands = (s.OH + band - 1) / band;
+  const int64_t items = s.N * bands, work = s.N * s.OH * s.OW * size;
+  int64_t pixel_chunks = smaller(smaller(items, kMostPixelChunks), work / kWeightGrain + 1);
+  pixel_chunks = larger<int64_t>(smaller(pixel_chunks, kPartialFloats / size), 1);
+  const int64_t units = work < kWeightGrain / 4 ? 1 : pixel_chunks * s.groups * panels.count();
+
+  Segment* segments = static_cast<Segment*>(context.scratch(static_cast<size_t>(s.kh * s.kw) * sizeof(Segment)));
+  const Layout layout = layout_of(source, band, segments);
+  const int64_t slots = units == 1 ? 1 : context.threads();
+  float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * layout.copy_size) * sizeof(float)));
+  float* parts = pixel_chunks == 1 ? a.dw : static_cast<float*>(context.scratch(static_cast<size_t>(pixel_chunks * size) * sizeof(float)));
+
+  // One panel of one group over one chunk of pixels.
+  const auto accumulate = [&](int64_t pixels, int64_t group, int64_t index, float* copy) {
+    const int nr = panels.width(index), tail = panels.tail(index);
+    const int64_t column = group * Kg + panels.first(index) * Vec::width;
+    const int64_t begin = pixels * items / pixel_chunks, end = (pixels + 1) * items / pixel_chunks;
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t image = item / bands, row = item % bands * band, height = smaller(band, s.OH - row);
+      const float* base = open_band(source, layout, image, group, row, band, copy);
+      const float* g = a.g + (image * s.OH + row) * s.OW * s.K + column;
+      float* out = parts + pixels * size + column;
+      for (int64_t i = 0; i < layout.segments; ++i) {
+        const Tiles tiles(segments[i].length, rows_for(nr));
+        for (int64_t t = 0; t < tiles.count; ++t) {
+          const int64_t first = tiles.begin(t);
+          const OuterStep step = {base + segments[i].offset + first,
+                                  layout.row_step,
+                                  layout.col_step,
+                                  g,
+                                  s.OW * s.K,
+                                  s.K,
+                                  height,
+                                  s.OW,
+                                  out + first * s.K,
+                                  s.K,
+                                  nullptr,
+                                  item > begin,
+                                  tail};
+          outer_kernel(static_cast<int>(tiles.begin(t + 1) - first), nr)(step);
+        }
+        out += segments[i].length * s.K;
+      }
+    }
+  };
+  const int64_t per_pixels = s.groups * panels.count(), pieces = pixel_chunks * per_pixels;
+  context.parallel(units, [&](int64_t unit, int slot) {
+    for (int64_t piece = unit * pieces / units; piece < (unit + 1) * pieces / units; ++piece) {
+      accumulate(piece / per_pixels, piece / panels.count() % s.groups, piece % panels.count(), copies + slot * layout.copy_size);
+    }
+  });
+  if (pixel_chunks > 1) sum_parts(parts, pixel_chunks, size, a.dw, context);
+}
+
+}  // namespace receptive::RECEPTIVE_ISA

@@ -1,0 +1,124 @@
+// The loop nest of forward convolution, and of the gradient with respect to the input.
+//
+//   for each chunk: (panel group, image and band of output rows, group)
+//     copy the band's input rows with zeros around them         L1/L2, only where there is padding
+//     for each panel of NR vectors of output channels
+//       for each block of reduction steps                       its part of the panel stays in L2
+//         for each tile of MR output pixels, across rows        its input stays in L1
+//           acc[MR][NR] in registers over the block's segments: a row of taps is one contiguous run of kw*C inputs
+#pragma once
+
+#include "conv2d_source.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+constexpr int64_t kGatherGrain = 1 << 19;  // multiply-adds worth a chunk
+constexpr int64_t kPanelFloats = 1 << 16;  // of a reduction block: 256 KiB
+constexpr int64_t kCopyFloats = 1 << 16;   // of a band's copy, if one row allows
+constexpr int64_t kWeightsInL2 = 1 << 17;  // floats: beyond, consecutive chunks share a panel
+constexpr int64_t kEnoughChunks = 64;
+
+struct Gather {
+  Source source;
+  // Packed weights: for each group, panels over group's output channels of source.rows.taps * source.cols.taps * group_channels steps.
+  const float* weights;
+  const float* bias;  // or null
+  // Output pixel (i, j) of an image lies at y + image*y_image + i*y_row + j*y_col.
+  float* y;
+  int64_t y_image, y_row, y_col;
+  int64_t out_channels;  // of one group
+
+  int64_t steps() const { return source.rows.taps * source.cols.taps * source.group_channels(); }
+};
+
+// One panel over one band of `rows` rows whose bases start at `base`; `segments` as laid out.
+RECEPTIVE_INLINE void gather_panel(const Gather& g, const Layout& layout, const Segment* segments, const float* base, int64_t rows,
+                                   int64_t group, const Panels& panels, int64_t index, float* y) {
+  const int nr = panels.width(index), tail = panels.tail(index);
+  const int64_t column = group * g.out_channels + panels.first(index) * Vec::width;
+  const float* weights = g.weights + group * panels.size(g.steps()) + panels.offset(index, g.steps());
+  const int64_t cols = g.source.cols.out, limit = kPanelFloats / (nr * Vec::width);
+  const Tiles tiles(rows * cols, rows_for(nr));
+  int64_t done = 0, first = 0;
+  do {
+    int64_t last = first, steps = 0;
+    while (last < layout.segments && (last == first || steps + segments[last].length <= limit)) steps += segments[last++].length;
+    const RowsStep step = {segments + first, last - first, weights + done * nr * Vec::width, g.bias ? g.bias + column : nullptr,
+                           first > 0,        tail};
+    int64_t i = 0, j = 0;
+    for (int64_t t = 0; t < tiles.count; ++t) {
+      RowsTile tile;
+      const int mr = static_cast<int>(tiles.begin(t + 1) - tiles.begin(t));
+      for (int m = 0; m < mr; ++m) {
+        tile.a[m] = base + i * layout.row_step + j * layout.col_step;
+        tile.y[m] = y + i * g.y_row + j * g.y_col + column;
+        if (++j == cols) j = 0, ++i;
+      }
+      rows_kernel(mr, nr)(tile, step);
+    }
+    done += steps;
+    first = last;
+  } while (first < layout.segments);
+}
+
+// Runs `count` gathers that share images, groups and channels and write disjoint pixels (the phases of a stride).
+RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t count) {
+  const Gather& any = gathers[0];
+  const int64_t groups = any.source.groups, images = any.source.images;
+  const Panels panels(any.out_channels);
+  int64_t work = 0, rows = 0, copy_row = 0, taps = 0;  // of one image and group; the most rows of any gather
+  for (int64_t p = 0; p < count; ++p) {
+    const Gather& g = gathers[p];
+    work += g.source.rows.out * g.source.cols.out * g.steps() * any.out_channels;
+    rows = larger(rows, g.source.rows.out);
+    taps = larger(taps, g.source.rows.taps * g.source.cols.taps);
+    if (!g.source.in_place()) copy_row = larger(copy_row, cells_of(g.source.cols, g.source.cols.out).count * g.source.group_channels());
+  }
+  if (rows == 0 || images == 0) return;
+
+  // Bands: of about the grain, of at least a few tiles, and small enough for their copy.
+  const int64_t total = work * images * groups;
+  int64_t bands = total < kGatherGrain ? 1 : smaller(rows, work / kGatherGrain + 1);
+  bands = smaller(bands, larger<int64_t>(rows * any.source.cols.out / (4 * kMaxMR), 1));
+  if (copy_row > 0) bands = larger(bands, smaller(rows, rows * any.source.rows.stride * copy_row / kCopyFloats + 1));
+  const int64_t band = (rows + bands - 1) / bands;
+  bands = (rows + band - 1) / band;
+
+  const int64_t items = images * bands * groups;
+  const bool split_panels = total >= kGatherGrain && (items < kEnoughChunks || any.steps() * any.out_channels > kWeightsInL2);
+  const int64_t panel_chunks = split_panels ? panels.count() : 1;
+  // Several items a chunk when they are small.
+  const int64_t item_work = total / items / panel_chunks;
+  const int64_t together = larger<int64_t>(1, smaller(items, kGatherGrain / 4 / larger<int64_t>(item_work, 1)));
+  const int64_t item_chunks = total < kGatherGrain / 4 ? 1 : (items + together - 1) / together;
+
+  Segment* segments = static_cast<Segment*>(context.scratch(static_cast<size_t>(larger<int64_t>(count * taps, 1)) * sizeof(Segment)));
+  Layout* layouts = static_cast<Layout*>(context.scratch(static_cast<size_t>(count) * sizeof(Layout)));
+  int64_t copy_size = 0;
+  for (int64_t p = 0; p < count; ++p) {
+    layouts[p] = layout_of(gathers[p].source, smaller(band, larger<int64_t>(gathers[p].source.rows.out, 1)), segments + p * taps);
+    copy_size = larger(copy_size, layouts[p].copy_size);
+  }
+  const int64_t slots = item_chunks * panel_chunks == 1 ? 1 : context.threads();
+  float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * copy_size) * sizeof(float)));
+
+  context.parallel(item_chunks * panel_chunks, [&](int64_t chunk, int slot) {
+    const int64_t begin = chunk % item_chunks * items / item_chunks, end = (chunk % item_chunks + 1) * items / item_chunks;
+    const int64_t panel = chunk / item_chunks;
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t group = item % groups, index = item / groups % bands, image = item / groups / bands;
+      for (int64_t p = 0; p < count; ++p) {
+        const Gather& g = gathers[p];
+        const int64_t row = index * band, height = smaller(band, g.source.rows.out - row);
+        if (height <= 0 || g.source.cols.out == 0) continue;
+        const float* base = open_band(g.source, layouts[p], image, group, row, smaller(band, g.source.rows.out), copies + slot * copy_size);
+        float* y = g.y + image * g.y_image + row * g.y_row;
+        for (int64_t q = split_panels ? panel : 0; q < (split_panels ? panel + 1 : panels.count()); ++q) {
+          gather_panel(g, layouts[p], segments + p * taps, base, height, group, panels, q, y);
+        }
+      }
+    }
+  });
+}
+
+}  // namespace receptive::RECEPTIVE_ISA

@@ -1,0 +1,228 @@
+// The two register tiles every convolution and matrix product is made of: acc[MR rows][NR vectors], all of it in registers.
+//
+//   rows_tile      each row has its own pointer and its reduction runs along contiguous segments: one broadcast a row and NR weight
+//                  vectors a step. Rows are output pixels (their taps are the segments) or rows of a matrix.
+//   outer_tile     the rows lie beside each other and the reduction strides over pixels: a sum of outer products. Gradients of
+//                  weights, and products with a transposed left operand.
+//
+// The right operand is in panels: [step][NR vectors], padded with zeros to whole vectors (pack_panels, pack_panels_transposed).
+#pragma once
+
+#include "../runtime/context.h"
+#include "../simd/vec.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+// Accumulators, NR weight vectors and one broadcast fit the register file; on SSE2 the product needs one more.
+constexpr int kMaxNR = Vec::width == 16 ? 4 : Vec::registers == 32 ? 3 : 2;
+constexpr int kMaxMR = 8;
+constexpr int rows_for(int nr) {
+  const int fit = (Vec::registers - nr - 2) / nr;
+  return fit < kMaxMR ? fit : kMaxMR;
+}
+
+struct Segment {
+  int64_t offset;  // from the row's pointer
+  int64_t length;
+};
+
+struct RowsTile {
+  const float* a[kMaxMR];
+  float* y[kMaxMR];
+};
+
+struct RowsStep {
+  const Segment* segments;
+  int64_t count;
+  const float* b;     // panel, at the first step
+  const float* bias;  // of the panel's first column, or null
+  bool accumulate;    // add to y instead of starting from the bias
+  int tail;           // lanes in use of the last vector
+};
+
+template <int NR>
+RECEPTIVE_INLINE void load_row(const float* p, int tail, Vec* row) {
+  for (int n = 0; n < NR - 1; ++n) row[n] = load(p + n * Vec::width);
+  row[NR - 1] = tail == Vec::width ? load(p + (NR - 1) * Vec::width) : load(p + (NR - 1) * Vec::width, tail);
+}
+template <int NR>
+RECEPTIVE_INLINE void store_row(float* p, int tail, const Vec* row) {
+  for (int n = 0; n < NR - 1; ++n) store(p + n * Vec::width, row[n]);
+  if (tail == Vec::width) {
+    store(p + (NR - 1) * Vec::width, row[NR - 1]);
+  } else {
+    store(p + (NR - 1) * Vec::width, row[NR - 1], tail);
+  }
+}
+
+template <int MR, int NR>
+void rows_tile(const RowsTile& rows, const RowsStep& step) {
+  Vec acc[MR][NR];
+  if (step.accumulate) {
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m) load_row<NR>(rows.y[m], step.tail, acc[m]);
+  } else {
+    Vec start[NR];
+    for (int n = 0; n < NR; ++n) start[n] = zero();
+    if (step.bias) load_row<NR>(step.bias, step.tail, start);
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m)
+      for (int n = 0; n < NR; ++n) acc[m][n] = start[n];
+  }
+  const float* b = step.b;
+  for (int64_t s = 0; s < step.count; ++s) {
+    const float* a[MR];
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m) a[m] = rows.a[m] + step.segments[s].offset;
+    const int64_t length = step.segments[s].length;
+    for (int64_t k = 0; k < length; ++k, b += NR * Vec::width) {
+      Vec w[NR];
+#pragma GCC unroll 4
+      for (int n = 0; n < NR; ++n) w[n] = load(b + n * Vec::width);
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; ++m) {
+        const Vec x = broadcast(a[m][k]);
+#pragma GCC unroll 4
+        for (int n = 0; n < NR; ++n) acc[m][n] = fma(x, w[n], acc[m][n]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; ++m) store_row<NR>(rows.y[m], step.tail, acc[m]);
+}
+
+// Sums a[i][j][m] * b[i][j][n] over a rectangle of `rows` x `cols` pixels.
+struct OuterStep {
+  const float* a;
+  int64_t a_row, a_col;
+  const float* b;
+  int64_t b_row, b_col;
+  int64_t rows, cols;
+  float* y;
+  int64_t y_row;      // from one of the MR rows to the next
+  const float* bias;  // as in RowsStep
+  bool accumulate;
+  int tail;  // lanes in use of the last vector, in b and in y
+};
+
+template <int MR, int NR, bool kTail>
+RECEPTIVE_INLINE void outer_sum(const OuterStep& step, Vec (&acc)[MR][NR]) {
+  for (int64_t i = 0; i < step.rows; ++i) {
+    const float* a = step.a + i * step.a_row;
+    const float* b = step.b + i * step.b_row;
+    for (int64_t j = 0; j < step.cols; ++j, a += step.a_col, b += step.b_col) {
+      Vec w[NR];
+#pragma GCC unroll 4
+      for (int n = 0; n < NR; ++n) w[n] = kTail && n == NR - 1 ? load(b + n * Vec::width, step.tail) : load(b + n * Vec::width);
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; ++m) {
+        const Vec x = broadcast(a[m]);
+#pragma GCC unroll 4
+        for (int n = 0; n < NR; ++n) acc[m][n] = fma(x, w[n], acc[m][n]);
+      }
+    }
+  }
+}
+
+template <int MR, int NR>
+void outer_tile(const OuterStep& step) {
+  Vec acc[MR][NR];
+  Vec start[NR];
+  for (int n = 0; n < NR; ++n) start[n] = zero();
+  if (step.bias) load_row<NR>(step.bias, step.tail, start);
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; ++m) {
+    for (int n = 0; n < NR; ++n) acc[m][n] = start[n];
+    if (step.accumulate) load_row<NR>(step.y + m * step.y_row, step.tail, acc[m]);
+  }
+  if (step.tail == Vec::width) {
+    outer_sum<MR, NR, false>(step, acc);
+  } else {
+    outer_sum<MR, NR, true>(step, acc);
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; ++m) store_row<NR>(step.y + m * step.y_row, step.tail, acc[m]);
+}
+
+using RowsKernel = void (*)(const RowsTile&, const RowsStep&);
+using OuterKernel = void (*)(const OuterStep&);
+
+template <int NR, int MR = rows_for(NR)>
+RECEPTIVE_INLINE RowsKernel rows_kernel_of(int mr) {
+  if constexpr (MR == 1) {
+    return rows_tile<1, NR>;
+  } else {
+    return mr == MR ? rows_tile<MR, NR> : rows_kernel_of<NR, MR - 1>(mr);
+  }
+}
+template <int NR, int MR = rows_for(NR)>
+RECEPTIVE_INLINE OuterKernel outer_kernel_of(int mr) {
+  if constexpr (MR == 1) {
+    return outer_tile<1, NR>;
+  } else {
+    return mr == MR ? outer_tile<MR, NR> : outer_kernel_of<NR, MR - 1>(mr);
+  }
+}
+template <int NR = kMaxNR>
+RECEPTIVE_INLINE RowsKernel rows_kernel_for(int mr, int nr) {
+  if constexpr (NR == 1) {
+    return rows_kernel_of<1>(mr);
+  } else {
+    return nr == NR ? rows_kernel_of<NR>(mr) : rows_kernel_for<NR - 1>(mr, nr);
+  }
+}
+template <int NR = kMaxNR>
+RECEPTIVE_INLINE OuterKernel outer_kernel_for(int mr, int nr) {
+  if constexpr (NR == 1) {
+    return outer_kernel_of<1>(mr);
+  } else {
+    return nr == NR ? outer_kernel_of<NR>(mr) : outer_kernel_for<NR - 1>(mr, nr);
+  }
+}
+// The kernel for mr rows and nr vectors, 1 <= mr <= rows_for(nr), 1 <= nr <= kMaxNR.
+RECEPTIVE_INLINE RowsKernel rows_kernel(int mr, int nr) { return rows_kernel_for<>(mr, nr); }
+RECEPTIVE_INLINE OuterKernel outer_kernel(int mr, int nr) { return outer_kernel_for<>(mr, nr); }
+
+// N columns cut into panels of at most kMaxNR vectors, as even as they come.
+struct Panels {
+  int64_t columns;
+  explicit Panels(int64_t n) : columns(n) {}
+  int64_t vectors() const { return (columns + Vec::width - 1) / Vec::width; }
+  int64_t count() const { return (vectors() + kMaxNR - 1) / kMaxNR; }
+  int64_t first(int64_t p) const { return p * vectors() / count(); }  // vector
+  int width(int64_t p) const { return static_cast<int>(first(p + 1) - first(p)); }
+  // Lanes in use of panel p's last vector.
+  int tail(int64_t p) const { return static_cast<int>(smaller<int64_t>(columns - (first(p + 1) - 1) * Vec::width, Vec::width)); }
+  // Floats before panel p, where each panel has `steps` steps.
+  int64_t offset(int64_t p, int64_t steps) const { return first(p) * Vec::width * steps; }
+  int64_t size(int64_t steps) const { return vectors() * Vec::width * steps; }
+};
+
+// Rows cut into tiles of at most most, as even as they come: tile t covers [begin(t), begin(t + 1)).
+struct Tiles {
+  int64_t rows, count;
+  Tiles(int64_t n, int most) : rows(n), count((n + most - 1) / most) {}
+  int64_t begin(int64_t t) const { return t * rows / count; }
+};
+
+constexpr int64_t kPackGrain = 1 << 15;  // floats worth a chunk of packing
+
+// dst[step][NR vectors] = src[step * ld + column], zero beyond the last column.
+RECEPTIVE_INLINE void pack_panel(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
+  for (int64_t s = 0; s < steps; ++s, src += ld, dst += nr * Vec::width) {
+    for (int n = 0; n < nr - 1; ++n) store(dst + n * Vec::width, load(src + n * Vec::width));
+    store(dst + (nr - 1) * Vec::width, load(src + (nr - 1) * Vec::width, tail));
+  }
+}
+
+// dst[step][NR vectors] = src[column * ld + step], zero beyond the last column.
+RECEPTIVE_INLINE void pack_panel_transposed(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
+  const int width = nr * Vec::width, columns = width - Vec::width + tail;
+  for (int64_t s = 0; s < steps; ++s) {
+    float* out = dst + s * width;
+    for (int c = 0; c < columns; ++c) out[c] = src[c * ld + s];
+    for (int c = columns; c < width; ++c) out[c] = 0;
+  }
+}
+
+}  // namespace receptive::RECEPTIVE_ISA

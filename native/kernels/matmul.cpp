@@ -1,0 +1,81 @@
+// Matrix product.
+//
+//   for each block of reduction steps       its part of a panel of b stays in L2
+//     for each tile of MR rows              a's rows are read in place: contiguous, or MR beside each other when transposed
+//       acc[MR][NR vectors] in registers    over the steps of the block
+//
+// b is packed into panels once for the call; chunks are (batch, block of rows, panel).
+#include "../ops/matmul.h"
+
+#include "gemm.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+void matmul(const MatmulArgs<float>&, Context&);
+
+constexpr int64_t kStepsInL2 = 1024;
+constexpr int64_t kProductGrain = 1 << 18;  // multiply-adds worth a chunk
+
+// Rows [begin, end) of one matrix, columns of panel p.
+static void multiply(const MatmulArgs<float>& p, const float* a, const float* panel, float* y, const Panels& panels, int64_t index,
+                     int64_t begin, int64_t end) {
+  const int nr = panels.width(index), tail = panels.tail(index);
+  const int64_t column = panels.first(index) * Vec::width;
+  const float* bias = p.bias ? p.bias + column : nullptr;
+  const Tiles tiles(end - begin, rows_for(nr));
+  int64_t k = 0;
+  do {
+    const int64_t steps = smaller(p.K - k, kStepsInL2);
+    const Segment segment = {k, steps};
+    for (int64_t t = 0; t < tiles.count; ++t) {
+      const int64_t m = begin + tiles.begin(t);
+      const int mr = static_cast<int>(begin + tiles.begin(t + 1) - m);
+      float* out = y + m * p.N + column;
+      if (p.trans_a) {
+        const OuterStep step = {a + k * p.M + m,    0,     p.M, panel + k * nr * Vec::width, 0, nr * Vec::width, 1, steps, out, p.N,
+                                k ? nullptr : bias, k > 0, tail};
+        outer_kernel(mr, nr)(step);
+      } else {
+        RowsTile rows;
+        for (int r = 0; r < mr; ++r) rows.a[r] = a + (m + r) * p.K, rows.y[r] = out + r * p.N;
+        rows_kernel(mr, nr)(rows, {&segment, 1, panel + k * nr * Vec::width, bias, k > 0, tail});
+      }
+    }
+    k += steps;
+  } while (k < p.K);
+}
+
+void matmul(const MatmulArgs<float>& p, Context& context) {
+  if (p.batch == 0 || p.M == 0 || p.N == 0) return;
+  const Panels panels(p.N);
+  const int64_t count = panels.count(), packed = panels.size(p.K);
+  float* b = static_cast<float*>(context.scratch(static_cast<size_t>(p.batch * packed) * sizeof(float)));
+  const auto pack = [&](int64_t chunk, int) {
+    const int64_t i = chunk / count, index = chunk % count, column = panels.first(index) * Vec::width;
+    float* dst = b + i * packed + panels.offset(index, p.K);
+    const float* src = p.b + i * p.K * p.N;
+    if (p.trans_b) {
+      pack_panel_transposed(src + column * p.K, p.K, p.K, panels.width(index), panels.tail(index), dst);
+    } else {
+      pack_panel(src + column, p.N, p.K, panels.width(index), panels.tail(index), dst);
+    }
+  };
+  const bool small = p.batch * p.M * p.N * p.K < kProductGrain;
+  const int64_t row_grain = larger<int64_t>(kProductGrain / larger<int64_t>(p.K * kMaxNR * Vec::width, 1), 4 * kMaxMR);
+  const int64_t row_blocks = (p.M + row_grain - 1) / row_grain;
+  const auto compute = [&](int64_t chunk, int) {
+    const int64_t block = chunk % row_blocks, index = chunk / row_blocks % count, i = chunk / row_blocks / count;
+    multiply(p, p.a + i * p.M * p.K, b + i * packed + panels.offset(index, p.K), p.y + i * p.M * p.N, panels, index,
+             block * p.M / row_blocks, (block + 1) * p.M / row_blocks);
+  };
+  const int64_t packs = p.batch * count, chunks = packs * row_blocks;
+  if (small) {
+    for (int64_t i = 0; i < packs; ++i) pack(i, 0);
+    for (int64_t i = 0; i < chunks; ++i) compute(i, 0);
+  } else {
+    context.parallel(packs, pack);
+    context.parallel(chunks, compute);
+  }
+}
+
+}  // namespace receptive::RECEPTIVE_ISA

@@ -1,0 +1,165 @@
+#include "conv2d.h"
+
+#include <algorithm>
+
+#include "../kernels/table.h"
+#include "op.h"
+
+namespace receptive {
+
+namespace reference {
+
+namespace {
+
+// Calls term(x index, w index, y index) for every product of the sum that defines the convolution.
+template <class Term>
+void each_term(const Conv2dShape& s, const Term& term) {
+  const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups;
+  for (int64_t n = 0; n < s.N; ++n)
+    for (int64_t i = 0; i < s.OH; ++i)
+      for (int64_t j = 0; j < s.OW; ++j)
+        for (int64_t a = 0; a < s.kh; ++a)
+          for (int64_t b = 0; b < s.kw; ++b) {
+            const int64_t h = i * s.sh - s.top + a * s.dh, w = j * s.sw - s.left + b * s.dw;
+            if (h < 0 || h >= s.H || w < 0 || w >= s.W) continue;
+            for (int64_t c = 0; c < Cg; ++c)
+              for (int64_t k = 0; k < s.K; ++k)
+                term(((n * s.H + h) * s.W + w) * s.C + k / Kg * Cg + c, ((a * s.kw + b) * Cg + c) * s.K + k,
+                     ((n * s.OH + i) * s.OW + j) * s.K + k);
+          }
+}
+
+}  // namespace
+
+template <class T>
+void conv2d(const Conv2dArgs<T>& a, Context&) {
+  const Conv2dShape& s = a.shape;
+  const int64_t size = s.N * s.OH * s.OW * s.K;
+  for (int64_t i = 0; i < size; ++i) a.y[i] = a.b ? a.b[i % s.K] : 0;
+  each_term(s, [&](int64_t x, int64_t w, int64_t y) { a.y[y] += a.x[x] * a.w[w]; });
+}
+
+template <class T>
+void conv2d_backward_input(const Conv2dBackwardInputArgs<T>& a, Context&) {
+  const Conv2dShape& s = a.shape;
+  std::fill_n(a.dx, s.N * s.H * s.W * s.C, T{0});
+  each_term(s, [&](int64_t x, int64_t w, int64_t y) { a.dx[x] += a.g[y] * a.w[w]; });
+}
+
+template <class T>
+void conv2d_backward_weight(const Conv2dBackwardWeightArgs<T>& a, Context&) {
+  const Conv2dShape& s = a.shape;
+  std::fill_n(a.dw, s.kh * s.kw * (s.C / s.groups) * s.K, T{0});
+  each_term(s, [&](int64_t x, int64_t w, int64_t y) { a.dw[w] += a.x[x] * a.g[y]; });
+  if (a.db == nullptr) return;
+  std::fill_n(a.db, s.K, T{0});
+  for (int64_t i = 0; i < s.N * s.OH * s.OW * s.K; ++i) a.db[i % s.K] += a.g[i];
+}
+
+template void conv2d<float>(const Conv2dArgs<float>&, Context&);
+template void conv2d<double>(const Conv2dArgs<double>&, Context&);
+template void conv2d_backward_input<float>(const Conv2dBackwardInputArgs<float>&, Context&);
+template void conv2d_backward_input<double>(const Conv2dBackwardInputArgs<double>&, Context&);
+template void conv2d_backward_weight<float>(const Conv2dBackwardWeightArgs<float>&, Context&);
+template void conv2d_backward_weight<double>(const Conv2dBackwardWeightArgs<double>&, Context&);
+
+}  // namespace reference
+
+namespace {
+
+constexpr int64_t kMaxStep = 1 << 15;  // of strides, dilations and paddings: keeps every index far from overflow
+
+// Checks input [N,H,W,C], weight [kh,kw,C/groups,K] and output [N,OH,OW,K] against each other and the attributes
+// sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm.
+Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tensor& y) {
+  call.require_float(x, "input");
+  call.require_dtype(w, x.dtype, "weight");
+  call.require_dtype(y, x.dtype, "output");
+  call.require_rank(x, 4, "input");
+  call.require_rank(w, 4, "weight");
+  call.require_rank(y, 4, "output");
+
+  Conv2dShape s;
+  s.sh = call.integer(0, 1, kMaxStep);
+  s.sw = call.integer(1, 1, kMaxStep);
+  s.top = call.integer(2, 0, kMaxStep);
+  const int64_t right = call.integer(3, 0, kMaxStep), bottom = call.integer(4, 0, kMaxStep);
+  s.left = call.integer(5, 0, kMaxStep);
+  s.dh = call.integer(6, 1, kMaxStep);
+  s.dw = call.integer(7, 1, kMaxStep);
+  s.groups = call.integer(8, 1, int64_t{1} << 31);
+  call.integer(9, 0, 1);  // algorithm: automatic or direct; there is one so far
+
+  s.N = x.dims[0], s.H = x.dims[1], s.W = x.dims[2], s.C = x.dims[3];
+  s.kh = w.dims[0], s.kw = w.dims[1], s.K = w.dims[3];
+  call.require(s.C > 0 && s.K > 0 && s.C % s.groups == 0 && s.K % s.groups == 0,
+               "groups is %lld, expected a divisor of the %lld input and the %lld output channels", static_cast<long long>(s.groups),
+               static_cast<long long>(s.C), static_cast<long long>(s.K));
+  call.require(w.dims[2] == s.C / s.groups, "weight has shape %s, expected %lld input channels a group on axis 2", shape_text(w).c_str(),
+               static_cast<long long>(s.C / s.groups));
+  constexpr int64_t kMaxKernel = int64_t{1} << 31;
+  call.require(s.kh > 0 && s.kw > 0 && s.kh <= kMaxKernel && s.kw <= kMaxKernel, "weight has shape %s, expected a kernel of at least 1x1",
+               shape_text(w).c_str());
+
+  const int64_t height = s.H + s.top + bottom - s.dh * (s.kh - 1), width = s.W + s.left + right - s.dw * (s.kw - 1);
+  call.require(height > 0 && width > 0, "kernel %lldx%lld (dilation %lld,%lld) is larger than the padded input %lldx%lld",
+               static_cast<long long>(s.kh), static_cast<long long>(s.kw), static_cast<long long>(s.dh), static_cast<long long>(s.dw),
+               static_cast<long long>(s.H + s.top + bottom), static_cast<long long>(s.W + s.left + right));
+  s.OH = (height - 1) / s.sh + 1;
+  s.OW = (width - 1) / s.sw + 1;
+  call.require(y.dims[0] == s.N && y.dims[1] == s.OH && y.dims[2] == s.OW && y.dims[3] == s.K,
+               "output has shape %s, expected [%lld,%lld,%lld,%lld]", shape_text(y).c_str(), static_cast<long long>(s.N),
+               static_cast<long long>(s.OH), static_cast<long long>(s.OW), static_cast<long long>(s.K));
+  return s;
+}
+
+void check_bias(const Call& call, const Tensor& b, const Tensor& w) {
+  call.require_dtype(b, w.dtype, "bias");
+  call.require(b.rank == 1 && b.dims[0] == w.dims[3], "bias has shape %s, expected [%lld]", shape_text(b).c_str(),
+               static_cast<long long>(w.dims[3]));
+}
+
+}  // namespace
+
+// x, w, b|0, y; sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm
+void record_conv2d(Call& call) {
+  const Tensor &x = call.in(0), &w = call.in(1), &y = call.in(3);
+  const Tensor* b = call.optional(2);
+  const Conv2dShape s = check(call, x, w, y);
+  if (b) check_bias(call, *b, w);
+  if (x.dtype == Dtype::float32) {
+    call.submit(kernels().conv2d, Conv2dArgs<float>{s, x.as<float>(), w.as<float>(), b ? b->as<float>() : nullptr, y.as<float>()});
+  } else {
+    call.submit(reference::conv2d<double>,
+                Conv2dArgs<double>{s, x.as<double>(), w.as<double>(), b ? b->as<double>() : nullptr, y.as<double>()});
+  }
+}
+
+// g, w, dx; the attributes of conv2d
+void record_conv2d_backward_input(Call& call) {
+  const Tensor &g = call.in(0), &w = call.in(1), &dx = call.in(2);
+  const Conv2dShape s = check(call, dx, w, g);
+  if (g.dtype == Dtype::float32) {
+    call.submit(kernels().conv2d_backward_input, Conv2dBackwardInputArgs<float>{s, g.as<float>(), w.as<float>(), dx.as<float>()});
+  } else {
+    call.submit(reference::conv2d_backward_input<double>,
+                Conv2dBackwardInputArgs<double>{s, g.as<double>(), w.as<double>(), dx.as<double>()});
+  }
+}
+
+// x, g, dw, db|0; the attributes of conv2d
+void record_conv2d_backward_weight(Call& call) {
+  const Tensor &x = call.in(0), &g = call.in(1), &dw = call.in(2);
+  const Tensor* db = call.optional(3);
+  const Conv2dShape s = check(call, x, dw, g);
+  if (db) check_bias(call, *db, dw);
+  if (g.dtype == Dtype::float32) {
+    call.submit(kernels().conv2d_backward_weight,
+                Conv2dBackwardWeightArgs<float>{s, x.as<float>(), g.as<float>(), dw.as<float>(), db ? db->as<float>() : nullptr});
+  } else {
+    call.submit(reference::conv2d_backward_weight<double>,
+                Conv2dBackwardWeightArgs<double>{s, x.as<double>(), g.as<double>(), dw.as<double>(), db ? db->as<double>() : nullptr});
+  }
+}
+
+}  // namespace receptive

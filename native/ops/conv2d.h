@@ -1,0 +1,54 @@
+// Two-dimensional convolution (cross-correlation, as every framework's layer computes it) and its two gradients.
+//
+//   y[n,i,j,k] = b[k] + sum over a, b, c of x[n, i*sh - top + a*dh, j*sw - left + b*dw, c] * w[a,b,c,k],   x = 0 outside the image
+//
+// x [N,H,W,C], w [kh,kw,C/groups,K], b [K], y [N,OH,OW,K]. Output channels [g*K/groups, (g+1)*K/groups) see input channels
+// [g*C/groups, (g+1)*C/groups).
+#pragma once
+
+#include "../runtime/context.h"
+
+namespace receptive {
+
+// Everything the loops need; padding after the end shows only in OH and OW.
+struct Conv2dShape {
+  int64_t N, H, W, C, K, kh, kw, OH, OW;
+  int64_t sh, sw, top, left, dh, dw, groups;
+};
+
+template <class T>
+struct Conv2dArgs {
+  Conv2dShape shape;
+  const T* x;
+  const T* w;
+  const T* b;  // or null
+  T* y;
+};
+
+template <class T>
+struct Conv2dBackwardInputArgs {
+  Conv2dShape shape;
+  const T* g;  // dL/dy
+  const T* w;
+  T* dx;
+};
+
+template <class T>
+struct Conv2dBackwardWeightArgs {
+  Conv2dShape shape;
+  const T* x;
+  const T* g;
+  T* dw;
+  T* db;  // or null
+};
+
+namespace reference {
+template <class T>
+void conv2d(const Conv2dArgs<T>&, Context&);
+template <class T>
+void conv2d_backward_input(const Conv2dBackwardInputArgs<T>&, Context&);
+template <class T>
+void conv2d_backward_weight(const Conv2dBackwardWeightArgs<T>&, Context&);
+}  // namespace reference
+
+}  // namespace receptive

@@ -1,0 +1,248 @@
+#include "../ops/conv2d.h"
+
+#include <functional>
+
+#include "../ops/op.h"
+#include "products.h"
+
+namespace receptive::test {
+
+namespace {
+
+struct Case {
+  int64_t N, H, W, C, K, kh, kw, sh = 1, sw = 1, top = 0, right = 0, bottom = 0, left = 0, dh = 1, dw = 1, groups = 1;
+};
+
+bool valid(const Case& c) {
+  return c.C % c.groups == 0 && c.K % c.groups == 0 && c.H + c.top + c.bottom > c.dh * (c.kh - 1) &&
+         c.W + c.left + c.right > c.dw * (c.kw - 1);
+}
+
+Conv2dShape shape_of(const Case& c) {
+  const int64_t OH = (c.H + c.top + c.bottom - c.dh * (c.kh - 1) - 1) / c.sh + 1;
+  const int64_t OW = (c.W + c.left + c.right - c.dw * (c.kw - 1) - 1) / c.sw + 1;
+  return {c.N, c.H, c.W, c.C, c.K, c.kh, c.kw, OH, OW, c.sh, c.sw, c.top, c.left, c.dh, c.dw, c.groups};
+}
+
+std::string name_of(const Case& c) {
+  char text[200];
+  const auto i = [](int64_t v) { return static_cast<int>(v); };
+  std::snprintf(text, sizeof text, "x[%d,%d,%d,%d] K %d kernel %dx%d stride %d,%d pad %d,%d,%d,%d dilation %d,%d groups %d", i(c.N), i(c.H),
+                i(c.W), i(c.C), i(c.K), i(c.kh), i(c.kw), i(c.sh), i(c.sw), i(c.top), i(c.right), i(c.bottom), i(c.left), i(c.dh), i(c.dw),
+                i(c.groups));
+  return text;
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all = {
+      {64, 28, 28, 1, 6, 5, 5, 1, 1, 2, 2, 2, 2},     // LeNet-5, first layer
+      {8, 14, 14, 6, 16, 5, 5},                       // and second
+      {1, 28, 28, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1},  // more than one chunk, panel and reduction block
+      {1, 40, 40, 3, 64, 7, 7, 2, 2, 3, 3, 3, 3},     // a ResNet's stem
+      {2, 7, 7, 160, 96, 3, 3, 2, 2, 1, 1, 1, 1},
+      {3, 9, 9, 48, 80, 1, 1},
+      {2, 9, 9, 48, 80, 1, 1, 2, 2},
+      {1, 1, 1, 1, 1, 1, 1},
+      {0, 5, 5, 3, 4, 3, 3},                                            // an empty batch
+      {1, 5, 5, 3, 4, 5, 5},                                            // output 1x1
+      {1, 3, 4, 2, 3, 5, 5, 1, 1, 2, 2, 2, 2},                          // kernel larger than the image
+      {1, 2, 2, 3, 5, 3, 3, 1, 1, 9, 8, 7, 6},                          // outputs that see padding only
+      {1, 6, 6, 2, 3, 2, 2, 5, 7},                                      // stride beyond the kernel: inputs nothing reads
+      {2, 11, 13, 3, 5, 3, 2, 2, 3, 0, 1, 2, 0},                        // everything different along the two axes
+      {1, 13, 12, 4, 6, 3, 3, 2, 2, 4, 3, 2, 5, 4, 6},                  // dilation and stride with a common divisor
+      {1, 15, 15, 3, 4, 3, 3, 3, 3, 0, 0, 0, 0, 2, 2},                  // and without
+      {1, 1, 1, 2, 3, 3, 3, 1, 1, 5000, 5000, 5000, 5000, 5000, 5000},  // taps far apart: the copy keeps them separate
+      {1, 3, 2, 1, 2, 2, 2, 1, 1, 30000, 0, 0, 0, 30000, 1},
+      {2, 8, 8, 12, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4},  // groups
+      {1, 9, 7, 34, 51, 3, 3, 2, 1, 1, 0, 1, 2, 1, 2, 17},
+      {2, 10, 10, 96, 96, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 96},  // depthwise
+      {1, 12, 11, 35, 35, 5, 5, 2, 2, 2, 2, 2, 2, 1, 1, 35},
+      {1, 9, 9, 17, 17, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 17},
+      {2, 6, 6, 5, 15, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},  // with a channel multiplier
+      {1, 14, 14, 64, 64, 7, 7, 1, 1, 3, 3, 3, 3, 1, 1, 64},
+  };
+  for (const int64_t C : {1, 3, 15, 16, 17, 64})
+    for (const int64_t K : {1, 3, 15, 16, 17, 64})
+      for (const int64_t k : {1, 2, 3, 5, 7}) all.push_back({1, 9, 8, C, K, k, k, 1 + C % 3, 1 + k % 3, k / 2, (k - 1) / 2, k / 3, k / 2});
+  std::mt19937 random(1);
+  const auto pick = [&](int64_t low, int64_t high) { return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1)); };
+  while (all.size() < 360) {
+    const int64_t groups = pick(0, 2) ? 1 : pick(2, 5), C = groups * pick(1, 20), K = groups * pick(1, 40);
+    const Case c = {pick(1, 3), pick(1, 14), pick(1, 14), C,          K,          pick(1, 5), pick(1, 5), pick(1, 3),
+                    pick(1, 3), pick(0, 3),  pick(0, 3),  pick(0, 3), pick(0, 3), pick(1, 3), pick(1, 3), groups};
+    if (valid(c)) all.push_back(c);
+  }
+  return all;
+}
+
+// The operands of one case, filled with integers or reals, and the reference's answers.
+struct Problem {
+  Conv2dShape s;
+  int64_t terms_y, terms_dx, terms_dw;
+  Buffer<float> x, w, b, g;
+
+  Problem(const Case& c, bool integers)
+      : s(shape_of(c)),
+        terms_y(s.kh * s.kw * (s.C / s.groups) + 1),
+        terms_dx(s.kh * s.kw * (s.K / s.groups)),
+        terms_dw(s.N * s.OH * s.OW),
+        x(s.N * s.H * s.W * s.C),
+        w(s.kh * s.kw * (s.C / s.groups) * s.K),
+        b(s.K),
+        g(s.N * s.OH * s.OW * s.K) {
+    uint32_t seed = 3;
+    for (Buffer<float>* operand : {&x, &w, &b, &g}) {
+      integers ? fill_integers(*operand, seed++) : fill_reals(*operand, seed++);
+    }
+  }
+};
+
+void check(const Buffer<float>& out, const Buffer<double>& ref, const Buffer<double>& magnitude, int64_t terms, bool integers,
+           const std::string& what) {
+  if (integers) {
+    expect_close(out, ref, 0, what);
+  } else {
+    expect_within_summation_error(out, ref, magnitude, terms, what);
+  }
+}
+
+// Runs the reference on the operands and on their absolute values, then body(ref, magnitude).
+template <class Reference>
+std::pair<Buffer<double>, Buffer<double>> expected(int64_t size, const Buffer<float>& p, const Buffer<float>& q,
+                                                   const Reference& reference) {
+  const Buffer<double> P = widen(p), Q = widen(q), absP = absolute(P), absQ = absolute(Q);
+  std::pair<Buffer<double>, Buffer<double>> out{Buffer<double>(size), Buffer<double>(size)};
+  reference(P.data(), Q.data(), out.first.data(), false);
+  reference(absP.data(), absQ.data(), out.second.data(), true);
+  return out;
+}
+
+void check_forward(const Problem& p, bool integers, const std::string& what) {
+  KernelContext context;
+  const Buffer<double> b = widen(p.b), abs_b = absolute(b);
+  for (const bool bias : {true, false}) {
+    const auto ref = expected(p.g.size(), p.x, p.w, [&](const double* x, const double* w, double* y, bool abs) {
+      reference::conv2d<double>({p.s, x, w, bias ? (abs ? abs_b : b).data() : nullptr, y}, context);
+    });
+    each_isa([&](const KernelTable& table) {
+      Buffer<float> y(p.g.size());
+      run_on_threads(table.conv2d, Conv2dArgs<float>{p.s, p.x.data(), p.w.data(), bias ? p.b.data() : nullptr, y.data()}, y, what);
+      check(y, ref.first, ref.second, p.terms_y, integers, what);
+    });
+  }
+}
+
+void check_backward_input(const Problem& p, bool integers, const std::string& what) {
+  KernelContext context;
+  const auto ref = expected(p.x.size(), p.g, p.w, [&](const double* g, const double* w, double* dx, bool) {
+    reference::conv2d_backward_input<double>({p.s, g, w, dx}, context);
+  });
+  each_isa([&](const KernelTable& table) {
+    Buffer<float> dx(p.x.size());
+    run_on_threads(table.conv2d_backward_input, Conv2dBackwardInputArgs<float>{p.s, p.g.data(), p.w.data(), dx.data()}, dx, what);
+    check(dx, ref.first, ref.second, p.terms_dx, integers, what);
+  });
+}
+
+void check_backward_weight(const Problem& p, bool integers, const std::string& what) {
+  KernelContext context;
+  Buffer<double> db_ref(p.s.K), db_magnitude(p.s.K);
+  const auto ref = expected(p.w.size(), p.x, p.g, [&](const double* x, const double* g, double* dw, bool abs) {
+    reference::conv2d_backward_weight<double>({p.s, x, g, dw, (abs ? db_magnitude : db_ref).data()}, context);
+  });
+  each_isa([&](const KernelTable& table) {
+    Buffer<float> dw(p.w.size()), db(p.s.K);
+    Conv2dBackwardWeightArgs<float> args{p.s, p.x.data(), p.g.data(), dw.data(), db.data()};
+    run_on_threads(table.conv2d_backward_weight, args, dw, what);
+    check(dw, ref.first, ref.second, p.terms_dw, integers, what);
+    check(db, db_ref, db_magnitude, p.terms_dw, integers, what + " bias");
+    run_on_threads(table.conv2d_backward_weight, args, db, what + " bias");
+    args.db = nullptr;
+    Buffer<float> alone(p.w.size());
+    args.dw = alone.data();
+    run_on_threads(table.conv2d_backward_weight, args, alone, what + " without bias");
+    EXPECT_TRUE(same_bits(alone, dw)) << what << ": the bias gradient changes the weights'";
+  });
+}
+
+void over_cases(void (*check)(const Problem&, bool integers, const std::string& what)) {
+  const std::vector<Case> all = cases();
+  int ran = 0;
+  for (size_t i = 0; i < all.size(); i += i < 25 ? 1 : kCaseStride) {
+    ASSERT_TRUE(valid(all[i])) << name_of(all[i]);
+    check(Problem(all[i], true), true, name_of(all[i]) + " integers");
+    check(Problem(all[i], false), false, name_of(all[i]));
+    ++ran;
+  }
+  EXPECT_GT(ran, 60);
+}
+
+}  // namespace
+
+TEST(conv2d, agrees_with_the_reference) { over_cases(check_forward); }
+TEST(conv2d, input_gradient_agrees_with_the_reference) { over_cases(check_backward_input); }
+TEST(conv2d, weight_gradient_agrees_with_the_reference) { over_cases(check_backward_weight); }
+
+// record_conv2d(x, w, b, y; attrs) must refuse whatever its kernel could not run on.
+TEST(conv2d, record_refuses_bad_arguments) {
+  struct Arguments {
+    Tensor x{nullptr, Dtype::float32, 4, {2, 7, 9, 6}}, w{nullptr, Dtype::float32, 4, {3, 3, 3, 4}}, b{nullptr, Dtype::float32, 1, {4}},
+        y{nullptr, Dtype::float32, 4, {2, 4, 4, 4}};
+    std::vector<double> attrs = {2, 2, 1, 0, 1, 0, 1, 1, 2, 0};
+  };
+  const auto record = [](const std::string& name, const Arguments& a) {
+    for (const Op* op = all_ops(); op->name; ++op) {
+      if (name != op->name) continue;
+      Call call;
+      call.op = op->name;
+      call.tensors = op->tensors;
+      call.attrs = op->attrs;
+      const std::vector<const Tensor*> order = name == "conv2d"                  ? std::vector{&a.x, &a.w, &a.b, &a.y}
+                                               : name == "conv2d_backward_input" ? std::vector{&a.y, &a.w, &a.x}
+                                                                                 : std::vector{&a.x, &a.y, &a.w, &a.b};
+      std::copy(order.begin(), order.end(), call.tensor);
+      std::copy(a.attrs.begin(), a.attrs.end(), call.attr);
+      return op->record(call);
+    }
+    FAIL() << "no op " << name;
+  };
+  const std::vector<std::pair<const char*, std::function<void(Arguments&)>>> faults = {
+      {"input rank", [](Arguments& a) { a.x.rank = 3; }},
+      {"weight rank", [](Arguments& a) { a.w.rank = 5; }},
+      {"bias length", [](Arguments& a) { a.b.dims[0] = 5; }},
+      {"bias dtype", [](Arguments& a) { a.b.dtype = Dtype::float64; }},
+      {"weight dtype", [](Arguments& a) { a.w.dtype = Dtype::float64; }},
+      {"output dtype", [](Arguments& a) { a.y.dtype = Dtype::int32; }},
+      {"integer input", [](Arguments& a) { a.x.dtype = a.w.dtype = a.y.dtype = Dtype::int32; }},
+      {"output batch", [](Arguments& a) { a.y.dims[0] = 3; }},
+      {"output height", [](Arguments& a) { a.y.dims[1] = 5; }},
+      {"output width", [](Arguments& a) { a.y.dims[2] = 3; }},
+      {"output channels", [](Arguments& a) { a.y.dims[3] = 2; }},
+      {"input channels", [](Arguments& a) { a.x.dims[3] = 5; }},
+      {"weight input channels", [](Arguments& a) { a.w.dims[2] = 6; }},
+      {"no kernel", [](Arguments& a) { a.w.dims[0] = 0; }},
+      {"kernel larger than the image", [](Arguments& a) { a.w.dims[0] = 10; }},
+      {"no channels", [](Arguments& a) { a.x.dims[3] = a.w.dims[2] = 0; }},
+      {"groups not a divisor", [](Arguments& a) { a.attrs[8] = 4; }},
+      {"groups 0", [](Arguments& a) { a.attrs[8] = 0; }},
+      {"stride 0", [](Arguments& a) { a.attrs[0] = 0; }},
+      {"stride too large", [](Arguments& a) { a.attrs[1] = 65536; }},
+      {"fractional stride", [](Arguments& a) { a.attrs[0] = 1.5; }},
+      {"NaN padding", [](Arguments& a) { a.attrs[2] = NAN; }},
+      {"negative padding", [](Arguments& a) { a.attrs[3] = -1; }},
+      {"dilation 0", [](Arguments& a) { a.attrs[6] = 0; }},
+      {"other padding", [](Arguments& a) { a.attrs[5] = 4; }},
+      {"winograd", [](Arguments& a) { a.attrs[9] = 2; }},
+  };
+  for (const char* op : {"conv2d", "conv2d_backward_input", "conv2d_backward_weight"}) {
+    EXPECT_NO_THROW(record(op, {})) << op;
+    for (const auto& [what, spoil] : faults) {
+      if (std::strcmp(op, "conv2d_backward_input") == 0 && std::strncmp(what, "bias", 4) == 0) continue;  // it takes none
+      Arguments a;
+      spoil(a);
+      EXPECT_THROW(record(op, a), OpError) << op << ": " << what;
+    }
+  }
+}
+
+}  // namespace receptive::test
