@@ -1,0 +1,96 @@
+import { rangeError, typeError } from '../errors';
+import { takeRandom } from '../random';
+import { scope } from '../scope';
+import type { Dataset, Samples } from './dataset';
+import { identity, permutation } from './permutation';
+
+/** One batch; its tensors belong to whoever receives it. */
+export interface Batch extends Samples {
+  /** Number of samples. */
+  readonly size: number;
+}
+
+export interface DataLoaderOptions {
+  batchSize: number;
+  /** Whether each pass goes through the samples in a new random order. Default false. */
+  shuffle?: boolean;
+  /** Of the orders, 0 to 2^53 - 1. The same seed gives the same sequence of orders. Default: drawn from what `manualSeed` set. */
+  seed?: number;
+  /** Whether a last batch of fewer samples is left out. Default false. */
+  dropLast?: boolean;
+}
+
+/**
+ * Goes through a dataset in batches, any number of times. The next batch is asked for before the one at hand is given out, so that it
+ * is prepared while that one is worked on.
+ *
+ * ```ts
+ * for await (const { x, y, size } of new data.DataLoader(train, { batchSize: 64, shuffle: true, seed: 1 })) …
+ * ```
+ */
+export class DataLoader implements AsyncIterable<Batch> {
+  /** Passes begun so far; with the seed, it decides the next pass's order. Settable, to go on where a run stopped. */
+  epoch = 0;
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly seed: number;
+  readonly dropLast: boolean;
+
+  constructor(
+    readonly dataset: Dataset,
+    { batchSize, shuffle = false, seed, dropLast = false }: DataLoaderOptions,
+  ) {
+    const { length, batch } = dataset ?? {};
+    if (!Number.isSafeInteger(length) || typeof batch !== 'function') {
+      throw typeError('DataLoader', 'dataset', dataset, 'an object with a length and a function batch(indices)');
+    }
+    if (!Number.isSafeInteger(batchSize) || batchSize < 1) throw rangeError('DataLoader', 'batchSize', batchSize, 'a positive integer');
+    if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0)) {
+      throw rangeError('DataLoader', 'seed', seed, 'an integer from 0 to 2^53 - 1');
+    }
+    this.batchSize = batchSize;
+    this.shuffle = shuffle;
+    this.seed = seed ?? (shuffle ? drawSeed() : 0);
+    this.dropLast = dropLast;
+  }
+
+  /** Batches in a pass. */
+  get length(): number {
+    const batches = this.dataset.length / this.batchSize;
+    return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
+    const { batchSize, dataset, length } = this;
+    const order = this.shuffle ? permutation(dataset.length, this.seed, this.epoch) : identity(dataset.length);
+    this.epoch++;
+    const prepare = (step: number): Promise<Batch> | null => {
+      if (step >= length) return null;
+      const indices = order.slice(step * batchSize, (step + 1) * batchSize);
+      const batch = (async () => ({ ...(await scope.outside(() => dataset.batch(indices))), size: indices.length }))();
+      batch.catch(() => {}); // reported where it is awaited
+      return batch;
+    };
+    let next = prepare(0);
+    try {
+      for (let step = 0; next; step++) {
+        const batch: Batch = await next;
+        next = prepare(step + 1);
+        yield batch;
+      }
+    } finally {
+      await next?.then(
+        ({ x, y }) => {
+          x.dispose();
+          y.dispose();
+        },
+        () => {},
+      );
+    }
+  }
+}
+
+function drawSeed(): number {
+  const [low, high, position] = takeRandom(1);
+  return ((high & 0x1fffff) * 2 ** 32 + low + position) % Number.MAX_SAFE_INTEGER;
+}

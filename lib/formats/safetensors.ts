@@ -1,0 +1,148 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { type Dtype, dtypes } from '../dtype';
+import { typeError } from '../errors';
+import { native } from '../native';
+import { Module, type StateDict } from '../nn/module';
+import { scope } from '../scope';
+import { Tensor } from '../tensor';
+import { asFileError, fileError, readFully, writeAtomically, writeFully } from './file';
+import { decodeHeader, type Entry, elementBytes, encodeHeader, type Header, maxHeaderBytes } from './safetensorsHeader';
+
+const names: Readonly<Record<Dtype, string>> = { float32: 'F32', float64: 'F64', int32: 'I32', uint8: 'U8' };
+
+export interface SaveOptions {
+  /** Text to keep with the tensors, such as the architecture's name. `format` is set to receptive. */
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Saves a model's parameters and buffers, or tensors by name, as a safetensors file: the values they have now, whatever is queued later.
+ * The file is replaced whole or not at all.
+ *
+ * ```ts
+ * await save('lenet5.safetensors', model, { metadata: { architecture: 'lenet5' } });
+ * ```
+ */
+export async function save(path: string, model: Module | StateDict, { metadata = {} }: SaveOptions = {}): Promise<void> {
+  if (typeof path !== 'string') throw typeError('save', 'path', path, 'a string');
+  if (typeof model !== 'object' || model === null) throw typeError('save', 'model', model, 'a Module or an object of tensors by name');
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') throw typeError('save', `metadata.${key}`, value, 'a string');
+  }
+  const tensors = Object.entries(model instanceof Module ? model.stateDict() : model);
+  for (const [name, tensor] of tensors) {
+    if (!(tensor instanceof Tensor)) throw typeError('save', `tensor ${name}`, tensor, 'a Tensor');
+    if (name === '__metadata__') throw typeError('save', 'a tensor name', name, 'another one, the format reserves it');
+    tensor.use('save', name);
+  }
+  // Wide elements first, so that each tensor's bytes are aligned to its type.
+  tensors.sort(([a, x], [b, y]) => dtypes[y.dtype].bytes - dtypes[x.dtype].bytes || (a < b ? -1 : 1));
+  let end = 0;
+  const entries = tensors.map(([name, { dtype, shape, size }]): Entry => {
+    const begin = end;
+    end += size * dtypes[dtype].bytes;
+    return { name, dtype: names[dtype], shape, begin, end };
+  });
+  const header = encodeHeader({ entries, metadata: { ...metadata, format: 'receptive' } });
+  const data = await Promise.all(tensors.map(([, tensor]) => tensor.data()));
+  await writeAtomically(path, async (file) => {
+    await writeFully(file, header);
+    for (const { buffer } of data) await writeFully(file, new Uint8Array(buffer));
+  });
+}
+
+/**
+ * Loads a safetensors file into a model. Nothing is written unless everything fits.
+ * @param options.strict Whether tensors missing on either side are errors. Default true.
+ * @returns The file's metadata.
+ */
+export async function load(path: string, model: Module, options: { strict?: boolean } = {}): Promise<Readonly<Record<string, string>>> {
+  if (!(model instanceof Module)) throw typeError('load', 'model', model, 'a Module');
+  const { tensors, metadata } = await readSafetensors(path);
+  try {
+    model.loadStateDict(tensors, options);
+  } catch (cause) {
+    throw fileError(path, (cause as Error).message, cause);
+  } finally {
+    disposeAll(tensors);
+  }
+  return metadata;
+}
+
+export interface SafetensorsFile {
+  /** By name, in an object without a prototype. */
+  readonly tensors: StateDict;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Reads a safetensors file. F16 and BF16 become float32, I64 int32. */
+export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  if (typeof path !== 'string') throw typeError('readSafetensors', 'path', path, 'a string');
+  const tensors = Object.create(null) as StateDict;
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      const { entries, metadata, dataStart } = await readHeader(file, size);
+      for (const entry of entries) tensors[entry.name] = await readTensor(file, entry, dataStart);
+      return { tensors, metadata };
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    disposeAll(tensors);
+    throw asFileError(path, cause);
+  }
+}
+
+async function readHeader(file: FileHandle, size: number): Promise<Header & { dataStart: number }> {
+  if (size < 8) throw new Error(`has ${size} bytes, a safetensors file has at least 8`);
+  const prefix = Buffer.alloc(8);
+  await readFully(file, prefix, 0);
+  const length = Number(prefix.readBigUInt64LE());
+  if (length > maxHeaderBytes) throw new Error(`header claims ${length} bytes, at most ${maxHeaderBytes} are allowed`);
+  if (length > size - 8) throw new Error(`header claims ${length} bytes, ${size - 8} follow`);
+  const json = Buffer.alloc(length);
+  await readFully(file, json, 8);
+  return { ...decodeHeader(json, size - 8 - length), dataStart: 8 + length };
+}
+
+async function readTensor(file: FileHandle, entry: Entry, dataStart: number): Promise<Tensor> {
+  const bytes = Buffer.alloc(entry.end - entry.begin);
+  await readFully(file, bytes, dataStart + entry.begin);
+  const { dtype, values } = decode(entry, bytes);
+  return scope.outside(() => {
+    const tensor = Tensor.empty(entry.shape, dtype);
+    native.upload(tensor.id, values);
+    return tensor;
+  });
+}
+
+function decode({ name, dtype }: Entry, bytes: Buffer): { dtype: Dtype; values: ArrayBufferView } {
+  const own = (Object.keys(names) as Dtype[]).find((key) => names[key] === dtype);
+  if (own) return { dtype: own, values: bytes };
+  const count = bytes.byteLength / elementBytes.get(dtype)!;
+  if (dtype === 'I64') {
+    const values = Int32Array.from({ length: count }, (_, i) => {
+      const value = bytes.readBigInt64LE(8 * i);
+      if (value !== BigInt.asIntN(32, value)) throw new Error(`tensor ${JSON.stringify(name)}: ${value} does not fit int32`);
+      return Number(value);
+    });
+    return { dtype: 'int32', values };
+  }
+  const widen = dtype === 'BF16' ? (half: number) => half * 0x10000 : widenHalf;
+  return { dtype: 'float32', values: Uint32Array.from({ length: count }, (_, i) => widen(bytes.readUInt16LE(2 * i))) };
+}
+
+/** The bits of a float32 of the same value as the IEEE 754 half-precision number of these bits. */
+function widenHalf(half: number): number {
+  const [sign, exponent, fraction] = [half >> 15, (half >> 10) & 31, half & 1023];
+  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
+  scratch.setFloat32(0, exponent === 31 ? (fraction ? NaN : Infinity) : magnitude);
+  return (scratch.getUint32(0) | (sign << 31)) >>> 0;
+}
+const scratch = new DataView(new ArrayBuffer(4));
+
+function disposeAll(tensors: StateDict): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
+}

@@ -1,0 +1,34 @@
+import { rangeError } from '../errors';
+import { Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '../nn';
+
+export interface LeNet5Options {
+  /** Default 10. */
+  classes?: number;
+  /** Channels of the input images. Default 1. */
+  channels?: number;
+  /** Height and width of the input images. Default 28. */
+  size?: number;
+}
+
+/**
+ * LeNet-5 (LeCun et al. 1998) as it is built today, with rectifiers, maximum pooling and fully connected feature maps: 61,706
+ * parameters for digits. Input [N,size,size,channels], output [N,classes].
+ */
+export function lenet5({ classes = 10, channels = 1, size = 28 }: LeNet5Options = {}): Sequential {
+  const side = Math.floor((Math.floor(size / 2) - 4) / 2);
+  if (!Number.isInteger(size) || side < 1) throw rangeError('lenet5', 'size', size, 'an integer of at least 12');
+  return new Sequential(
+    new Conv2d(channels, 6, 5, { padding: 2 }),
+    new ReLU(),
+    new MaxPool2d(2),
+    new Conv2d(6, 16, 5),
+    new ReLU(),
+    new MaxPool2d(2),
+    new Flatten(),
+    new Linear(side * side * 16, 120),
+    new ReLU(),
+    new Linear(120, 84),
+    new ReLU(),
+    new Linear(84, classes),
+  );
+}

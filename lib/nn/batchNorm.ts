@@ -1,0 +1,89 @@
+import { ones, zeros } from '../create';
+import { rangeError, shapeError } from '../errors';
+import { batchNorm } from '../ops/batchNorm';
+import { showShape } from '../shape';
+import type { Tensor } from '../tensor';
+import { tidy } from '../tidy';
+import { call, count } from './layer';
+import { Module } from './module';
+import { Buffer, Parameter } from './parameter';
+
+export interface BatchNormOptions {
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+  /** Share of the batch in the updated running statistics. Default 0.1. */
+  momentum?: number;
+  /** Whether scale and shift are learned. Default true. */
+  affine?: boolean;
+}
+
+/**
+ * Batch normalisation of each channel, the last axis: of images [N,H,W,C], or of features [N,C]. See `ops.batchNorm`.
+ *
+ * Training uses the batch's own mean and variance and moves `runningMean` and `runningVar` towards them; inference uses those.
+ */
+class BatchNorm extends Module {
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+  readonly runningMean: Buffer;
+  readonly runningVar: Buffer;
+  readonly eps: number;
+  readonly momentum: number;
+
+  constructor(
+    readonly channels: number,
+    { eps = 1e-5, momentum = 0.1, affine = true }: BatchNormOptions = {},
+  ) {
+    super();
+    const { name } = new.target;
+    count(name, 'channels', channels);
+    if (!(eps > 0 && eps < Infinity)) throw rangeError(name, 'eps', eps, 'a positive number');
+    if (!(momentum >= 0 && momentum <= 1)) throw rangeError(name, 'momentum', momentum, 'a number from 0 to 1');
+    this.eps = eps;
+    this.momentum = momentum;
+    [this.weight, this.bias, this.runningMean, this.runningVar] = tidy(() => [
+      affine ? new Parameter(ones([channels])) : null,
+      affine ? new Parameter(zeros([channels])) : null,
+      new Buffer(zeros([channels])),
+      new Buffer(ones([channels])),
+    ]);
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, runningMean, runningVar, training, momentum, eps } = this;
+    return batchNorm(x, { weight, bias, runningMean, runningVar, training, momentum, eps });
+  }
+
+  protected override describe(): string {
+    return call([this.channels], {
+      eps: this.eps === 1e-5 ? undefined : this.eps,
+      momentum: this.momentum === 0.1 ? undefined : this.momentum,
+      affine: this.weight ? undefined : false,
+    });
+  }
+}
+
+/**
+ * Batch normalisation of images [N,H,W,C], each channel over the batch and all places. `weight` starts as 1 and `bias` as 0.
+ *
+ * ```ts
+ * new nn.Sequential(new nn.Conv2d(3, 16, 3, { bias: false }), new nn.BatchNorm2d(16), new nn.ReLU());
+ * ```
+ */
+export class BatchNorm2d extends BatchNorm {
+  override forward(x: Tensor): Tensor {
+    if (x.rank !== 4) throw shapeOf('BatchNorm2d', x, '[N,H,W,C]');
+    return super.forward(x);
+  }
+}
+
+/** Batch normalisation of features [N,C], or of sequences [N,L,C], each channel over all else. */
+export class BatchNorm1d extends BatchNorm {
+  override forward(x: Tensor): Tensor {
+    if (x.rank !== 2 && x.rank !== 3) throw shapeOf('BatchNorm1d', x, '[N,C] or [N,L,C]');
+    return super.forward(x);
+  }
+}
+
+const shapeOf = (operation: string, x: Tensor, expected: string): RangeError =>
+  shapeError(operation, `input has shape ${showShape(x.shape)}, expected ${expected}`);

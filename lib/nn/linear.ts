@@ -1,0 +1,43 @@
+import { linear } from '../ops/linear';
+import type { Tensor } from '../tensor';
+import { call, count, weightAndBias } from './layer';
+import { Module } from './module';
+import type { Parameter } from './parameter';
+
+export interface LinearOptions {
+  /** Whether a learned number is added to every output. Default true. */
+  bias?: boolean;
+}
+
+/**
+ * A fully connected layer on the last axis: input [...,inFeatures], output [...,outFeatures].
+ *
+ * `weight` [outFeatures,inFeatures] and `bias` [outFeatures] start evenly spread over ±1/√inFeatures, as PyTorch's do.
+ *
+ * ```ts
+ * new nn.Linear(84, 10).forward(randn([8, 84])).shape; // [8, 10]
+ * ```
+ */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    { bias = true }: LinearOptions = {},
+  ) {
+    super();
+    count('Linear', 'inFeatures', inFeatures);
+    count('Linear', 'outFeatures', outFeatures);
+    [this.weight, this.bias] = weightAndBias([outFeatures, inFeatures], outFeatures, bias);
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias);
+  }
+
+  protected override describe(): string {
+    return call([this.inFeatures, this.outFeatures], { bias: this.bias ? undefined : false });
+  }
+}

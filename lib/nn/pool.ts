@@ -1,0 +1,53 @@
+import { avgPool2d, type AvgPool2dOptions as AvgOptions } from '../ops/avgPool2d';
+import { type MaxPool2dOptions as MaxOptions, maxPool2d } from '../ops/maxPool2d';
+import { makeWindow, type Pair } from '../ops/window';
+import type { Tensor } from '../tensor';
+import { call } from './layer';
+import { Module } from './module';
+
+export type MaxPool2dOptions = Omit<MaxOptions, 'kernelSize'>;
+export type AvgPool2dOptions = Omit<AvgOptions, 'kernelSize'>;
+
+/** The largest value of each window: input [N,H,W,C], output [N,H',W',C]. See `ops.maxPool2d`. */
+export class MaxPool2d extends Module {
+  readonly options: Readonly<MaxPool2dOptions>;
+
+  constructor(
+    readonly kernelSize: Pair,
+    options: MaxPool2dOptions = {},
+  ) {
+    super();
+    makeWindow('MaxPool2d', [1, 1], kernelSize, options);
+    this.options = { ...options };
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool2d(x, { kernelSize: this.kernelSize, ...this.options });
+  }
+
+  protected override describe(): string {
+    return call([this.kernelSize], this.options);
+  }
+}
+
+/** The mean of each window: input [N,H,W,C], output [N,H',W',C]. See `ops.avgPool2d`. */
+export class AvgPool2d extends Module {
+  readonly options: Readonly<AvgPool2dOptions>;
+
+  constructor(
+    readonly kernelSize: Pair,
+    options: AvgPool2dOptions = {},
+  ) {
+    super();
+    makeWindow('AvgPool2d', [1, 1], kernelSize, options);
+    this.options = { ...options };
+  }
+
+  forward(x: Tensor): Tensor {
+    return avgPool2d(x, { kernelSize: this.kernelSize, ...this.options });
+  }
+
+  protected override describe(): string {
+    return call([this.kernelSize], this.options);
+  }
+}

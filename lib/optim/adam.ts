@@ -1,0 +1,63 @@
+import { zerosLike } from '../create';
+import { rangeError } from '../errors';
+import { native } from '../native';
+import type { Tensor } from '../tensor';
+import { atLeastZero, fraction, Optimizer, type Slot } from './optimizer';
+
+export interface AdamOptions {
+  /** Learning rate. Default 0.001. */
+  lr?: number;
+  /** How much of the running means of the gradient and of its square stays at each step. Default [0.9, 0.999]. */
+  betas?: readonly [number, number];
+  /** Added to the root of the mean square, against division by 0. Default 1e-8. */
+  eps?: number;
+  /** Adam: L2 penalty added to the gradient, default 0. AdamW: the share of the parameter, times lr, taken off it, default 0.01. */
+  weightDecay?: number;
+}
+
+abstract class AdaptiveMoments extends Optimizer {
+  readonly #options: Required<Omit<AdamOptions, 'lr'>>;
+
+  constructor(
+    name: string,
+    parameters: Iterable<Tensor>,
+    private readonly decoupled: boolean,
+    { lr = 0.001, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: AdamOptions,
+  ) {
+    super(name, parameters, lr, ['m', 'v']);
+    if (!Array.isArray(betas) || betas.length !== 2) throw rangeError(name, 'betas', betas, 'two numbers');
+    for (const beta of betas) fraction(name, 'a beta', beta);
+    atLeastZero(name, 'eps', eps);
+    atLeastZero(name, 'weightDecay', weightDecay);
+    this.#options = { betas: [betas[0], betas[1]], eps, weightDecay };
+  }
+
+  protected update(parameter: Tensor, grad: Tensor, { steps, tensors }: Slot): void {
+    const { betas, eps, weightDecay } = this.#options;
+    tensors.m ??= zerosLike(parameter);
+    tensors.v ??= zerosLike(parameter);
+    const { id: m } = tensors.m;
+    const { id: v } = tensors.v;
+    native.ops.adam(parameter.id, grad.id, m, v, this.lr, betas[0], betas[1], eps, weightDecay, Number(this.decoupled), steps);
+  }
+}
+
+/**
+ * Steps scaled by running means of the gradient and of its square (Kingma and Ba 2015, algorithm 1).
+ *
+ * ```ts
+ * const optimizer = new optim.Adam(model.parameters(), { lr: 0.001 });
+ * ```
+ */
+export class Adam extends AdaptiveMoments {
+  constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
+    super('Adam', parameters, false, options);
+  }
+}
+
+/** Adam whose weight decay acts on the parameter itself, not through the gradient (Loshchilov and Hutter 2019). */
+export class AdamW extends AdaptiveMoments {
+  constructor(parameters: Iterable<Tensor>, { weightDecay = 0.01, ...options }: AdamOptions = {}) {
+    super('AdamW', parameters, true, { weightDecay, ...options });
+  }
+}

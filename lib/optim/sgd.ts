@@ -1,0 +1,53 @@
+import { rangeError } from '../errors';
+import { native } from '../native';
+import { Tensor } from '../tensor';
+import { atLeastZero, Optimizer, type Slot } from './optimizer';
+
+export interface SGDOptions {
+  /** Learning rate. */
+  lr: number;
+  /** How much of the velocity stays at each step. Default 0: no velocity. */
+  momentum?: number;
+  /** How much of the gradient does not go into the velocity. Default 0. */
+  dampening?: number;
+  /** Whether the step looks ahead along the velocity (Sutskever et al. 2013); needs momentum and no dampening. Default false. */
+  nesterov?: boolean;
+  /** L2 penalty: this times the parameter is added to its gradient. Default 0. */
+  weightDecay?: number;
+}
+
+/**
+ * Stochastic gradient descent: `v = momentum · v + (1 - dampening) · g; p = p - lr · v`, where v starts as the first gradient.
+ *
+ * ```ts
+ * const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+ * ```
+ */
+export class SGD extends Optimizer {
+  readonly #options: Required<Omit<SGDOptions, 'lr'>>;
+
+  constructor(parameters: Iterable<Tensor>, { lr, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 }: SGDOptions) {
+    super('SGD', parameters, lr, ['velocity']);
+    atLeastZero('SGD', 'momentum', momentum);
+    atLeastZero('SGD', 'weightDecay', weightDecay);
+    if (!Number.isFinite(dampening)) throw rangeError('SGD', 'dampening', dampening, 'a finite number');
+    if (nesterov && (momentum === 0 || dampening !== 0)) {
+      throw rangeError(
+        'SGD',
+        'nesterov',
+        nesterov,
+        `false with momentum ${momentum} and dampening ${dampening}: it needs momentum, undampened`,
+      );
+    }
+    this.#options = { momentum, dampening, nesterov, weightDecay };
+  }
+
+  protected update(parameter: Tensor, grad: Tensor, slot: Slot): void {
+    const { momentum, dampening, nesterov, weightDecay } = this.#options;
+    const before = slot.tensors.velocity;
+    const velocity = before ?? (momentum === 0 ? null : Tensor.empty(parameter.shape, parameter.dtype));
+    const first = Number(before === undefined);
+    native.ops.sgd(parameter.id, grad.id, velocity?.id ?? 0, this.lr, momentum, dampening, weightDecay, Number(nesterov), first);
+    if (velocity) slot.tensors.velocity = velocity;
+  }
+}
