@@ -1,11 +1,17 @@
 export { noGrad } from './autograd';
 export * from './create';
+export * as data from './data';
 export type { Dtype, TypedArray } from './dtype';
 export { type ErrorCode, ReceptiveError } from './errors';
+export { load, readSafetensors, type SafetensorsFile, type SaveOptions, save } from './formats/safetensors';
 export * as losses from './losses';
+export * as models from './models';
+export * as nn from './nn';
 export * as ops from './ops';
-export { manualSeed } from './random';
+export * as optim from './optim';
+export { manualSeed, randomState, setRandomState } from './random';
 export { memory, runtime, setNumThreads } from './runtime';
 export type { Shape } from './shape';
 export { type NestedNumbers, Tensor } from './tensor';
 export { tidy } from './tidy';
+export * from './train';

@@ -43,7 +43,10 @@ export class ImageDataset implements Dataset {
   constructor(pixels: Uint8Array, shape: Shape, labels: Int32Array, normalization: Normalization) {
     if (shape.length !== 4) throw shapeError('ImageDataset', `shape is ${showShape(shape)}, expected [N,H,W,C]`);
     if (sizeOf(shape) !== pixels.length || labels.length !== shape[0]) {
-      throw shapeError('ImageDataset', `${pixels.length} pixels and ${labels.length} labels do not fill images of shape ${showShape(shape)}`);
+      throw shapeError(
+        'ImageDataset',
+        `${pixels.length} pixels and ${labels.length} labels do not fill images of shape ${showShape(shape)}`,
+      );
     }
     this.length = labels.length;
     this.#normalization = normalization;

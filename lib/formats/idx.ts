@@ -74,7 +74,8 @@ async function collect(chunks: AsyncIterable<Buffer>, rank: number, mostBytes: n
     filled += chunk.byteLength;
   }
   if (!shape) throw new Error(`has ${start.byteLength} bytes, the header alone takes ${headerBytes}`);
-  if (filled < data.byteLength) throw new Error(`ends after ${filled} of the ${data.byteLength} bytes that shape ${showShape(shape)} takes`);
+  if (filled < data.byteLength)
+    throw new Error(`ends after ${filled} of the ${data.byteLength} bytes that shape ${showShape(shape)} takes`);
   return { shape, data };
 }
 

@@ -1,4 +1,4 @@
-import { avgPool2d, type AvgPool2dOptions as AvgOptions } from '../ops/avgPool2d';
+import { type AvgPool2dOptions as AvgOptions, avgPool2d } from '../ops/avgPool2d';
 import { type MaxPool2dOptions as MaxOptions, maxPool2d } from '../ops/maxPool2d';
 import { makeWindow, type Pair } from '../ops/window';
 import type { Tensor } from '../tensor';
