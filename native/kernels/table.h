@@ -1,8 +1,16 @@
 // The kernel table: one function pointer for each kernel, filled once for each instruction set, chosen once at load.
 #pragma once
 
+#include "../ops/adam.h"
+#include "../ops/avg_pool2d.h"
+#include "../ops/binary.h"
 #include "../ops/conv2d.h"
+#include "../ops/cross_entropy.h"
 #include "../ops/matmul.h"
+#include "../ops/max_pool2d.h"
+#include "../ops/reduce.h"
+#include "../ops/sgd.h"
+#include "../ops/softmax.h"
 #include "../ops/unary.h"
 
 namespace receptive {
@@ -14,7 +22,19 @@ namespace receptive {
   KERNEL(conv2d, Conv2dArgs)                               \
   KERNEL(conv2d_backward_input, Conv2dBackwardInputArgs)   \
   KERNEL(conv2d_backward_weight, Conv2dBackwardWeightArgs) \
-  KERNEL(matmul, MatmulArgs)
+  KERNEL(matmul, MatmulArgs)                               \
+  KERNEL(binary, BinaryArgs)                               \
+  KERNEL(reduce, ReduceArgs)                               \
+  KERNEL(softmax, SoftmaxArgs)                             \
+  KERNEL(softmax_backward, SoftmaxBackwardArgs)            \
+  KERNEL(cross_entropy, CrossEntropyArgs)                  \
+  KERNEL(cross_entropy_backward, CrossEntropyBackwardArgs) \
+  KERNEL(max_pool2d, MaxPool2dArgs)                        \
+  KERNEL(max_pool2d_backward, MaxPool2dBackwardArgs)       \
+  KERNEL(avg_pool2d, AvgPool2dArgs)                        \
+  KERNEL(avg_pool2d_backward, AvgPool2dBackwardArgs)       \
+  KERNEL(sgd, SgdArgs)                                     \
+  KERNEL(adam, AdamArgs)
 
 struct KernelTable {
   const char* isa;
@@ -25,6 +45,9 @@ struct KernelTable {
 
 // The table in use: the best this machine runs, or the one RECEPTIVE_ISA names. Throws std::runtime_error if that one cannot run.
 const KernelTable& kernels();
+
+// For the tests, which run every table: ops recorded from now on use this one.
+void use_kernels(const KernelTable& table);
 
 // Every table this machine can run, best first, for the tests. count gets how many.
 const KernelTable* const* runnable_tables(int* count);

@@ -39,6 +39,11 @@ int64_t Call::integer(int i, int64_t low, int64_t high) const {
   return static_cast<int64_t>(value);
 }
 
+double Call::number(int i, double low, double high) const {
+  require(attr[i] >= low && attr[i] <= high, "attribute %d is %g, expected a number from %g to %g", i, attr[i], low, high);
+  return attr[i];
+}
+
 void Call::require_dtype(const Tensor& t, Dtype dtype, const char* what) const {
   require(t.dtype == dtype, "%s is %s, expected %s", what, name_of(t.dtype), name_of(dtype));
 }
@@ -55,6 +60,10 @@ void Call::require_same_shape(const Tensor& a, const Tensor& b, const char* what
   bool same = a.rank == b.rank;
   for (int i = 0; same && i < a.rank; ++i) same = a.dims[i] == b.dims[i];
   require(same, "%s has shape %s, expected that of %s, %s", what_a, shape_text(a).c_str(), what_b, shape_text(b).c_str());
+}
+
+void Call::require_apart(const Tensor& a, const Tensor& b, const char* what_a, const char* what_b) const {
+  require(a.data != b.data || a.size() == 0, "%s and %s share their memory", what_a, what_b);
 }
 
 }  // namespace receptive

@@ -43,6 +43,8 @@ class Call {
   double number(int i) const { return attr[i]; }
   // Attribute i, which must be an integer in [low, high].
   int64_t integer(int i, int64_t low, int64_t high) const;
+  // Attribute i, which must be a number in [low, high].
+  double number(int i, double low, double high) const;
   bool flag(int i) const { return attr[i] != 0; }
 
   // Throws OpError("<op>: <message>") unless condition holds.
@@ -55,6 +57,8 @@ class Call {
   void require_dtype(const Tensor& t, Dtype dtype, const char* what) const;
   void require_rank(const Tensor& t, int rank, const char* what) const;
   void require_same_shape(const Tensor& a, const Tensor& b, const char* what_a, const char* what_b) const;
+  // Different storage, for ops that would read what they have overwritten. (Tensors share all of their storage or none.)
+  void require_apart(const Tensor& a, const Tensor& b, const char* what_a, const char* what_b) const;
   // Floating point: float32 or float64.
   void require_float(const Tensor& t, const char* what) const;
 

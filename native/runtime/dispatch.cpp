@@ -45,12 +45,16 @@ const KernelTable* choose() {
   throw std::runtime_error("RECEPTIVE_ISA is " + std::string(wanted ? wanted : "") + ", this machine runs " + known);
 }
 
+const KernelTable*& current() {
+  static const KernelTable* table = choose();
+  return table;
+}
+
 }  // namespace
 
-const KernelTable& kernels() {
-  static const KernelTable* const chosen = choose();
-  return *chosen;
-}
+const KernelTable& kernels() { return *current(); }
+
+void use_kernels(const KernelTable& table) { current() = &table; }
 
 const KernelTable* const* runnable_tables(int* count) {
   static const KernelTable* runnable[kCompiled];

@@ -24,6 +24,22 @@ RECEPTIVE_INLINE void store(float* p, Vec a, int n) { _mm256_maskstore_ps(p, lan
 RECEPTIVE_INLINE Vec load_u8(const uint8_t* p) {
   return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
 }
+RECEPTIVE_INLINE Vec load_u8(const uint8_t* p, int n) {
+  uint8_t bytes[8] = {};
+  for (int i = 0; i < n; ++i) bytes[i] = p[i];
+  return load_u8(bytes);
+}
+RECEPTIVE_INLINE void store_u8(uint8_t* p, Vec a, int n) {
+  const __m256i words = _mm256_cvtps_epi32(a.v);
+  const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  uint8_t bytes[8];
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(bytes), _mm_packus_epi16(halves, halves));
+  if (n == 8) {
+    memcpy(p, bytes, 8);
+  } else {
+    for (int i = 0; i < n; ++i) p[i] = bytes[i];
+  }
+}
 
 RECEPTIVE_INLINE Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }

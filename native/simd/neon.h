@@ -42,6 +42,20 @@ RECEPTIVE_INLINE Vec load_u8(const uint8_t* p) {
   const uint16x8_t words = vmovl_u8(vcreate_u8(bytes));
   return {vcvtq_f32_u32(vmovl_u16(vget_low_u16(words)))};
 }
+RECEPTIVE_INLINE Vec load_u8(const uint8_t* p, int n) {
+  uint8_t bytes[4] = {};
+  for (int i = 0; i < n; ++i) bytes[i] = p[i];
+  return load_u8(bytes);
+}
+RECEPTIVE_INLINE void store_u8(uint8_t* p, Vec a, int n) {
+  const uint16x4_t halves = vmovn_u32(vcvtq_u32_f32(a.v));
+  const uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(halves, halves))), 0);
+  if (n == 4) {
+    memcpy(p, &bytes, 4);
+  } else {
+    for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bytes >> 8 * i);
+  }
+}
 
 RECEPTIVE_INLINE Vec operator+(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec operator-(Vec a, Vec b) { return {vsubq_f32(a.v, b.v)}; }

@@ -42,6 +42,20 @@ RECEPTIVE_INLINE Vec load_u8(const uint8_t* p) {
   const __m128i words = _mm_unpacklo_epi8(_mm_cvtsi32_si128(bytes), none);
   return {_mm_cvtepi32_ps(_mm_unpacklo_epi16(words, none))};
 }
+RECEPTIVE_INLINE Vec load_u8(const uint8_t* p, int n) {
+  uint8_t bytes[4] = {};
+  for (int i = 0; i < n; ++i) bytes[i] = p[i];
+  return load_u8(bytes);
+}
+RECEPTIVE_INLINE void store_u8(uint8_t* p, Vec a, int n) {
+  const __m128i words = _mm_cvtps_epi32(a.v), halves = _mm_packs_epi32(words, words);
+  const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(halves, halves));
+  if (n == 4) {
+    memcpy(p, &bytes, 4);
+  } else {
+    for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bytes >> 8 * i);
+  }
+}
 
 RECEPTIVE_INLINE Vec operator+(Vec a, Vec b) { return {_mm_add_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec operator-(Vec a, Vec b) { return {_mm_sub_ps(a.v, b.v)}; }

@@ -10,7 +10,8 @@
 //   Mask                    a < b, a > b, a == b;   select(mask, a, b)
 //   reduce_add reduce_max   over the lanes, in a fixed order
 //   round_to_int, exp2_of   what exp() needs: nearest integer; 2^n for integral n in [-126, 127]
-//   load_u8                 width bytes, widened to floats
+//   load_u8                 width bytes, or the first n, widened to floats
+//   store_u8                the first n lanes, integral in [0, 255], as bytes
 #pragma once
 
 #ifndef RECEPTIVE_ISA

@@ -1,0 +1,30 @@
+// Walking pooling windows.
+#pragma once
+
+#include "../ops/window.h"
+#include "split.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+// The taps of a window that lie in the image, along one axis: tap begin + t, 0 <= t < count, is at first + t dilation.
+struct Taps {
+  int64_t begin, count, first;
+};
+
+RECEPTIVE_INLINE Taps taps_of(int64_t output, int64_t stride, int64_t before, int64_t dilation, int64_t kernel, int64_t size) {
+  const int64_t start = output * stride - before, last = start + (kernel - 1) * dilation;
+  const int64_t begin = start >= 0 ? 0 : (dilation - 1 - start) / dilation;
+  const int64_t end = last < size ? kernel : kernel - (last - size + dilation) / dilation;
+  return {begin, end - begin, start + begin * dilation};
+}
+
+// body(n, i) for each row of the output, in chunks of rows that read about a grain.
+template <class Body>
+RECEPTIVE_INLINE void each_output_row(const Windows& w, Context& context, const Body& body) {
+  const int64_t read = larger<int64_t>(w.OW * w.kh * w.kw * w.C, 1);
+  split(context, w.N * w.OH, kElementGrain / read, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) body(row / w.OH, row % w.OH);
+  });
+}
+
+}  // namespace receptive::RECEPTIVE_ISA

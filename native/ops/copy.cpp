@@ -1,0 +1,159 @@
+// y[y_offset + i·y_strides] = x[x_offset + i·x_strides] over an index i: slices, padding, concatenation, transposition, reversal and
+// expansion are all this copy with other strides.
+#include <cstdlib>
+#include <cstring>
+
+#include "chunks.h"
+#include "op.h"
+
+namespace receptive {
+
+namespace {
+
+// Dimensions are coalesced.
+template <class T>
+struct CopyArgs {
+  int rank;
+  int64_t dims[kMaxRank];
+  int64_t x_strides[kMaxRank];
+  int64_t y_strides[kMaxRank];
+  const T* x;
+  T* y;
+};
+
+// A tile of a transposition: both its rows and its columns stay within a few cache lines each.
+constexpr int64_t kTile = 32;
+
+template <class T>
+void copy_row(const T* x, int64_t x_stride, T* y, int64_t y_stride, int64_t n) {
+  if (y_stride == 1 && x_stride == 1) {
+    std::memcpy(y, x, static_cast<size_t>(n) * sizeof(T));
+  } else if (y_stride == 1 && x_stride == 0) {
+    std::fill_n(y, n, *x);
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i * y_stride] = x[i * x_stride];
+  }
+}
+
+// The last two dimensions, [rows, columns], in tiles when neither operand is contiguous along the same one.
+template <class T>
+void copy_matrix(const CopyArgs<T>& a, const T* x, T* y, int64_t row, int64_t rows) {
+  const int last = a.rank - 1;
+  const int64_t columns = a.dims[last], xr = a.x_strides[last - 1], xc = a.x_strides[last], yr = a.y_strides[last - 1],
+                yc = a.y_strides[last];
+  const int64_t width = yc == 1 && xc != 1 && xc != 0 ? kTile : columns;
+  for (int64_t first = 0; first < columns; first += width) {
+    const int64_t n = std::min(width, columns - first);
+    for (int64_t r = row; r < row + rows; ++r) copy_row(x + r * xr + first * xc, xc, y + r * yr + first * yc, yc, n);
+  }
+}
+
+template <class T>
+void copy(const CopyArgs<T>& a, Context& context) {
+  const int last = a.rank - 1;
+  if (a.rank == 1) {
+    return for_chunks(context, a.dims[0], kChunk, [&](int64_t begin, int64_t end) {
+      copy_row(a.x + begin * a.x_strides[0], a.x_strides[0], a.y + begin * a.y_strides[0], a.y_strides[0], end - begin);
+    });
+  }
+  const int64_t rows = a.dims[last - 1], columns = a.dims[last];
+  const int64_t band = std::min(rows, std::max(kTile, kChunk / std::max<int64_t>(columns, 1))),
+                bands = (rows + band - 1) / std::max<int64_t>(band, 1);
+  int64_t matrices = 1;
+  for (int d = 0; d < last - 1; ++d) matrices *= a.dims[d];
+  for_chunks(context, matrices * bands, kChunk / std::max<int64_t>(band * columns, 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t rest = i / bands, x = 0, y = 0;
+      for (int d = last - 2; d >= 0; --d) {
+        const int64_t index = rest % a.dims[d];
+        rest /= a.dims[d];
+        x += index * a.x_strides[d];
+        y += index * a.y_strides[d];
+      }
+      const int64_t row = i % bands * band;
+      copy_matrix(a, a.x + x, a.y + y, row, std::min(band, rows - row));
+    }
+  });
+}
+
+// How one operand is walked.
+struct Walk {
+  int64_t offset;
+  int64_t strides[kMaxRank];
+};
+
+// Reads a walk from the attributes and proves that every cell it reaches lies in t. A dimension that is not walked (of one step) gets
+// a stride of 0. Nothing here can overflow: a step count is held against size / stride before the two are multiplied.
+Walk walk_of(const Call& call, const Tensor& t, int attr, int rank, const int64_t* dims, const char* what) {
+  const int64_t size = t.size();
+  Walk walk{call.integer(attr, 0, size), {}};
+  int64_t low = walk.offset, high = walk.offset;
+  for (int i = 0; i < rank; ++i) {
+    if (dims[i] == 1) continue;
+    const int64_t stride = call.integer(attr + 1 + i, -size, size);
+    walk.strides[i] = stride;
+    if (stride == 0) continue;
+    call.require(dims[i] - 1 <= (size - 1) / std::abs(stride), "%s has %lld elements: %lld steps of %lld leave it", what,
+                 static_cast<long long>(size), static_cast<long long>(dims[i] - 1), static_cast<long long>(stride));
+    (stride < 0 ? low : high) += (dims[i] - 1) * stride;
+  }
+  call.require(low >= 0 && high < size, "elements %lld to %lld of %s would be reached, it has %lld", static_cast<long long>(low),
+               static_cast<long long>(high), what, static_cast<long long>(size));
+  return walk;
+}
+
+// No two indices may write the same cell: each stride must pass what the smaller ones reach together.
+void require_injective(const Call& call, const Walk& walk, int rank, const int64_t* dims) {
+  for (int i = 0; i < rank; ++i) {
+    if (dims[i] == 1) continue;
+    const int64_t stride = std::abs(walk.strides[i]);
+    int64_t reach = 0;
+    for (int j = 0; j < rank; ++j) {
+      const int64_t other = std::abs(walk.strides[j]);
+      if (j != i && dims[j] > 1 && (other < stride || (other == stride && j < i))) reach += (dims[j] - 1) * other;
+    }
+    call.require(stride > reach, "output stride %lld writes a cell twice", static_cast<long long>(walk.strides[i]));
+  }
+}
+
+template <class T>
+void submit(Call& call, int rank, const int64_t* dims, const Walk& x, const Walk& y) {
+  CopyArgs<T> args{0, {}, {}, {}, call.in(0).as<T>() + x.offset, call.in(1).as<T>() + y.offset};
+  int64_t strides[2][kMaxRank];
+  std::copy_n(dims, rank, args.dims);
+  std::copy_n(x.strides, rank, strides[0]);
+  std::copy_n(y.strides, rank, strides[1]);
+  args.rank = coalesce<2>(rank, args.dims, strides);
+  std::copy_n(strides[0], args.rank, args.x_strides);
+  std::copy_n(strides[1], args.rank, args.y_strides);
+  call.submit(copy<T>, args);
+}
+
+void nothing(const int&, Context&) {}
+
+}  // namespace
+
+// x, y; rank, dims, x offset, x strides, y offset, y strides: all in elements. Strides of x may be 0, and of both negative.
+void record_copy(Call& call) {
+  const Tensor &x = call.in(0), &y = call.in(1);
+  call.require_dtype(y, x.dtype, "output");
+  call.require_apart(x, y, "input", "output");
+  const int rank = static_cast<int>(call.integer(0, 0, kMaxRank));
+  call.require(call.attrs == 3 + 3 * rank, "%d attributes, expected %d for rank %d", call.attrs, 3 + 3 * rank, rank);
+  int64_t dims[kMaxRank] = {};
+  bool empty = false;
+  for (int i = 0; i < rank; ++i) {
+    dims[i] = call.integer(1 + i, 0, int64_t{1} << 53);
+    empty = empty || dims[i] == 0;
+  }
+  if (empty) return call.submit(nothing, 0);
+  const Walk from = walk_of(call, x, 1 + rank, rank, dims, "input"), to = walk_of(call, y, 2 + 2 * rank, rank, dims, "output");
+  require_injective(call, to, rank, dims);
+  switch (size_of(x.dtype)) {
+    case 1: return submit<uint8_t>(call, rank, dims, from, to);
+    case 4: return submit<uint32_t>(call, rank, dims, from, to);
+    default: return submit<uint64_t>(call, rank, dims, from, to);
+  }
+}
+
+}  // namespace receptive

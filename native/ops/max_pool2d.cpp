@@ -1,0 +1,120 @@
+#include "max_pool2d.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "../kernels/table.h"
+#include "op.h"
+
+namespace receptive {
+
+namespace reference {
+
+template <class T>
+void max_pool2d(const MaxPool2dArgs<T>& args, Context& context) {
+  const Windows& w = args.w;
+  context.parallel(w.N, [&](int64_t n, int) {
+    for (int64_t i = 0; i < w.OH; ++i) {
+      for (int64_t j = 0; j < w.OW; ++j) {
+        for (int64_t c = 0; c < w.C; ++c) {
+          T best = -std::numeric_limits<T>::infinity();
+          int64_t where = -1;
+          for (int64_t a = 0; a < w.kh; ++a) {
+            for (int64_t b = 0; b < w.kw; ++b) {
+              const int64_t row = i * w.sh - w.top + a * w.dh, column = j * w.sw - w.left + b * w.dw;
+              if (row < 0 || row >= w.H || column < 0 || column >= w.W) continue;
+              const T x = args.x[((n * w.H + row) * w.W + column) * w.C + c];
+              if (where < 0 || x > best || x != x) {
+                best = x;
+                where = a * w.kw + b;
+              }
+            }
+          }
+          const int64_t at = ((n * w.OH + i) * w.OW + j) * w.C + c;
+          args.y[at] = best;
+          if (args.argmax) args.argmax[at] = static_cast<uint8_t>(std::max<int64_t>(where, 0));
+          if (args.wide_argmax) args.wide_argmax[at] = static_cast<int32_t>(std::max<int64_t>(where, 0));
+        }
+      }
+    }
+  });
+}
+
+template <class T>
+void max_pool2d_backward(const MaxPool2dBackwardArgs<T>& args, Context& context) {
+  const Windows& w = args.w;
+  context.parallel(w.N, [&](int64_t n, int) {
+    std::fill_n(args.dx + n * w.H * w.W * w.C, w.H * w.W * w.C, T{0});
+    for (int64_t i = 0; i < w.OH; ++i) {
+      for (int64_t j = 0; j < w.OW; ++j) {
+        for (int64_t c = 0; c < w.C; ++c) {
+          const int64_t at = ((n * w.OH + i) * w.OW + j) * w.C + c;
+          const int64_t where = args.argmax ? args.argmax[at] : args.wide_argmax[at];
+          if (where < 0 || where >= w.kh * w.kw) continue;
+          const int64_t row = i * w.sh - w.top + where / w.kw * w.dh, column = j * w.sw - w.left + where % w.kw * w.dw;
+          if (row < 0 || row >= w.H || column < 0 || column >= w.W) continue;
+          args.dx[((n * w.H + row) * w.W + column) * w.C + c] += args.g[at];
+        }
+      }
+    }
+  });
+}
+
+template void max_pool2d<float>(const MaxPool2dArgs<float>&, Context&);
+template void max_pool2d<double>(const MaxPool2dArgs<double>&, Context&);
+template void max_pool2d_backward<float>(const MaxPool2dBackwardArgs<float>&, Context&);
+template void max_pool2d_backward<double>(const MaxPool2dBackwardArgs<double>&, Context&);
+
+}  // namespace reference
+
+namespace {
+
+bool fits_byte(const Windows& w) { return w.kh * w.kw <= 256; }
+
+void require_argmax(const Call& call, const Windows& w, const Tensor& argmax, const Tensor& output) {
+  call.require(w.kh * w.kw <= std::numeric_limits<int32_t>::max(), "windows of %lld x %lld cells", static_cast<long long>(w.kh),
+               static_cast<long long>(w.kw));
+  call.require_dtype(argmax, fits_byte(w) ? Dtype::uint8 : Dtype::int32, "argmax");
+  call.require_same_shape(argmax, output, "argmax", "output");
+}
+
+uint8_t* bytes_of(const Windows& w, const Tensor* argmax) { return argmax && fits_byte(w) ? argmax->as<uint8_t>() : nullptr; }
+int32_t* words_of(const Windows& w, const Tensor* argmax) { return argmax && !fits_byte(w) ? argmax->as<int32_t>() : nullptr; }
+
+}  // namespace
+
+// x [N, H, W, C], y [N, OH, OW, C], argmax|0 as y; kh, kw, sh, sw, top, right, bottom, left, dh, dw.
+void record_max_pool2d(Call& call) {
+  const Tensor &x = call.in(0), &y = call.in(1), *argmax = call.optional(2);
+  call.require_float(x, "input");
+  call.require_dtype(y, x.dtype, "output");
+  const Windows w = windows_of(call, x, y, true);
+  if (argmax) require_argmax(call, w, *argmax, y);
+  call.require_apart(x, y, "input", "output");
+  if (x.dtype == Dtype::float32) {
+    const MaxPool2dArgs<float> args{w, x.as<float>(), y.as<float>(), bytes_of(w, argmax), words_of(w, argmax)};
+    call.submit(fits_byte(w) ? kernels().max_pool2d : reference::max_pool2d<float>, args);
+  } else {
+    call.submit(reference::max_pool2d<double>,
+                MaxPool2dArgs<double>{w, x.as<double>(), y.as<double>(), bytes_of(w, argmax), words_of(w, argmax)});
+  }
+}
+
+// g [N, OH, OW, C], argmax as g, dx [N, H, W, C]; the same.
+void record_max_pool2d_backward(Call& call) {
+  const Tensor &g = call.in(0), &argmax = call.in(1), &dx = call.in(2);
+  call.require_float(g, "gradient");
+  call.require_dtype(dx, g.dtype, "input's gradient");
+  const Windows w = windows_of(call, dx, g, true);
+  require_argmax(call, w, argmax, g);
+  call.require_apart(g, dx, "gradient", "input's gradient");
+  if (g.dtype == Dtype::float32) {
+    const MaxPool2dBackwardArgs<float> args{w, g.as<float>(), bytes_of(w, &argmax), words_of(w, &argmax), dx.as<float>()};
+    call.submit(fits_byte(w) ? kernels().max_pool2d_backward : reference::max_pool2d_backward<float>, args);
+  } else {
+    call.submit(reference::max_pool2d_backward<double>,
+                MaxPool2dBackwardArgs<double>{w, g.as<double>(), bytes_of(w, &argmax), words_of(w, &argmax), dx.as<double>()});
+  }
+}
+
+}  // namespace receptive

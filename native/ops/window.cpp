@@ -1,0 +1,56 @@
+#include "window.h"
+
+#include "op.h"
+
+namespace receptive {
+
+namespace {
+
+constexpr int64_t kLargest = int64_t{1} << 31;
+
+void require_extent(const Call& call, const char* axis, int64_t size, int64_t out, int64_t kernel, int64_t stride, int64_t before,
+                    int64_t after, int64_t dilation) {
+  const int64_t room = size + before + after - dilation * (kernel - 1) - 1;
+  const int64_t floor = room < 0 ? 0 : room / stride + 1;
+  const bool ceil = room >= 0 && room % stride != 0 && floor * stride < size + before && out == floor + 1;
+  call.require(
+      out == floor || ceil, "output %s is %lld, expected %lld (input %lld, kernel %lld, stride %lld, padding %lld and %lld, dilation %lld)",
+      axis, static_cast<long long>(out), static_cast<long long>(floor), static_cast<long long>(size), static_cast<long long>(kernel),
+      static_cast<long long>(stride), static_cast<long long>(before), static_cast<long long>(after), static_cast<long long>(dilation));
+}
+
+}  // namespace
+
+Windows windows_of(const Call& call, const Tensor& image, const Tensor& output, bool dilated) {
+  call.require_rank(image, 4, "image");
+  call.require_rank(output, 4, "output");
+  const int64_t* x = image.dims;
+  const int64_t* y = output.dims;
+  for (int i = 0; i < 4; ++i)
+    call.require(x[i] <= kLargest, "dimension %d is %lld, at most %lld", i, static_cast<long long>(x[i]), static_cast<long long>(kLargest));
+  const auto size = [&](int i) { return call.integer(i, 1, kLargest); };
+  const auto padding = [&](int i) { return call.integer(i, 0, kLargest); };
+  const Windows w{x[0],
+                  x[1],
+                  x[2],
+                  x[3],
+                  y[1],
+                  y[2],
+                  size(0),
+                  size(1),
+                  size(2),
+                  size(3),
+                  padding(4),
+                  padding(5),
+                  padding(6),
+                  padding(7),
+                  dilated ? size(8) : 1,
+                  dilated ? size(9) : 1};
+  call.require(w.N == y[0] && w.C == y[3], "output has shape %s, input %s: batch and channels must agree", shape_text(output).c_str(),
+               shape_text(image).c_str());
+  require_extent(call, "height", w.H, w.OH, w.kh, w.sh, w.top, w.bottom, w.dh);
+  require_extent(call, "width", w.W, w.OW, w.kw, w.sw, w.left, w.right, w.dw);
+  return w;
+}
+
+}  // namespace receptive
