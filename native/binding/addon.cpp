@@ -21,6 +21,13 @@ void require_object(napi_env env, const Arguments& arguments, size_t i) {
   if (type != napi_object && type != napi_function) arguments.mistyped(i, "owner", "an object");
 }
 
+// The tensor that argument i names.
+Entry& tensor(const Arguments& arguments, Environment& environment, size_t i) {
+  Entry* const entry = environment.find(arguments.number(i, "tensor"));
+  if (entry == nullptr) arguments.fail(Type::type, "ERR_DISPOSED", "tensor " + std::to_string(i) + " was disposed of, or never was one");
+  return *entry;
+}
+
 napi_value from_double(napi_env env, double value) {
   napi_value result;
   check(env, napi_create_double(env, value, &result));
@@ -39,16 +46,15 @@ napi_value call_op(napi_env env, napi_callback_info info) {
     call.tensors = op.tensors;
     call.attrs = static_cast<int>(arguments.count()) - op.tensors;
     if (op.attrs >= 0 ? call.attrs != op.attrs : call.attrs < 0 || call.attrs > Call::kMaxAttrs) {
-      arguments.fail(Type::type, "ERR_INVALID_ARG_COUNT",
+      arguments.fail(Type::type, "ERR_INVALID_TYPE",
                      "got " + std::to_string(arguments.count()) + " arguments, expected " + std::to_string(op.tensors) + " tensors and " +
                          (op.attrs >= 0 ? std::to_string(op.attrs) : "at most " + std::to_string(Call::kMaxAttrs)) + " numbers");
     }
     Entry* used[Call::kMaxTensors];
     int uses = 0;
     for (int i = 0; i < op.tensors; ++i) {
-      const double id = arguments.number(static_cast<size_t>(i), "tensor");
-      if (id == 0) continue;
-      Entry& entry = environment.tensor(id);
+      if (arguments.number(static_cast<size_t>(i), "tensor") == 0) continue;
+      Entry& entry = tensor(arguments, environment, static_cast<size_t>(i));
       used[uses++] = &entry;
       call.tensor[i] = &entry.tensor;
     }
@@ -67,7 +73,7 @@ napi_value create(napi_env env, const Arguments& arguments) {
   require_object(env, arguments, 0);
   shape.dtype = static_cast<Dtype>(arguments.integer(1, "dtype", 0, kDtypes - 1));
   arguments.dims(2, &shape);
-  if (checked_bytes(shape) < 0) arguments.fail(Type::range, "ERR_OUT_OF_RANGE", "shape " + shape_text(shape) + " is too large");
+  if (checked_bytes(shape) < 0) arguments.fail(Type::range, "ERR_INVALID_VALUE", "shape " + shape_text(shape) + " is too large");
   return from_double(env, Environment::of(env).create(arguments.value(0), shape));
 }
 
@@ -75,22 +81,23 @@ napi_value create(napi_env env, const Arguments& arguments) {
 napi_value view(napi_env env, const Arguments& arguments) {
   Environment& environment = Environment::of(env);
   require_object(env, arguments, 0);
-  const double id = arguments.number(1, "tensor");
-  const Entry& of = environment.tensor(id);
+  const Entry& of = tensor(arguments, environment, 1);
   Tensor shape;
   shape.dtype = of.tensor.dtype;
   arguments.dims(2, &shape);
   if (checked_bytes(shape) < 0 || shape.size() != of.tensor.size()) {
-    arguments.fail(Type::range, "ERR_OUT_OF_RANGE",
+    arguments.fail(Type::range, "ERR_INVALID_VALUE",
                    "shape " + shape_text(shape) + " has not as many elements as the tensor's, " + shape_text(of.tensor));
   }
-  return from_double(env, environment.view(arguments.value(0), shape, id));
+  return from_double(env, environment.view(arguments.value(0), shape, arguments.number(1, "tensor")));
 }
 
 // free(tensor)
 napi_value free_tensor(napi_env env, const Arguments& arguments) {
   arguments.require_count(1, 1);
-  Environment::of(env).free(arguments.number(0, "tensor"));
+  Environment& environment = Environment::of(env);
+  tensor(arguments, environment, 0);
+  environment.free(arguments.number(0, "tensor"));
   return nullptr;
 }
 
@@ -98,29 +105,31 @@ napi_value free_tensor(napi_env env, const Arguments& arguments) {
 napi_value upload(napi_env env, const Arguments& arguments) {
   arguments.require_count(2, 2);
   Environment& environment = Environment::of(env);
-  const double id = arguments.number(0, "tensor");
-  const Entry& entry = environment.tensor(id);
+  const Entry& entry = tensor(arguments, environment, 0);
   size_t size = 0;
   const void* const bytes = arguments.bytes(1, "data", &size);
   if (size != entry.storage->bytes) {
-    arguments.fail(Type::range, "ERR_OUT_OF_RANGE",
+    arguments.fail(Type::range, "ERR_INVALID_VALUE",
                    "data has " + std::to_string(size) + " bytes, expected " + std::to_string(entry.storage->bytes) + " for " +
                        name_of(entry.tensor.dtype) + " " + shape_text(entry.tensor));
   }
-  environment.upload(id, bytes);
+  environment.upload(arguments.number(0, "tensor"), bytes);
   return nullptr;
 }
 
-// The one argument, which may not be 0: that is how sync() asks.
-double tensor_id(const Arguments& arguments) {
-  arguments.require_count(1, 1);
-  const double id = arguments.number(0, "tensor");
-  return id != 0 ? id : -1;
-}
-
 // read(tensor): Promise<ArrayBuffer>; readSync(tensor): ArrayBuffer; sync(): Promise<void>; syncSync()
-napi_value read(napi_env env, const Arguments& arguments) { return Environment::of(env).read(tensor_id(arguments)); }
-napi_value read_sync(napi_env env, const Arguments& arguments) { return Environment::of(env).read_sync(tensor_id(arguments)); }
+napi_value read(napi_env env, const Arguments& arguments) {
+  arguments.require_count(1, 1);
+  Environment& environment = Environment::of(env);
+  tensor(arguments, environment, 0);
+  return environment.read(arguments.number(0, "tensor"));
+}
+napi_value read_sync(napi_env env, const Arguments& arguments) {
+  arguments.require_count(1, 1);
+  Environment& environment = Environment::of(env);
+  tensor(arguments, environment, 0);
+  return environment.read_sync(arguments.number(0, "tensor"));
+}
 napi_value sync(napi_env env, const Arguments&) { return Environment::of(env).read(0); }
 napi_value sync_sync(napi_env env, const Arguments&) { return Environment::of(env).read_sync(0); }
 

@@ -80,7 +80,7 @@ void throw_caught(napi_env env) noexcept {
       case BindingError::Type::plain: napi_throw_error(env, error.code, error.what()); break;
     }
   } catch (const OpError& error) {
-    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", error.what());
+    napi_throw_range_error(env, "ERR_INVALID_VALUE", error.what());
   } catch (const std::bad_alloc&) {
     napi_throw_range_error(env, "ERR_OUT_OF_MEMORY", "receptive: out of memory");
   } catch (const std::exception& error) {
@@ -93,13 +93,13 @@ void Arguments::fail(BindingError::Type type, const char* code, const std::strin
 }
 
 void Arguments::mistyped(size_t i, const char* what, const char* expected) const {
-  fail(BindingError::Type::type, "ERR_INVALID_ARG_TYPE",
+  fail(BindingError::Type::type, "ERR_INVALID_TYPE",
        "argument " + std::to_string(i + 1) + " (" + what + ") is " + type_name(env_, values_[i]) + ", expected " + expected);
 }
 
 void Arguments::require_count(size_t least, size_t most) const {
   if (count_ >= least && count_ <= most) return;
-  fail(BindingError::Type::type, "ERR_INVALID_ARG_COUNT",
+  fail(BindingError::Type::type, "ERR_INVALID_TYPE",
        "got " + std::to_string(count_) + " arguments, expected " + std::to_string(least) +
            (most > least ? " to " + std::to_string(most) : ""));
 }
@@ -116,7 +116,7 @@ int64_t Arguments::integer(size_t i, const char* what, int64_t low, int64_t high
     char message[160];
     std::snprintf(message, sizeof message, "%s is %.17g, expected an integer from %lld to %lld", what, value, static_cast<long long>(low),
                   static_cast<long long>(high));
-    fail(BindingError::Type::range, "ERR_OUT_OF_RANGE", message);
+    fail(BindingError::Type::range, "ERR_INVALID_VALUE", message);
   }
   return static_cast<int64_t>(value);
 }

@@ -13,8 +13,12 @@ namespace {
 
 // What a tensor costs beside its elements: its wrapper, its owner's reference, its entry.
 constexpr int64_t kOverhead = 512;
-constexpr int64_t kSweepStep = int64_t{32} << 20;
-constexpr int64_t kSweepStepPerTensor = 64;  // keeps a sweep's cost, a few nanoseconds a tensor, small beside what was made in between
+// Bytes made between two looks for collected owners. The second term keeps a look's cost, some nanoseconds a tensor, small beside it.
+constexpr int64_t kSweepStep = int64_t{8} << 20;
+constexpr int64_t kSweepStepPerTensor = 64;
+// What may be held beyond 1.5 times the least held lately before V8 is made to collect: at first, and at most.
+constexpr int64_t kLeastGarbage = int64_t{96} << 20;
+constexpr int64_t kMostGarbage = int64_t{1} << 30;
 
 class HandleScope {
  public:
@@ -61,7 +65,11 @@ Environment& Environment::of(napi_env env) {
 }
 
 Environment::Environment(napi_env env)
-    : env_(env), stream_([this] { allocator_.trim(); }), allocator_(stream_.completed_counter()), tensors_(allocator_) {
+    : env_(env),
+      stream_([this] { allocator_.trim(); }),
+      allocator_(stream_.completed_counter()),
+      tensors_(allocator_),
+      allowed_garbage_(kLeastGarbage) {
   Pool::shared().acquire();
 }
 
@@ -106,7 +114,8 @@ double Environment::create(napi_value owner, const Tensor& shape) {
   made_since_sweep_ += static_cast<int64_t>(bytes) + kOverhead;
   if (made_since_sweep_ > kSweepStep + kSweepStepPerTensor * tensors_.tensors()) {
     report_memory();
-    collect_garbage();
+    sweep();
+    if (held() > least_held_ / 2 * 3 + allowed_garbage_) collect_garbage();
   }
   Block* const block = acquire(bytes, false);
   double id;
@@ -135,8 +144,7 @@ void Environment::free(double id) {
 
 TensorTable::Entry& Environment::tensor(double id) {
   TensorTable::Entry* const entry = tensors_.find(id);
-  if (entry == nullptr)
-    throw BindingError(BindingError::Type::type, "ERR_TENSOR_DISPOSED", "receptive: no such tensor, or it was disposed of");
+  if (entry == nullptr) throw BindingError(BindingError::Type::type, "ERR_DISPOSED", "receptive: no such tensor, or it was disposed of");
   return *entry;
 }
 
@@ -160,16 +168,30 @@ void Environment::forget_owner(TensorTable::Entry& entry) {
   if (void* const owner = std::exchange(entry.owner, nullptr)) napi_delete_reference(env_, static_cast<napi_ref>(owner));
 }
 
-// Node calls finalizers from the event loop only, so a synchronous loop would never see one. This asks each owner's reference instead.
-void Environment::collect_garbage() {
+// Frees the tensors whose owners were collected. Node calls finalizers from the event loop only, so a synchronous loop would never see
+// one; this asks each owner's reference instead.
+void Environment::sweep() {
   made_since_sweep_ = 0;
   const HandleScope scope(env_);
   tensors_.each([this](const TensorTable::Entry& entry, double id) {
     napi_value owner = nullptr;
-    if (napi_get_reference_value(env_, static_cast<napi_ref>(entry.owner), &owner) == napi_ok && owner == nullptr) {
-      free(id);
-    }
+    if (napi_get_reference_value(env_, static_cast<napi_ref>(entry.owner), &owner) == napi_ok && owner == nullptr) free(id);
   });
+  least_held_ = std::min(least_held_, held());
+}
+
+// V8 starts to collect by itself 64 MiB after it last did, but takes its time, in which a fast loop makes a lot more. More external
+// memory than any heap may have makes it do so at once. Where that frees little, what came and went was no garbage (a training step's
+// activations), and next time there may be twice as much of it.
+void Environment::collect_garbage() {
+  constexpr int64_t kTooMuch = int64_t{1} << 44;
+  int64_t total = 0;
+  const int64_t before = held();
+  napi_adjust_external_memory(env_, kTooMuch, &total);
+  napi_adjust_external_memory(env_, -kTooMuch, &total);
+  sweep();
+  least_held_ = held();
+  allowed_garbage_ = before - held() < kLeastGarbage / 2 ? std::min(2 * allowed_garbage_, kMostGarbage) : kLeastGarbage;
 }
 
 int64_t Environment::held() const { return tensors_.bytes() + kOverhead * tensors_.tensors(); }

@@ -22,10 +22,13 @@ class Environment {
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
-  // The tensor of that id; throws TypeError when there is none (any more).
-  TensorTable::Entry& tensor(double id);
+  // The tensor of that id, or null.
+  TensorTable::Entry* find(double id) { return tensors_.find(id); }
 
-  // A tensor that lives until it is freed or `owner` is collected. Its contents are what was in that memory before.
+  // Below, an id of no tensor is a TypeError.
+
+  // A tensor that lives until it is freed or `owner` is collected. This is where tensors of collected owners are found and freed: an
+  // id does not keep its tensor, only its owner does. The contents are what was in that memory before.
   double create(napi_value owner, const Tensor& shape);
   // Another over the storage of that one.
   double view(napi_value owner, const Tensor& shape, double id);
@@ -55,11 +58,13 @@ class Environment {
 
   Block* acquire(size_t bytes, bool for_host);
   void own(napi_value owner, double id);
+  void sweep();
   void collect_garbage();
   void report_memory();
   int64_t held() const;
   void forget_owner(TensorTable::Entry& entry);
   napi_value new_array_buffer(double id, void** data);
+  TensorTable::Entry& tensor(double id);
   uint64_t record_read(double id, void* destination, Stream::Done done, void* data);
   void settle(Read* read);
   static void on_settled(napi_env env, napi_value callback, void* context, void* data);
@@ -73,6 +78,8 @@ class Environment {
   napi_threadsafe_function settled_ = nullptr;  // keeps the event loop alive while there are reads
   napi_ref array_buffer_ = nullptr;             // the constructor
   int64_t made_since_sweep_ = 0;                // bytes
+  int64_t least_held_ = 0;                      // bytes, after any sweep since V8 was last made to collect
+  int64_t allowed_garbage_;                     // bytes
   int64_t reported_ = 0;                        // bytes V8 knows of
   bool closed_ = false;
 };
