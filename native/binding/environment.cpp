@@ -20,6 +20,12 @@ constexpr int64_t kSweepStepPerTensor = 64;
 constexpr int64_t kLeastGarbage = int64_t{96} << 20;
 constexpr int64_t kMostGarbage = int64_t{1} << 30;
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 class HandleScope {
  public:
   explicit HandleScope(napi_env env) : env_(env) { check(env, napi_open_handle_scope(env, &scope_)); }
@@ -67,7 +73,7 @@ Environment& Environment::of(napi_env env) {
 Environment::Environment(napi_env env)
     : env_(env),
       stream_([this] { allocator_.trim(); }),
-      allocator_(stream_.completed_counter()),
+      allocator_(stream_.completed_counter(), kSanitized),
       tensors_(allocator_),
       allowed_garbage_(kLeastGarbage) {
   Pool::shared().acquire();

@@ -68,13 +68,13 @@ void Allocator::trim() {
 Block* Allocator::take(size_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Block* const cached = lists_[class_of(bytes)].newest;  // the one most likely to be in the processor's cache
-  return use(cached != nullptr ? unlink(cached) : fresh(bytes));
+  return use(cached != nullptr && !exact_ ? unlink(cached) : fresh(bytes));
 }
 
 Block* Allocator::take_idle(size_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const List& list = lists_[class_of(bytes)];
-  if (list.oldest != nullptr && idle(*list.oldest)) return use(unlink(list.oldest));
+  if (list.oldest != nullptr && idle(*list.oldest) && !exact_) return use(unlink(list.oldest));
   return list.bytes > kSlack ? nullptr : use(fresh(bytes));
 }
 
@@ -106,8 +106,8 @@ Block* Allocator::unlink(Block* block) {
 }
 
 Block* Allocator::fresh(size_t bytes) {
-  const size_t size = class_bytes(class_of(bytes));
-  const size_t limit = std::max(peak_in_use_, in_use_ + size) / 4 * 5 + kSlack;
+  const size_t size = exact_ ? std::max(bytes, size_t{1}) : class_bytes(class_of(bytes));
+  const size_t limit = exact_ ? 0 : std::max(peak_in_use_, in_use_ + size) / 4 * 5 + kSlack;
   const auto evict = [this] {
     Block* const victim = oldest_idle();
     if (victim == nullptr) return false;

@@ -15,7 +15,7 @@ namespace receptive {
 
 struct Block {
   void* data;
-  size_t bytes;           // a size class: at least what was asked for
+  size_t bytes;           // at least what was asked for
   uint64_t last_use = 0;  // set by whoever records a command on it
   Block* newer = nullptr;
   Block* older = nullptr;
@@ -23,8 +23,9 @@ struct Block {
 
 class Allocator {
  public:
-  // completed: the number of the last command that has run.
-  explicit Allocator(const std::atomic<uint64_t>& completed) : completed_(completed) {}
+  // completed: the number of the last command that has run. exact: blocks are of exactly the bytes asked for and never used twice,
+  // so that AddressSanitizer sees a kernel step out of its tensor or use one that was freed.
+  explicit Allocator(const std::atomic<uint64_t>& completed, bool exact = false) : completed_(completed), exact_(exact) {}
   // No command may be left that touches a block.
   ~Allocator();
   Allocator(const Allocator&) = delete;
@@ -68,6 +69,7 @@ class Allocator {
   bool idle(const Block& block) const { return block.last_use <= completed_.load(std::memory_order_acquire); }
 
   const std::atomic<uint64_t>& completed_;
+  const bool exact_;
   mutable std::mutex mutex_;  // the environment's thread takes and puts; the stream's trims
   List lists_[kClasses];
   size_t reserved_ = 0;

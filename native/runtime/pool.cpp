@@ -76,7 +76,7 @@ void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
   job.body = body;
   job.chunks = chunks;
   job.slots = slots;
-  int waiting;
+  int waking;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!stopping_) {
@@ -90,9 +90,9 @@ void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
     }
     jobs_.push_back(&job);
     posted_.fetch_add(1, std::memory_order_release);
-    waiting = std::min(parked_, slots - 1);
+    waking = std::min(parked_, slots - 1 - spinning_);
   }
-  for (int i = 0; i < waiting; ++i) wake_.notify_one();
+  for (int i = 0; i < waking; ++i) wake_.notify_one();
 
   drain(job, 0);
 
@@ -132,9 +132,11 @@ void Pool::work() {
       if (job->inside.fetch_sub(1, std::memory_order_release) == 1) left_.notify_all();
       continue;
     }
+    ++spinning_;
     lock.unlock();
     const bool news = spin([&] { return posted_.load(std::memory_order_acquire) != seen; });
     lock.lock();
+    --spinning_;
     if (news || stopping_) continue;
     ++parked_;
     wake_.wait(lock, [&] { return stopping_ || posted_.load(std::memory_order_relaxed) != seen; });

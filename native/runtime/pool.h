@@ -61,7 +61,8 @@ class Pool {
   std::condition_variable left_;
   std::vector<Job*> jobs_;
   std::vector<std::thread> workers_;
-  int parked_ = 0;
+  int spinning_ = 0;  // workers that will see the next job by themselves
+  int parked_ = 0;    // workers that must be woken
   int users_ = 0;
   bool stopping_ = false;
 };

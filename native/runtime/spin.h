@@ -21,6 +21,7 @@ inline void relax() {
 // Spins until done() or for about 30 microseconds; returns done().
 template <class Done>
 bool spin(const Done& done) {
+  if (done()) return true;
   const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(30);
   do {
     for (int i = 0; i < 32; ++i) {

@@ -1,0 +1,219 @@
+#include "../runtime/stream.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <new>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace receptive::test {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Append {
+  std::vector<int>* to;
+  int value;
+};
+void append(const Append& a, Context&) { a.to->push_back(a.value); }
+
+// A command that runs until it is let go.
+struct Gate {
+  std::atomic<bool> reached{false}, open{false};
+  void pass() { open.store(true); }
+};
+struct GateArgs {
+  Gate* gate;
+};
+void gate(const GateArgs& a, Context&) {
+  a.gate->reached.store(true);
+  while (!a.gate->open.load()) std::this_thread::sleep_for(milliseconds(1));
+}
+
+struct FailArgs {
+  enum { report, bad_alloc, exception, other } how;
+};
+void fail(const FailArgs& a, Context& context) {
+  switch (a.how) {
+    case FailArgs::report: return context.fail("reported %d", 7);
+    case FailArgs::bad_alloc: throw std::bad_alloc();
+    case FailArgs::exception: throw std::runtime_error("thrown");
+    case FailArgs::other: throw 1;
+  }
+}
+
+struct Nothing {};
+void nothing(const Nothing&, Context&) {}
+
+// Reads nothing and returns the failure it was told of.
+std::string failure_of(Stream& stream) {
+  std::string told = "not called";
+  stream.wait(stream.read(
+      nullptr, nullptr, 0, [](void* out, std::string f) { *static_cast<std::string*>(out) = std::move(f); }, &told));
+  return told;
+}
+
+void ignore(void*, std::string) {}
+
+}  // namespace
+
+TEST(stream, runs_commands_in_order_past_the_capacity_of_its_queue) {
+  std::vector<int> order;
+  Stream stream([] {});
+  const int n = static_cast<int>(Stream::kCapacity) * 3 + 17;
+  for (int i = 0; i < n; ++i) ASSERT_EQ(stream.record(Command::of(append, Append{&order, i})), static_cast<uint64_t>(i + 1));
+  stream.wait(stream.recorded());
+  ASSERT_EQ(order.size(), static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) ASSERT_EQ(order[static_cast<size_t>(i)], i);
+  EXPECT_EQ(stream.completed(), static_cast<uint64_t>(n));
+}
+
+TEST(stream, recording_blocks_while_the_queue_is_full) {
+  Gate first;
+  Stream stream([] {});
+  stream.record(Command::of(gate, GateArgs{&first}));
+  while (!first.reached.load()) std::this_thread::yield();
+  for (uint64_t i = 1; i < Stream::kCapacity; ++i) stream.record(Command::of(nothing, Nothing{}));
+  EXPECT_EQ(stream.completed(), 0u);
+  std::atomic<bool> opened{false};
+  std::thread opener([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    opened.store(true);
+    first.pass();
+  });
+  stream.record(Command::of(nothing, Nothing{}));
+  EXPECT_TRUE(opened.load()) << "a command was taken while the queue was full";
+  opener.join();
+  stream.wait(stream.recorded());
+}
+
+TEST(stream, a_read_sees_the_commands_before_it_only) {
+  Stream stream([] {});
+  float source = 0;
+  float results[100];
+  struct Set {
+    float* where;
+    float value;
+  };
+  for (int i = 0; i < 100; ++i) {
+    stream.record(Command::of<Set>([](const Set& s, Context&) { *s.where = s.value; }, Set{&source, static_cast<float>(i)}));
+    stream.read(&results[i], &source, sizeof source, ignore, nullptr);
+  }
+  stream.wait(stream.recorded());
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(results[i], static_cast<float>(i));
+}
+
+TEST(stream, every_wake_up_arrives) {
+  Stream stream([] {});
+  std::vector<int> order;
+  for (int i = 0; i < 300; ++i) {
+    if (i % 3 == 0) std::this_thread::sleep_for(std::chrono::microseconds(20 + i));  // about where spinning ends and parking begins
+    stream.wait(stream.record(Command::of(append, Append{&order, i})));
+    ASSERT_EQ(order.size(), static_cast<size_t>(i + 1));
+  }
+}
+
+TEST(stream, a_failure_goes_to_the_next_read_and_no_further) {
+  Stream stream([] {});
+  EXPECT_EQ(failure_of(stream), "");
+  stream.record(Command::of(fail, FailArgs{FailArgs::report}));
+  stream.record(Command::of(nothing, Nothing{}));
+  EXPECT_EQ(failure_of(stream), "reported 7");
+  EXPECT_EQ(failure_of(stream), "");
+}
+
+TEST(stream, the_first_of_several_failures_is_told) {
+  Stream stream([] {});
+  stream.record(Command::of(fail, FailArgs{FailArgs::exception}));
+  stream.record(Command::of(fail, FailArgs{FailArgs::report}));
+  EXPECT_EQ(failure_of(stream), "thrown");
+}
+
+TEST(stream, whatever_a_kernel_throws_is_a_failure_and_the_stream_goes_on) {
+  Stream stream([] {});
+  std::vector<int> order;
+  stream.record(Command::of(fail, FailArgs{FailArgs::bad_alloc}));
+  EXPECT_NE(failure_of(stream).find("not enough memory"), std::string::npos);
+  stream.record(Command::of(fail, FailArgs{FailArgs::other}));
+  EXPECT_NE(failure_of(stream), "");
+  stream.wait(stream.record(Command::of(append, Append{&order, 1})));
+  EXPECT_EQ(order.size(), 1u);
+}
+
+TEST(stream, stopping_finishes_the_running_command_and_drops_the_rest) {
+  std::vector<int> order;
+  Gate running;
+  std::atomic<bool> read_done{false};
+  {
+    Stream stream([] {});
+    stream.record(Command::of(append, Append{&order, 1}));
+    stream.record(Command::of(gate, GateArgs{&running}));
+    stream.record(Command::of(append, Append{&order, 2}));
+    stream.read(
+        nullptr, nullptr, 0, [](void* flag, std::string) { static_cast<std::atomic<bool>*>(flag)->store(true); }, &read_done);
+    while (!running.reached.load()) std::this_thread::yield();
+    std::thread opener([&] {
+      std::this_thread::sleep_for(milliseconds(20));
+      running.pass();
+    });
+    stream.stop();
+    opener.join();
+    EXPECT_EQ(stream.completed(), 2u);
+  }
+  EXPECT_EQ(order, std::vector<int>{1});
+  EXPECT_FALSE(read_done.load());
+}
+
+TEST(stream, may_be_stopped_unused_parked_or_busy) {
+  {
+    Stream unused([] {});
+  }
+  for (const int sleep : {0, 1, 5}) {
+    Stream stream([] {});
+    for (int i = 0; i < 100; ++i) stream.record(Command::of(nothing, Nothing{}));
+    std::this_thread::sleep_for(milliseconds(sleep));
+    stream.stop();
+    stream.stop();
+  }
+}
+
+TEST(stream, tells_once_when_it_has_been_idle) {
+  std::atomic<int> idle{0};
+  Stream stream([&] { idle.fetch_add(1); });
+  stream.wait(stream.record(Command::of(nothing, Nothing{})));
+  std::this_thread::sleep_for(milliseconds(1300));
+  EXPECT_EQ(idle.load(), 1);
+  stream.wait(stream.record(Command::of(nothing, Nothing{})));  // and still runs
+  std::this_thread::sleep_for(milliseconds(700));
+  EXPECT_EQ(idle.load(), 2);
+}
+
+TEST(stream, several_side_by_side_share_the_pool) {
+  struct Sum {
+    int64_t* out;
+  };
+  const auto sum = [](const Sum& s, Context& context) {
+    int64_t parts[16] = {};
+    context.parallel(16, [&](int64_t chunk, int) { parts[chunk] = chunk; });
+    for (const int64_t part : parts) *s.out += part;
+  };
+  std::vector<std::thread> owners;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 3; ++t) {
+    owners.emplace_back([&] {
+      int64_t out = 0;
+      Stream stream([] {});
+      for (int i = 0; i < 500; ++i) stream.record(Command::of<Sum>(sum, Sum{&out}));
+      stream.wait(stream.recorded());
+      if (out != 500 * 120) wrong.fetch_add(1);
+    });
+  }
+  for (std::thread& owner : owners) owner.join();
+  EXPECT_EQ(wrong.load(), 0);
+}
+
+}  // namespace receptive::test
