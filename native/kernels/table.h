@@ -8,6 +8,7 @@
 #include "../ops/cross_entropy.h"
 #include "../ops/matmul.h"
 #include "../ops/max_pool2d.h"
+#include "../ops/peak.h"
 #include "../ops/reduce.h"
 #include "../ops/sgd.h"
 #include "../ops/softmax.h"
@@ -23,6 +24,7 @@ namespace receptive {
   KERNEL(conv2d_backward_input, Conv2dBackwardInputArgs)   \
   KERNEL(conv2d_backward_weight, Conv2dBackwardWeightArgs) \
   KERNEL(matmul, MatmulArgs)                               \
+  KERNEL(peak, PeakArgs)                                   \
   KERNEL(binary, BinaryArgs)                               \
   KERNEL(reduce, ReduceArgs)                               \
   KERNEL(softmax, SoftmaxArgs)                             \

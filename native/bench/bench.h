@@ -1,0 +1,81 @@
+// What the benchmarks share: buffers, the peak, and how a kernel's time is taken and quoted.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <random>
+#include <vector>
+
+#include "../kernels/table.h"
+#include "../runtime/cpu.h"
+#include "../runtime/kernel_context.h"
+#include "../runtime/pool.h"
+
+namespace receptive::bench {
+
+inline double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// 64-byte aligned, as tensors are, filled with values in [-1, 1).
+class Values {
+ public:
+  explicit Values(int64_t n) : data_(static_cast<float*>(::operator new (static_cast<size_t>(n) * sizeof(float), std::align_val_t{64}))) {
+    std::mt19937 random(static_cast<uint32_t>(n));
+    for (int64_t i = 0; i < n; ++i) data_.get()[i] = static_cast<float>(random() >> 8) * 0x1p-23f - 1;
+  }
+  float* get() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
+  };
+  std::unique_ptr<float, Free> data_;
+};
+
+// FLOP/s of a loop of multiply-adds on this many threads: the best of a few short runs.
+inline double peak(int threads) {
+  Pool::shared().set_threads(threads);
+  KernelContext context;
+  std::vector<float> sink(static_cast<size_t>(threads) * 16, 0.5f);
+  const PeakArgs<float> args{threads * 16, 4'000'000, sink.data()};
+  double best = 1e9;
+  for (int i = 0; i < 12; ++i) {
+    context.begin();
+    const double start = seconds();
+    kernels().peak(args, context);
+    best = std::min(best, seconds() - start);
+  }
+  return static_cast<double>(args.chunks * args.flops) / best;
+}
+
+struct Figure {
+  double seconds;  // of the best run, as the peak is of its best
+  double of_peak;  // its multiply-adds against the peak measured just before
+};
+
+// Times run() under Google Benchmark's loop and adds the counters GFLOP/s and %peak.
+template <class Run>
+Figure measure(benchmark::State& state, int threads, double flops, const Run& run) {
+  const double best = peak(threads);
+  KernelContext context;
+  double shortest = 1e9;
+  for (auto _ : state) {
+    const double start = seconds();
+    context.begin();
+    run(context);
+    const double time = seconds() - start;
+    shortest = std::min(shortest, time);
+    state.SetIterationTime(time);
+  }
+  const Figure figure{shortest, flops / shortest / best};
+  state.counters["best_us"] = figure.seconds * 1e6;
+  state.counters["GFLOP/s"] = flops / figure.seconds / 1e9;
+  state.counters["%peak"] = 100 * figure.of_peak;
+  return figure;
+}
+
+}  // namespace receptive::bench

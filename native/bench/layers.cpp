@@ -1,0 +1,130 @@
+// Layers of known networks: each kernel alone, on one thread and on two, against the multiply-add peak of the same moment.
+#include <cstdio>
+#include <map>
+#include <string>
+
+#include "bench.h"
+
+namespace receptive::bench {
+
+namespace {
+
+struct Layer {
+  const char* name;
+  int64_t N, C, H, W, K, kernel, stride, padding, groups;
+};
+
+// As in the peer benchmarks.
+const Layer layers[] = {
+    {"resnet50 conv1 7x7s2 3->64 224", 1, 3, 224, 224, 64, 7, 2, 3, 1},
+    {"1x1 64->64 56x56", 1, 64, 56, 56, 64, 1, 1, 0, 1},
+    {"3x3 64->64 56x56", 1, 64, 56, 56, 64, 3, 1, 1, 1},
+    {"3x3 128->128 28x28", 1, 128, 28, 28, 128, 3, 1, 1, 1},
+    {"3x3 256->256 14x14", 1, 256, 14, 14, 256, 3, 1, 1, 1},
+    {"3x3 512->512 7x7", 1, 512, 7, 7, 512, 3, 1, 1, 1},
+    {"1x1 1024->256 14x14", 1, 1024, 14, 14, 256, 1, 1, 0, 1},
+    {"3x3s2 128->128 56x56", 1, 128, 56, 56, 128, 3, 2, 1, 1},
+    {"depthwise 3x3s2 96 112x112", 1, 96, 112, 112, 96, 3, 2, 1, 96},
+    {"depthwise 3x3 384 14x14", 1, 384, 14, 14, 384, 3, 1, 1, 384},
+    {"depthwise 5x5 240 28x28 b8", 8, 240, 28, 28, 240, 5, 1, 2, 240},
+    {"lenet conv1 5x5 1->6 28x28 b64", 64, 1, 28, 28, 6, 5, 1, 2, 1},
+    {"lenet conv2 5x5 6->16 14x14 b64", 64, 6, 14, 14, 16, 5, 1, 0, 1},
+    {"3x3 64->64 32x32 b32", 32, 64, 32, 32, 64, 3, 1, 1, 1},
+    {"3x3 256->256 8x8 b32", 32, 256, 8, 8, 256, 3, 1, 1, 1},
+};
+
+struct Linear {
+  const char* name;
+  int64_t batch, in, out;
+};
+const Linear linears[] = {
+    {"lenet fc1 400->120 b64", 64, 400, 120}, {"lenet fc2 120->84 b64", 64, 120, 84},
+    {"lenet fc3 84->10 b64", 64, 84, 10},     {"400->120 b1", 1, 400, 120},
+    {"2048->1000 b1", 1, 2048, 1000},         {"1024->1024 b1024", 1024, 1024, 1024},
+};
+
+enum class Pass { forward, backward_input, backward_weight };
+const char* const passes[] = {"forward", "backward_input", "backward_weight"};
+
+std::map<std::string, Figure> figures;
+
+void conv(benchmark::State& state, const std::string& name, const Layer& l, Pass pass, int threads) {
+  const int64_t OH = (l.H + 2 * l.padding - l.kernel) / l.stride + 1, OW = (l.W + 2 * l.padding - l.kernel) / l.stride + 1;
+  const Conv2dShape s = {l.N, l.H, l.W, l.C, l.K, l.kernel, l.kernel, OH, OW, l.stride, l.stride, l.padding, l.padding, 1, 1, l.groups};
+  const Values x(s.N * s.H * s.W * s.C), w(s.kh * s.kw * s.C / s.groups * s.K), b(s.K), y(s.N * OH * OW * s.K);
+  const double flops = 2.0 * static_cast<double>(s.N * OH * OW * s.K * (s.C / s.groups) * s.kh * s.kw);
+  figures[name] = measure(state, threads, flops, [&](Context& context) {
+    switch (pass) {
+      case Pass::forward: return kernels().conv2d({s, x.get(), w.get(), b.get(), y.get()}, context);
+      case Pass::backward_input: return kernels().conv2d_backward_input({s, y.get(), w.get(), x.get()}, context);
+      case Pass::backward_weight: return kernels().conv2d_backward_weight({s, x.get(), y.get(), w.get(), b.get()}, context);
+    }
+  });
+}
+
+void linear(benchmark::State& state, const std::string& name, const Linear& l, Pass pass, int threads) {
+  const Values x(l.batch * l.in), w(l.in * l.out), b(l.out), y(l.batch * l.out);
+  const double flops = 2.0 * static_cast<double>(l.batch * l.in * l.out);
+  figures[name] = measure(state, threads, flops, [&](Context& context) {
+    switch (pass) {
+      case Pass::forward: return kernels().matmul({1, l.batch, l.out, l.in, false, true, x.get(), w.get(), b.get(), y.get()}, context);
+      case Pass::backward_input:
+        return kernels().matmul({1, l.batch, l.in, l.out, false, false, y.get(), w.get(), nullptr, x.get()}, context);
+      case Pass::backward_weight:
+        return kernels().matmul({1, l.out, l.in, l.batch, true, false, y.get(), x.get(), nullptr, w.get()}, context);
+    }
+  });
+}
+
+template <class Row, class Body>
+void add(const Row& row, Body* body) {
+  for (int pass = 0; pass < 3; ++pass)
+    for (int threads = 1; threads <= 2; ++threads) {
+      const std::string name = std::string(row.name) + "/" + passes[pass] + "/" + std::to_string(threads);
+      benchmark::RegisterBenchmark(name.c_str(),
+                                   [=, &row](benchmark::State& state) { body(state, name, row, static_cast<Pass>(pass), threads); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond)
+          ->MinTime(0.2);
+    }
+}
+
+// Everything LeNet-5 at batch 64 spends on convolutions and linear layers in one training step; the first layer needs no input gradient.
+double lenet_step(int threads) {
+  double total = 0;
+  for (const auto& [name, figure] : figures) {
+    if (name.rfind("lenet", 0) == 0 && name.back() == '0' + threads &&
+        name.rfind("lenet conv1 5x5 1->6 28x28 b64/backward_input", 0) != 0) {
+      total += figure.seconds;
+    }
+  }
+  return total;
+}
+
+void summary() {
+  const std::string name = "3x3 128->128 28x28";
+  const auto one = figures.find(name + "/forward/1"), two = figures.find(name + "/forward/2");
+  if (one != figures.end() && two != figures.end()) {
+    std::printf("%s: %.0f %% of peak (1 thread), %.0f %% (2 threads)\n", name.c_str(), 100 * one->second.of_peak,
+                100 * two->second.of_peak);
+  }
+  if (lenet_step(2) > 0) {
+    std::printf("lenet training step b64, convolutions and linear layers: %.2f ms (1 thread), %.2f ms (2 threads)\n", 1e3 * lenet_step(1),
+                1e3 * lenet_step(2));
+  }
+}
+
+}  // namespace
+
+}  // namespace receptive::bench
+
+int main(int argc, char** argv) {
+  using namespace receptive::bench;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  std::printf("%s: multiply-add peak %.0f GFLOP/s on one thread, %.0f on two\n", receptive::kernels().isa, peak(1) / 1e9, peak(2) / 1e9);
+  for (const Layer& layer : layers) add(layer, conv);
+  for (const Linear& layer : linears) add(layer, linear);
+  benchmark::RunSpecifiedBenchmarks();
+  summary();
+}
