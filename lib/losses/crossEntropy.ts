@@ -69,7 +69,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   checkReduction('crossEntropy', reduction);
   checkTensor('crossEntropy', 'logits', logits);
   checkTensor('crossEntropy', 'labels', labels);
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+  if (!Number.isFinite(labelSmoothing) || labelSmoothing < 0 || labelSmoothing > 1)
     throw rangeError('crossEntropy', 'labelSmoothing', labelSmoothing, 'a number from 0 to 1');
   if ((ignoreIndex | 0) !== ignoreIndex) throw rangeError('crossEntropy', 'ignoreIndex', ignoreIndex, 'an int32');
   return apply(op, [logits, labels, weight], { reduction, labelSmoothing, ignoreIndex });

@@ -1,4 +1,4 @@
-import { ReceptiveError, rangeError, shapeError } from '../errors';
+import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
 import { showShape } from '../shape';
@@ -79,12 +79,14 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   checkTensor('batchNorm', 'input', x);
   const { weight = null, bias = null, runningMean = null, runningVar = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
   if (x.rank < 2) throw shapeError('batchNorm', `input has shape ${showShape(x.shape)}, expected rank 2 or more, channels last`);
-  if (!(momentum >= 0 && momentum <= 1)) throw rangeError('batchNorm', 'momentum', momentum, 'a number from 0 to 1');
-  if (!(eps > 0 && eps < Infinity)) throw rangeError('batchNorm', 'eps', eps, 'a positive number');
-  if ((runningMean === null) !== (runningVar === null) || (!training && runningMean === null)) {
-    const expected = training ? 'both or neither' : 'both unless training';
-    throw new ReceptiveError('ERR_INVALID_VALUE', `batchNorm: runningMean or runningVar was left out, expected ${expected}`);
+  if (!Number.isFinite(momentum) || momentum < 0 || momentum > 1)
+    throw rangeError('batchNorm', 'momentum', momentum, 'a number from 0 to 1');
+  if (!Number.isFinite(eps) || eps <= 0) throw rangeError('batchNorm', 'eps', eps, 'a positive number');
+  if (!training && !runningMean) {
+    throw rangeError('batchNorm', 'runningMean', runningMean, 'a Tensor: without training there are no other statistics');
   }
+  if (runningMean && !runningVar) throw rangeError('batchNorm', 'runningVar', runningVar, 'a Tensor beside runningMean');
+  if (runningVar && !runningMean) throw rangeError('batchNorm', 'runningMean', runningMean, 'a Tensor beside runningVar');
   if (training && x.size === x.shape[x.rank - 1]!) {
     throw shapeError('batchNorm', `input ${showShape(x.shape)} has one value a channel, training needs more than one`);
   }

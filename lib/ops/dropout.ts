@@ -31,7 +31,7 @@ const op: Op<[Tensor], Attrs> = {
  */
 export function dropout(x: Tensor, p = 0.5, { training = false }: { training?: boolean } = {}): Tensor {
   checkTensor('dropout', 'input', x);
-  if (!(p >= 0 && p < 1)) throw rangeError('dropout', 'p', p, 'a number from 0 to, not including, 1');
+  if (!Number.isFinite(p) || p < 0 || p >= 1) throw rangeError('dropout', 'p', p, 'a number from 0 to, not including, 1');
   if (!training || p === 0) return reshape(x, x.shape);
   return apply(op, [x], { p, random: takeRandom(x.size) });
 }

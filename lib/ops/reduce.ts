@@ -1,4 +1,4 @@
-import { shapeError } from '../errors';
+import { rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
 import { checkAxis, type Shape, showShape } from '../shape';
@@ -25,6 +25,19 @@ const isReduced = (mask: number, axis: number): boolean => ((mask >> axis) & 1) 
 
 const keptShape = (shape: Shape, mask: number): number[] => shape.map((n, axis) => (isReduced(mask, axis) ? 1 : n));
 
+function maskOf(name: string, axis: ReduceOptions['axis'], rank: number): number {
+  if (axis === undefined) return (1 << rank) - 1;
+  const axes = typeof axis === 'number' ? [axis] : axis;
+  if (!Array.isArray(axes)) throw typeError(name, 'axis', axis, 'an integer or a list of them');
+  let mask = 0;
+  for (const one of axes) {
+    const bit = 1 << checkAxis(name, one, rank);
+    if ((mask & bit) !== 0) throw rangeError(name, 'axis', axis, 'each axis at most once');
+    mask |= bit;
+  }
+  return mask;
+}
+
 function define(name: string, kind: number, backward: NonNullable<Op<[Tensor], Attrs>['backward']>) {
   const op: Op<[Tensor], Attrs> = {
     name,
@@ -44,10 +57,7 @@ function define(name: string, kind: number, backward: NonNullable<Op<[Tensor], A
   };
   return (x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor => {
     checkTensor(name, 'input', x);
-    const axes = axis === undefined ? x.shape.map((_, i) => i) : typeof axis === 'number' ? [axis] : axis;
-    let mask = 0;
-    for (const one of axes) mask |= 1 << checkAxis(name, one, x.rank);
-    return apply(op, [x], { mask, keepDims });
+    return apply(op, [x], { mask: maskOf(name, axis, x.rank), keepDims });
   };
 }
 

@@ -15,6 +15,7 @@ namespace receptive {
   OP(copy, 2, -1)                   \
   OP(fill, 1, 1)                    \
   OP(gather, 3, 0)                  \
+  OP(scatter_add, 3, 0)             \
   OP(random, 1, 7)                  \
   OP(reduce, 2, 2)                  \
   OP(argmax, 2, 1)                  \

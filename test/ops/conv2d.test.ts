@@ -1,0 +1,277 @@
+import * as fc from 'fast-check';
+import { manualSeed, ones, ops, randn, tensor, zeros } from '../../lib';
+import type { Conv2dOptions } from '../../lib/ops/conv2d';
+import { distance, precision, unit } from '../support/agree';
+import { inner, integers, leaf, sizeOf } from '../support/data';
+import { fault } from '../support/fault';
+import { gradcheck } from '../support/gradcheck';
+import { plainConv2d } from '../support/plain';
+
+type Case = readonly [name: string, x: number[], w: number[], options: Conv2dOptions];
+
+const cases: Case[] = [
+  ['stride 1', [2, 5, 4, 3], [3, 2, 3, 2], {}],
+  ['stride 2', [1, 6, 7, 2], [3, 3, 2, 3], { stride: 2 }],
+  ['stride [1, 3]', [1, 5, 8, 2], [2, 2, 2, 3], { stride: [1, 3] }],
+  ['a stride larger than the kernel', [1, 7, 7, 2], [2, 2, 2, 3], { stride: 3 }],
+  ['padding 1', [1, 4, 3, 2], [3, 3, 2, 2], { padding: 1 }],
+  ['padding [0, 2]', [1, 4, 3, 2], [3, 3, 2, 2], { padding: [0, 2] }],
+  ['padding [1, 0, 2, 3]', [1, 4, 3, 2], [3, 3, 2, 2], { padding: [1, 0, 2, 3] }],
+  ['padding wider than the kernel', [1, 2, 3, 1], [2, 2, 1, 2], { padding: 3 }],
+  ["padding 'same'", [1, 4, 5, 2], [3, 5, 2, 2], { padding: 'same' }],
+  ["padding 'same', even kernel, stride 2", [1, 5, 4, 2], [2, 4, 2, 2], { padding: 'same', stride: 2 }],
+  ["padding 'valid'", [1, 4, 5, 2], [3, 3, 2, 2], { padding: 'valid' }],
+  ['dilation 2', [1, 6, 6, 2], [3, 2, 2, 2], { dilation: 2 }],
+  ['dilation [1, 3], padding 2', [1, 4, 6, 2], [2, 3, 2, 2], { dilation: [1, 3], padding: 2 }],
+  ['groups 2', [1, 4, 4, 4], [3, 3, 2, 6], { groups: 2 }],
+  ['depthwise', [1, 5, 4, 5], [3, 3, 1, 5], { groups: 5, padding: 1 }],
+  ['depthwise, multiplier 2, stride 2', [1, 5, 5, 3], [3, 3, 1, 6], { groups: 3, stride: 2, padding: 1 }],
+  ['stride 2, dilation 3, groups 4', [1, 9, 8, 4], [3, 2, 1, 8], { stride: 2, dilation: 3, groups: 4 }],
+  ['kernel 1x1', [2, 3, 2, 4], [1, 1, 4, 3], {}],
+  ['kernel 1x1, stride 2', [1, 3, 4, 2], [1, 1, 2, 3], { stride: 2 }],
+  ['output 1x1', [2, 3, 4, 2], [3, 4, 2, 3], {}],
+  ["algorithm 'direct'", [1, 4, 4, 2], [3, 3, 2, 3], { algorithm: 'direct', padding: 1 }],
+];
+
+beforeEach(() => manualSeed(1));
+
+describe.each(cases)('conv2d › %s', (_name, xShape, wShape, options) => {
+  test('forward is the plain sum of products, bit for bit on integers', () => {
+    const [x, w, b] = [integers(xShape, 1), integers(wShape, 2), integers([wShape[3]], 3)];
+    const expected = plainConv2d(x, xShape, w, wShape, b, options);
+    for (const dtype of ['float32', 'float64'] as const) {
+      const y = ops.conv2d(tensor(x, xShape, { dtype }), tensor(w, wShape, { dtype }), { ...options, bias: tensor(b, null, { dtype }) });
+      expect(y.shape).toEqual(expected.shape);
+      expect(Array.from(y.dataSync())).toEqual(Array.from(expected.data));
+    }
+  });
+
+  test('gradient', () => {
+    gradcheck((x, w) => ops.conv2d(x, w, options), [leaf(...xShape), leaf(...wShape)]);
+  });
+
+  test('gradient, with a bias', () => {
+    gradcheck((x, w, bias) => ops.conv2d(x, w, { ...options, bias }), [leaf(...xShape), leaf(...wShape), leaf(wShape[3])]);
+  });
+});
+
+test.each([
+  ['input', 0],
+  ['kernel', 1],
+  ['bias', 2],
+])('conv2d › gradient of the %s alone', (_name, wanted) => {
+  const inputs = [leaf(1, 4, 4, 2), leaf(3, 3, 2, 3), leaf(3)];
+  inputs.forEach((input, i) => {
+    input.requiresGrad = i === wanted;
+  });
+  gradcheck((x, w, bias) => ops.conv2d(x, w, { bias, padding: 1 }), inputs);
+});
+
+describe('conv2d › float32 agrees with float64', () => {
+  const awkward: Case[] = [
+    ['one input channel', [2, 28, 28, 1], [5, 5, 1, 6], { padding: 'same' }],
+    ['three input channels, stride 2', [1, 17, 15, 3], [7, 7, 3, 16], { stride: 2, padding: 3 }],
+    ['15 to 17 channels', [1, 9, 8, 15], [3, 3, 15, 17], { padding: 1 }],
+    ['64 to 65 channels', [1, 8, 7, 64], [3, 3, 64, 65], { padding: 1 }],
+    ['one output channel', [1, 9, 9, 33], [3, 3, 33, 1], { padding: 1 }],
+    ['kernel 1x1, 31 to 130 channels', [2, 5, 7, 31], [1, 1, 31, 130], {}],
+    ['stride 3, dilation 2', [1, 19, 17, 5], [3, 3, 5, 20], { stride: 3, dilation: 2, padding: [1, 2, 3, 0] }],
+    ['groups 3 of 5 channels', [1, 7, 7, 15], [3, 3, 5, 21], { groups: 3, padding: 1 }],
+    ['depthwise, 37 channels', [1, 9, 11, 37], [5, 5, 1, 37], { groups: 37, padding: 2 }],
+    ['depthwise, stride 2, 64 channels', [2, 11, 9, 64], [3, 3, 1, 64], { groups: 64, stride: 2, padding: 1 }],
+    ['one pixel', [1, 1, 1, 16], [3, 3, 16, 16], { padding: 1 }],
+  ];
+  test.each(awkward)('%s', (_name, xShape, wShape, options) => {
+    const inputs = [leaf(...xShape), leaf(...wShape), leaf(wShape[3])];
+    const [output, dx, dw, db] = precision((x, w, bias) => ops.conv2d(x, w, { ...options, bias }), inputs);
+    const [, kh, kw, depth] = [0, ...wShape];
+    const terms = kh * kw * depth;
+    // The incoming gradient is the output itself and brings an error of its own; the sums over pixels are longer than the forward ones.
+    const pixels = xShape[0] * xShape[1] * xShape[2];
+    expect(output).toBeLessThan(unit * (terms + 1));
+    expect(dx).toBeLessThan(unit * (terms + kh * kw * wShape[3] + 2));
+    expect(dw).toBeLessThan(unit * (terms + pixels + 2));
+    expect(db).toBeLessThan(unit * (terms + pixels + 2));
+  });
+});
+
+test('conv2d › an empty batch gives an empty output, and zero gradients for the kernel and the bias', () => {
+  const [x, w, bias] = [leaf(0, 4, 4, 2), leaf(3, 3, 2, 3), leaf(3)];
+  const y = ops.conv2d(x, w, { bias, padding: 1 });
+  expect(y.shape).toEqual([0, 4, 4, 3]);
+  ops.sum(y).backward();
+  expect(w.grad!.dataSync().every((g) => g === 0)).toBe(true);
+  expect(bias.grad!.dataSync().every((g) => g === 0)).toBe(true);
+});
+
+// Arguments of a convolution that fits.
+const convolution = fc
+  .record({
+    n: fc.integer({ min: 1, max: 2 }),
+    size: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })),
+    kernel: fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 })),
+    stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    dilation: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    padding: fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3), fc.nat(3)),
+    groups: fc.integer({ min: 1, max: 3 }),
+    depth: fc.integer({ min: 1, max: 18 }),
+    width: fc.integer({ min: 1, max: 18 }),
+  })
+  .filter(({ size, kernel, dilation, padding: [top, right, bottom, left] }) => {
+    return size[0] + top + bottom > dilation[0] * (kernel[0] - 1) && size[1] + left + right > dilation[1] * (kernel[1] - 1);
+  });
+
+test('conv2d › the gradients are its adjoints: <conv(x,w), y> = <x, dx(y,w)> = <w, dw(x,y)>, exactly on integers', () => {
+  fc.assert(
+    fc.property(convolution, ({ n, size, kernel, depth, width, groups, ...options }) => {
+      const [xShape, wShape] = [
+        [n, ...size, depth * groups],
+        [...kernel, depth, width * groups],
+      ];
+      const x = tensor(integers(xShape, 1), xShape, { dtype: 'float32', requiresGrad: true });
+      const w = tensor(integers(wShape, 2), wShape, { dtype: 'float32', requiresGrad: true });
+      const output = ops.conv2d(x, w, { ...options, groups });
+      const y = tensor(integers(output.shape, 3), output.shape, { dtype: 'float32' });
+      output.backward(y);
+      const expected = inner(output.dataSync(), y.dataSync());
+      expect(inner(x.dataSync(), x.grad!.dataSync())).toBe(expected);
+      expect(inner(w.dataSync(), w.grad!.dataSync())).toBe(expected);
+    }),
+    { numRuns: 150, seed: 1 },
+  );
+});
+
+test('conv2d › shifting the input shifts the output', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(3),
+      fc.nat(3),
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 20 }),
+      (down, right, channels, kernels) => {
+        const [shape, wShape] = [
+          [1, 6, 5, channels],
+          [3, 2, channels, kernels],
+        ];
+        const x = tensor(integers(shape, 1), shape, { dtype: 'float32' });
+        const w = tensor(integers(wShape, 2), wShape, { dtype: 'float32' });
+        const shift = (t: typeof x) =>
+          ops.pad(t, [
+            [0, 0],
+            [down, 3 - down],
+            [right, 3 - right],
+            [0, 0],
+          ]);
+        const full = { padding: [2, 1, 2, 1] } as const;
+        expect(ops.conv2d(shift(x), w, full).dataSync()).toEqual(shift(ops.conv2d(x, w, full)).dataSync());
+      },
+    ),
+    { numRuns: 40, seed: 1 },
+  );
+});
+
+test('conv2d › a kernel of one tap per channel passes the input through', () => {
+  const x = randn([2, 3, 4, 5]);
+  const identity = tensor(
+    Float32Array.from({ length: 25 }, (_, i) => Number(i % 6 === 0)),
+    [1, 1, 5, 5],
+  );
+  expect(distance(ops.conv2d(x, identity).dataSync(), x.dataSync())).toBe(0);
+  expect(sizeOf(x.shape)).toBe(120);
+});
+
+describe('conv2d › bad arguments', () => {
+  const [x, w] = [zeros([1, 32, 32, 3]), ones([3, 3, 3, 8])];
+  test.each([
+    [
+      'channels that differ',
+      () => ops.conv2d(x, ones([3, 3, 4, 8])),
+      ['RangeError', 'ERR_SHAPE', 'conv2d: input has 3 channels, kernel expects 4 (input [1,32,32,3], kernel [3,3,4,8], groups 1)'],
+    ],
+    [
+      'groups that do not divide the output channels',
+      () => ops.conv2d(x, ones([3, 3, 1, 8]), { groups: 3 }),
+      [
+        'RangeError',
+        'ERR_SHAPE',
+        'conv2d: kernel has 8 output channels, which groups do not divide (input [1,32,32,3], kernel [3,3,1,8], groups 3)',
+      ],
+    ],
+    [
+      'an input of rank 3',
+      () => ops.conv2d(zeros([32, 32, 3]), w),
+      ['RangeError', 'ERR_SHAPE', 'conv2d: input has shape [32,32,3], expected [N,H,W,C]'],
+    ],
+    [
+      'a kernel of rank 3',
+      () => ops.conv2d(x, ones([3, 3, 3])),
+      ['RangeError', 'ERR_SHAPE', 'conv2d: kernel has shape [3,3,3], expected [kh,kw,C/groups,K]'],
+    ],
+    [
+      'a window larger than the input',
+      () => ops.conv2d(x, w, { dilation: 16 }),
+      ['RangeError', 'ERR_SHAPE', 'conv2d: window covers 33x33 cells, input has 32x32 and padding [0,0,0,0]'],
+    ],
+    [
+      'a bias of another length',
+      () => ops.conv2d(x, w, { bias: ones([3]) }),
+      ['RangeError', 'ERR_SHAPE', 'conv2d: bias has shape [3], expected [8]'],
+    ],
+    [
+      'types that differ',
+      () => ops.conv2d(x, ones([3, 3, 3, 8], { dtype: 'float64' })),
+      ['TypeError', 'ERR_DTYPE', 'conv2d: inputs are float32 and float64, expected the same type (see ops.cast)'],
+    ],
+    [
+      'integers',
+      () => ops.conv2d(zeros([1, 4, 4, 3], { dtype: 'uint8' }), w),
+      ['TypeError', 'ERR_DTYPE', 'conv2d: input is uint8, expected float32 or float64'],
+    ],
+    [
+      'a stride of 0',
+      () => ops.conv2d(x, w, { stride: 0 }),
+      ['RangeError', 'ERR_INVALID_VALUE', 'conv2d: stride is 0, expected an integer from 1 to 1048576, or a pair of them'],
+    ],
+    [
+      'a stride that is a string',
+      () => ops.conv2d(x, w, { stride: 'two' as never }),
+      ['TypeError', 'ERR_INVALID_TYPE', 'conv2d: stride is "two", expected an integer from 1 to 1048576, or a pair of them'],
+    ],
+    [
+      'a dilation of half a cell',
+      () => ops.conv2d(x, w, { dilation: [1, 0.5] }),
+      ['RangeError', 'ERR_INVALID_VALUE', 'conv2d: dilation is [1,0.5], expected an integer from 1 to 1048576, or a pair of them'],
+    ],
+    [
+      'a negative padding',
+      () => ops.conv2d(x, w, { padding: [0, 0, -1, 0] }),
+      ['RangeError', 'ERR_INVALID_VALUE', 'conv2d: padding is [0,0,-1,0], expected integers from 0 to 1048576'],
+    ],
+    [
+      'a padding with an unknown name',
+      () => ops.conv2d(x, w, { padding: 'full' as never }),
+      [
+        'TypeError',
+        'ERR_INVALID_TYPE',
+        `conv2d: padding is "full", expected a number, a pair, [top, right, bottom, left], 'same' or 'valid'`,
+      ],
+    ],
+    [
+      'groups that are no number',
+      () => ops.conv2d(x, w, { groups: Number.NaN }),
+      ['RangeError', 'ERR_INVALID_VALUE', 'conv2d: groups is NaN, expected a positive integer'],
+    ],
+    [
+      'an unknown algorithm',
+      () => ops.conv2d(x, w, { algorithm: 'toString' as never }),
+      ['RangeError', 'ERR_INVALID_VALUE', `conv2d: algorithm is "toString", expected 'auto' or 'direct'`],
+    ],
+    [
+      'an array instead of a tensor',
+      () => ops.conv2d(new Float32Array(4) as never, w),
+      ['TypeError', 'ERR_INVALID_TYPE', 'conv2d: input is a Float32Array of 16 bytes, expected a Tensor of this copy of receptive'],
+    ],
+  ])('%s', (_name, call, [name, code, message]) => {
+    expect(fault(call)).toEqual({ name, code, message });
+  });
+});

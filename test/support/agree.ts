@@ -1,0 +1,42 @@
+import { ops, type Tensor, tidy } from '../../lib';
+
+/** max|a - b| / max|b|: how far a is from b. */
+export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) throw new Error(`${a.length} values beside ${b.length}`);
+  let [difference, scale] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    if (Number.isNaN(a[i]) !== Number.isNaN(b[i])) return Number.NaN;
+    if (Number.isNaN(b[i]) || a[i] === b[i]) continue;
+    difference = Math.max(difference, Math.abs(a[i] - b[i]));
+    scale = Math.max(scale, Math.abs(b[i]));
+  }
+  for (let i = 0; i < b.length; i++) if (Number.isFinite(b[i])) scale = Math.max(scale, Math.abs(b[i]));
+  return scale === 0 ? difference : difference / scale;
+}
+
+/** The float32 rounding unit. */
+export const unit = 2 ** -24;
+
+/**
+ * Runs fn, forward and backward, on float64 inputs and on the same numbers in float32, and returns how far the float32 results are from
+ * the float64 ones: [output, gradient of each input that requires one].
+ */
+export function precision(fn: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): number[] {
+  return tidy(() => {
+    const single = inputs.map((x) => (x.dtype === 'float64' ? ops.cast(x, 'float32').detach() : x));
+    const double = single.map((x) => (x.dtype === 'float32' ? ops.cast(x, 'float64').detach() : x));
+    const [y, reference] = [single, double].map((list) => {
+      list.forEach((x, i) => {
+        x.requiresGrad = inputs[i].requiresGrad;
+      });
+      const output = fn(...list);
+      if (output.requiresGrad) output.backward(ops.cast(output.detach(), output.dtype));
+      return output;
+    });
+    const distances = [distance(y.dataSync(), reference.dataSync())];
+    single.forEach((x, i) => {
+      if (x.grad) distances.push(distance(x.grad.dataSync(), double[i].grad!.dataSync()));
+    });
+    return distances;
+  });
+}
