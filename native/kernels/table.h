@@ -3,9 +3,11 @@
 
 #include "../ops/adam.h"
 #include "../ops/avg_pool2d.h"
+#include "../ops/batch_norm.h"
 #include "../ops/binary.h"
 #include "../ops/conv2d.h"
 #include "../ops/cross_entropy.h"
+#include "../ops/dropout.h"
 #include "../ops/matmul.h"
 #include "../ops/max_pool2d.h"
 #include "../ops/peak.h"
@@ -36,7 +38,11 @@ namespace receptive {
   KERNEL(avg_pool2d, AvgPool2dArgs)                        \
   KERNEL(avg_pool2d_backward, AvgPool2dBackwardArgs)       \
   KERNEL(sgd, SgdArgs)                                     \
-  KERNEL(adam, AdamArgs)
+  KERNEL(adam, AdamArgs)                                   \
+  KERNEL(batch_norm_train, BatchNormTrainArgs)             \
+  KERNEL(batch_norm_infer, BatchNormInferArgs)             \
+  KERNEL(batch_norm_backward, BatchNormBackwardArgs)       \
+  KERNEL(dropout, DropoutArgs)
 
 struct KernelTable {
   const char* isa;

@@ -28,7 +28,11 @@ namespace receptive {
   OP(avg_pool2d, 2, 9)              \
   OP(avg_pool2d_backward, 2, 9)     \
   OP(sgd, 3, 6)                     \
-  OP(adam, 4, 7)
+  OP(adam, 4, 7)                    \
+  OP(batch_norm_train, 8, 2)        \
+  OP(batch_norm_infer, 7, 1)        \
+  OP(batch_norm_backward, 8, 1)     \
+  OP(dropout, 2, 5)
 
 #define RECEPTIVE_DECLARE(name, tensors, attrs) void record_##name(Call&);
 RECEPTIVE_OPS(RECEPTIVE_DECLARE)

@@ -133,9 +133,9 @@ inline std::string run_op(const std::string& name, const std::vector<const Tenso
 }
 
 // One run of a case: its tensors, made anew.
-class Run {
+class OpRun {
  public:
-  Run(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, Dtype real) {
+  OpRun(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, Dtype real) {
     std::vector<const Tensor*> tensors;
     for (const Operand& o : operands) {
       if (o.kind == Operand::Kind::absent) {
@@ -175,11 +175,11 @@ inline void expect_agreement(const std::string& op, const std::vector<Operand>& 
   const int threads_before = Pool::shared().threads();
   const KernelTable& table_before = kernels();
   Pool::shared().set_threads(1);
-  const Run reference(op, operands, attrs, Dtype::float64);
+  const OpRun reference(op, operands, attrs, Dtype::float64);
   each_isa([&](const KernelTable& table) {
     use_kernels(table);
     Pool::shared().set_threads(1);
-    const Run one(op, operands, attrs, Dtype::float32);
+    const OpRun one(op, operands, attrs, Dtype::float32);
     EXPECT_EQ(one.failure, reference.failure) << what;
     int results = 0;
     for (size_t i = 0; i < operands.size(); ++i) {
@@ -192,7 +192,7 @@ inline void expect_agreement(const std::string& op, const std::vector<Operand>& 
     EXPECT_GT(results, 0) << what;
     for (int threads = 2; threads <= 3; ++threads) {
       Pool::shared().set_threads(threads);
-      const Run more(op, operands, attrs, Dtype::float32);
+      const OpRun more(op, operands, attrs, Dtype::float32);
       for (size_t i = 0; i < operands.size(); ++i) {
         if (!operands[i].result) continue;
         EXPECT_TRUE(more[i].same_bytes(one[i])) << what << ", tensor " << i << ": other bits on " << threads << " threads";
@@ -208,7 +208,7 @@ inline void expect_refused(const std::string& op, const std::vector<Operand>& op
                            const std::string& reason) {
   for (const Dtype real : {Dtype::float32, Dtype::float64}) {
     try {
-      Run run(op, operands, attrs, real);
+      OpRun run(op, operands, attrs, real);
       ADD_FAILURE() << op << " accepted what should be refused: " << reason;
     } catch (const OpError& error) {
       const std::string message = error.what();

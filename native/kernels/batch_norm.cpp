@@ -1,0 +1,248 @@
+// Batch normalisation: one pass over x for both moments, one to normalise; backward, one pass for both sums and one for dx.
+//
+// Sums go down the rows of a [rows, channels] matrix, a few vectors of channels at a time. kBlock rows are summed in registers, as
+// differences from the block's first row (so a large mean costs no digits); blocks, and then the pieces that threads take, are joined
+// in double, in order.
+#include "../ops/batch_norm.h"
+
+#include <math.h>
+
+#include "split.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+void batch_norm_train(const BatchNormTrainArgs<float>&, Context&);
+void batch_norm_infer(const BatchNormInferArgs<float>&, Context&);
+void batch_norm_backward(const BatchNormBackwardArgs<float>&, Context&);
+
+constexpr int64_t kBlock = 64;
+constexpr int kVectors = 4;  // at a time: twice as many accumulators, as many shifts
+constexpr int64_t kPanel = kVectors * Vec::width;
+
+// Two totals for each channel.
+struct Totals {
+  double* first;
+  double* second;
+};
+
+// Calls sum(first row, rows, totals) for each piece of the rows, its totals being 0, then joins the pieces in order:
+// join(totals, rows in them, totals of the next piece, rows in that).
+template <class Sum, class Join>
+RECEPTIVE_INLINE Totals sum_rows(int64_t rows, int64_t channels, Context& context, const Sum& sum, const Join& join) {
+  const int64_t piece = larger<int64_t>(2 * kElementGrain / channels / kBlock, 1) * kBlock, pieces = (rows + piece - 1) / piece;
+  const size_t bytes = static_cast<size_t>(larger<int64_t>(pieces, 1) * 2 * channels) * sizeof(double);
+  double* memory = static_cast<double*>(context.scratch(bytes));
+  memset(memory, 0, bytes);
+  const auto totals = [&](int64_t p) { return Totals{memory + p * 2 * channels, memory + (p * 2 + 1) * channels}; };
+  context.parallel(pieces, [&](int64_t p, int) { sum(p * piece, smaller(piece, rows - p * piece), totals(p)); });
+  for (int64_t p = 1; p < pieces; ++p) join(totals(0), p * piece, totals(p), smaller(piece, rows - p * piece));
+  return totals(0);
+}
+
+// Joins means and sums of squared deviations of two sets (Chan, Golub and LeVeque, 1979).
+RECEPTIVE_INLINE void join_moments(double* mean, double* squares, double n, double other_mean, double other_squares, double other_n) {
+  const double delta = other_mean - *mean, all = n + other_n;
+  *mean += delta * (other_n / all);
+  *squares += other_squares + delta * delta * (n * other_n / all);
+}
+
+// A block of rows of V vectors of channels (of `lanes` channels when V is 1), joined into the moments of the `before` rows above it.
+template <int V>
+RECEPTIVE_INLINE void block_moments(const float* x, int64_t stride, int64_t rows, int lanes, int64_t before, double* mean,
+                                    double* squares) {
+  Vec origin[V], s1[V], s2[V];
+  for (int v = 0; v < V; ++v) {
+    origin[v] = load_some(x + v * Vec::width, lanes);
+    s1[v] = s2[v] = zero();
+  }
+  for (int64_t r = 1; r < rows; ++r) {
+    x += stride;
+    for (int v = 0; v < V; ++v) {
+      const Vec d = load_some(x + v * Vec::width, lanes) - origin[v];
+      s1[v] = s1[v] + d;
+      s2[v] = fma(d, d, s2[v]);
+    }
+  }
+  float from[V * Vec::width], sum[V * Vec::width], square[V * Vec::width];
+  for (int v = 0; v < V; ++v) {
+    store(from + v * Vec::width, origin[v]);
+    store(sum + v * Vec::width, s1[v]);
+    store(square + v * Vec::width, s2[v]);
+  }
+  const double n = static_cast<double>(rows);
+  for (int i = 0; i < (V == 1 ? lanes : V * Vec::width); ++i) {
+    const double s = sum[i], block_squares = square[i] - s * s / n;
+    join_moments(mean + i, squares + i, static_cast<double>(before), from[i] + s / n, block_squares > 0 ? block_squares : 0, n);
+  }
+}
+
+// The same for Σ g and Σ g (x - mean).
+template <int V>
+RECEPTIVE_INLINE void block_products(const float* g, const float* x, int64_t stride, int64_t rows, int lanes, const float* mean,
+                                     double* sum_g, double* sum_gx) {
+  Vec centre[V], s1[V], s2[V];
+  for (int v = 0; v < V; ++v) {
+    centre[v] = load_some(mean + v * Vec::width, lanes);
+    s1[v] = s2[v] = zero();
+  }
+  for (int64_t r = 0; r < rows; ++r, g += stride, x += stride) {
+    for (int v = 0; v < V; ++v) {
+      const Vec gv = load_some(g + v * Vec::width, lanes);
+      s1[v] = s1[v] + gv;
+      s2[v] = fma(gv, load_some(x + v * Vec::width, lanes) - centre[v], s2[v]);
+    }
+  }
+  float first[V * Vec::width], second[V * Vec::width];
+  for (int v = 0; v < V; ++v) {
+    store(first + v * Vec::width, s1[v]);
+    store(second + v * Vec::width, s2[v]);
+  }
+  for (int i = 0; i < (V == 1 ? lanes : V * Vec::width); ++i) {
+    sum_g[i] += first[i];
+    sum_gx[i] += second[i];
+  }
+}
+
+// The length of rows a pass goes along: of one row, or of several where there are few channels, so that vectors are full.
+RECEPTIVE_INLINE int64_t unit_of(int64_t rows, int64_t channels) {
+  return channels * (channels < kPanel ? smaller(2 * kPanel / channels + 1, larger<int64_t>(rows, 1)) : 1);
+}
+
+// value(channel) along such a row.
+template <class Value>
+RECEPTIVE_INLINE const float* along_unit(int64_t channels, int64_t unit, Context& context, const Value& value) {
+  float* out = static_cast<float*>(context.scratch(static_cast<size_t>(unit) * sizeof(float)));
+  for (int64_t c = 0; c < channels; ++c) out[c] = static_cast<float>(value(c));
+  for (int64_t i = channels; i < unit; ++i) out[i] = out[i - channels];
+  return out;
+}
+
+// Calls body(i, c, lanes) for the vectors of `size` elements: i is the element, c its place in the unit.
+template <class Body>
+RECEPTIVE_INLINE void along_rows(int64_t size, int64_t unit, Context& context, const Body& body) {
+  split(context, size, kElementGrain, unit, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row += unit) {
+      const int64_t n = smaller(unit, end - row);
+      int64_t c = 0;
+      for (; c + Vec::width <= n; c += Vec::width) body(row + c, c, Vec::width);
+      if (c < n) body(row + c, c, static_cast<int>(n - c));
+    }
+  });
+}
+
+void batch_norm_train(const BatchNormTrainArgs<float>& a, Context& context) {
+  const int64_t C = a.channels;
+  if (C == 0) return;
+  const double m = static_cast<double>(a.rows);
+  const Totals moments = sum_rows(
+      a.rows, C, context,
+      [&](int64_t first, int64_t rows, const Totals& t) {
+        for (int64_t r = 0; r < rows; r += kBlock) {
+          const float* x = a.x + (first + r) * C;
+          const int64_t n = smaller(kBlock, rows - r);
+          int64_t c = 0;
+          for (; c + kPanel <= C; c += kPanel) block_moments<kVectors>(x + c, C, n, Vec::width, r, t.first + c, t.second + c);
+          for (; c < C; c += Vec::width) {
+            block_moments<1>(x + c, C, n, static_cast<int>(smaller<int64_t>(Vec::width, C - c)), r, t.first + c, t.second + c);
+          }
+        }
+      },
+      [&](const Totals& t, int64_t rows, const Totals& next, int64_t next_rows) {
+        for (int64_t c = 0; c < C; ++c) {
+          join_moments(t.first + c, t.second + c, static_cast<double>(rows), next.first[c], next.second[c], static_cast<double>(next_rows));
+        }
+      });
+
+  const auto invstd = [&](int64_t c) { return 1 / ::sqrt(moments.second[c] / m + a.eps); };
+  const auto scale = [&](int64_t c) { return invstd(c) * (a.gamma ? a.gamma[c] : 1); };
+  const int64_t unit = unit_of(a.rows, C);
+  const float* centres = along_unit(C, unit, context, [&](int64_t c) { return moments.first[c]; });
+  const float* scales = along_unit(C, unit, context, scale);
+  const float* shifts = along_unit(C, unit, context, [&](int64_t c) {  // with what the centre lost when it was rounded
+    return (a.beta ? a.beta[c] : 0) + (static_cast<double>(centres[c]) - moments.first[c]) * scale(c);
+  });
+  for (int64_t c = 0; c < C; ++c) {
+    const double mean = moments.first[c], unbiased = moments.second[c] / (m - 1);
+    a.mean[c] = static_cast<float>(mean);
+    a.invstd[c] = static_cast<float>(invstd(c));
+    if (a.running_mean) a.running_mean[c] = static_cast<float>((1 - a.momentum) * a.running_mean[c] + a.momentum * mean);
+    if (a.running_var) a.running_var[c] = static_cast<float>((1 - a.momentum) * a.running_var[c] + a.momentum * unbiased);
+  }
+  along_rows(a.rows * C, unit, context, [&](int64_t i, int64_t c, int lanes) {
+    const Vec deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
+    store_some(a.y + i, fma(deviation, load_some(scales + c, lanes), load_some(shifts + c, lanes)), lanes);
+  });
+}
+
+void batch_norm_infer(const BatchNormInferArgs<float>& a, Context& context) {
+  const int64_t C = a.channels;
+  if (C == 0) return;
+  const int64_t unit = unit_of(a.rows, C);
+  const auto invstd = [&](int64_t c) { return 1 / ::sqrt(static_cast<double>(a.var[c]) + a.eps); };
+  const float* centres = along_unit(C, unit, context, [&](int64_t c) { return a.mean[c]; });
+  const float* scales = along_unit(C, unit, context, [&](int64_t c) { return invstd(c) * (a.gamma ? a.gamma[c] : 1); });
+  const float* shifts = along_unit(C, unit, context, [&](int64_t c) { return a.beta ? a.beta[c] : 0.0f; });
+  for (int64_t c = 0; a.invstd && c < C; ++c) a.invstd[c] = static_cast<float>(invstd(c));
+  along_rows(a.rows * C, unit, context, [&](int64_t i, int64_t c, int lanes) {
+    const Vec deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
+    store_some(a.y + i, fma(deviation, load_some(scales + c, lanes), load_some(shifts + c, lanes)), lanes);
+  });
+}
+
+void batch_norm_backward(const BatchNormBackwardArgs<float>& a, Context& context) {
+  const int64_t C = a.channels;
+  if (C == 0) return;
+  const int64_t unit = unit_of(a.rows, C);
+  const double m = static_cast<double>(a.rows);
+  const float* scales =
+      along_unit(C, unit, context, [&](int64_t c) { return static_cast<double>(a.invstd[c]) * (a.gamma ? a.gamma[c] : 1); });
+  Totals sums{};  // Σ g and Σ g (x - mean)
+  if (a.training || a.dgamma || a.dbeta) {
+    sums = sum_rows(
+        a.rows, C, context,
+        [&](int64_t first, int64_t rows, const Totals& t) {
+          for (int64_t r = 0; r < rows; r += kBlock) {
+            const float *g = a.g + (first + r) * C, *x = a.x + (first + r) * C;
+            const int64_t n = smaller(kBlock, rows - r);
+            int64_t c = 0;
+            for (; c + kPanel <= C; c += kPanel) {
+              block_products<kVectors>(g + c, x + c, C, n, Vec::width, a.mean + c, t.first + c, t.second + c);
+            }
+            for (; c < C; c += Vec::width) {
+              const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, C - c));
+              block_products<1>(g + c, x + c, C, n, lanes, a.mean + c, t.first + c, t.second + c);
+            }
+          }
+        },
+        [&](const Totals& t, int64_t, const Totals& next, int64_t) {
+          for (int64_t c = 0; c < C; ++c) {
+            t.first[c] += next.first[c];
+            t.second[c] += next.second[c];
+          }
+        });
+  }
+  const float* centres = nullptr;
+  const float* slopes = nullptr;  // dx = scale g + slope (x - mean) + shift
+  const float* shifts = nullptr;
+  if (a.training) {
+    centres = along_unit(C, unit, context, [&](int64_t c) { return a.mean[c]; });
+    slopes = along_unit(C, unit, context, [&](int64_t c) {
+      const double invstd = a.invstd[c];
+      return -scales[c] * invstd * invstd * sums.second[c] / m;
+    });
+    shifts = along_unit(C, unit, context, [&](int64_t c) { return -scales[c] * sums.first[c] / m; });
+  }
+  for (int64_t c = 0; a.dgamma && c < C; ++c) a.dgamma[c] = static_cast<float>(sums.second[c] * a.invstd[c]);
+  for (int64_t c = 0; a.dbeta && c < C; ++c) a.dbeta[c] = static_cast<float>(sums.first[c]);
+  if (!a.dx) return;
+  along_rows(a.rows * C, unit, context, [&](int64_t i, int64_t c, int lanes) {
+    Vec dx = load_some(scales + c, lanes) * load_some(a.g + i, lanes);
+    if (a.training) {
+      const Vec deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
+      dx = dx + fma(load_some(slopes + c, lanes), deviation, load_some(shifts + c, lanes));
+    }
+    store_some(a.dx + i, dx, lanes);
+  });
+}
+
+}  // namespace receptive::RECEPTIVE_ISA
