@@ -1,2 +1,4 @@
+export { evaluate, type Objective, type Scores } from './evaluate';
 export * as metrics from './metrics';
-export { type Batches, type Epoch, type FitOptions, type Scores, type Step, Trainer, type TrainerOptions } from './trainer';
+export type { Batches } from './pipeline';
+export { type Epoch, type FitOptions, type Step, Trainer, type TrainerOptions } from './trainer';

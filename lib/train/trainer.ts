@@ -1,29 +1,18 @@
-import { noGrad } from '../autograd';
 import type { Batch } from '../data';
 import { ReceptiveError, rangeError, typeError } from '../errors';
 import { Module } from '../nn/module';
-import { Optimizer } from '../optim';
+import { Optimizer, type Schedule } from '../optim';
 import type { Tensor } from '../tensor';
-import { tidy } from '../tidy';
-import { Averages, type Pending, reading } from './averages';
+import { Averages } from './averages';
+import { Measures, type Objective, remember, type Scores, score } from './evaluate';
 import type { Metric } from './metrics';
+import { type Batches, pipelined } from './pipeline';
 
-/** Batches to go through: a DataLoader, or anything alike. */
-export interface Batches extends AsyncIterable<Batch> {
-  /** Number of batches in a pass, where known. */
-  readonly length?: number;
-}
-
-export interface TrainerOptions<M extends Record<string, Metric>> {
+export interface TrainerOptions<M extends Record<string, Metric>> extends Objective<M> {
   optimizer: Optimizer;
-  /** The scalar to make small, of the model's output and the batch's targets: `losses.crossEntropy`. */
-  loss: (output: Tensor, target: Tensor) => Tensor;
-  /** Reported beside the loss, by name. */
-  metrics?: M;
+  /** The learning rate of each step of a `fit`, such as `optim.cosine(0.05)`. By default the optimiser's own stays. */
+  schedule?: Schedule;
 }
-
-/** Mean loss and metrics over samples. */
-export type Scores<M> = { loss: number } & { [Name in keyof M]: number };
 
 /** Scores of one pass over the training data, each batch's taken before its update. */
 export type Epoch<M> = Scores<M> & {
@@ -54,10 +43,6 @@ export interface FitOptions<M> {
   onStep?: (step: Step<M>) => void;
 }
 
-type Name<M> = 'loss' | Extract<keyof M, string>;
-
-const reserved: readonly string[] = ['loss', 'epoch', 'step', 'steps', 'images', 'seconds', 'imagesPerSecond', 'validation'];
-
 /**
  * Trains a model and measures it.
  *
@@ -68,26 +53,20 @@ const reserved: readonly string[] = ['loss', 'epoch', 'step', 'steps', 'images',
  */
 export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   readonly optimizer: Optimizer;
-  readonly #loss: TrainerOptions<M>['loss'];
-  readonly #metrics: readonly Metric[];
-  readonly #names: readonly Name<M>[];
+  readonly #measures: Measures<M>;
+  readonly #schedule: Schedule | undefined;
 
   constructor(
     readonly model: Module,
-    { optimizer, loss, metrics }: TrainerOptions<M>,
+    { optimizer, schedule, ...objective }: TrainerOptions<M>,
   ) {
     if (!(model instanceof Module)) throw typeError('Trainer', 'model', model, 'a Module');
     if (!(optimizer instanceof Optimizer)) throw typeError('Trainer', 'optimizer', optimizer, 'an optimizer, such as optim.SGD');
-    if (typeof loss !== 'function') throw typeError('Trainer', 'loss', loss, 'a function of output and target');
-    const measured = Object.entries(metrics ?? {});
-    for (const [name, metric] of measured) {
-      if (typeof metric !== 'function') throw typeError('Trainer', `metrics.${name}`, metric, 'a function of output and target');
-      if (reserved.includes(name)) throw rangeError('Trainer', 'a metric name', name, `none of ${reserved.join(', ')}`);
-    }
+    if (schedule !== undefined && typeof schedule !== 'function')
+      throw typeError('Trainer', 'schedule', schedule, 'a function of step and steps');
     this.optimizer = optimizer;
-    this.#loss = loss;
-    this.#metrics = measured.map(([, metric]) => metric);
-    this.#names = ['loss', ...measured.map(([name]) => name as Name<M>)] as Name<M>[];
+    this.#measures = new Measures('Trainer', objective);
+    this.#schedule = schedule;
   }
 
   /**
@@ -106,10 +85,11 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     { epochs, validation, signal, onStep }: FitOptions<M> & { validation?: Batches },
   ): AsyncGenerator<Epoch<M> & { validation?: Scores<M> }, void, void> {
     if (!Number.isSafeInteger(epochs) || epochs < 1) throw rangeError('fit', 'epochs', epochs, 'a positive integer');
+    const begin = this.#scheduled(loader, epochs);
     const restore = remember(this.model);
     try {
       for (let epoch = 1; epoch <= epochs; epoch++) {
-        const result = await this.#epoch(epoch, loader, signal, onStep);
+        const result = await this.#epoch(epoch, loader, begin, signal, onStep);
         if (validation) yield { ...result, validation: await this.evaluate(validation, { signal }) };
         else yield result;
       }
@@ -118,33 +98,41 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     }
   }
 
-  /** The mean loss and metrics over all samples, in inference mode. @throws The signal's reason once it is aborted. */
-  async evaluate(loader: Batches, { signal }: { signal?: AbortSignal } = {}): Promise<Scores<M>> {
-    const restore = remember(this.model);
-    const averages = new Averages('evaluate', this.#names);
-    try {
-      this.model.eval();
-      await pipelined(
-        loader,
-        signal,
-        (batch) => noGrad(() => this.#measure(batch)),
-        (pending) => averages.add(pending),
-      );
-      return averages.result() as Scores<M>;
-    } finally {
-      restore();
-    }
+  /** See the function `evaluate`. */
+  evaluate(loader: Batches, { signal }: { signal?: AbortSignal } = {}): Promise<Scores<M>> {
+    return score(this.model, loader, this.#measures, signal);
   }
 
-  async #epoch(epoch: number, loader: Batches, signal: AbortSignal | undefined, onStep: FitOptions<M>['onStep']): Promise<Epoch<M>> {
-    const averages = new Averages('fit', this.#names);
+  /** What to do before each step: set the learning rate the schedule has for it. */
+  #scheduled(loader: Batches, epochs: number): () => void {
+    const schedule = this.#schedule;
+    if (!schedule) return () => {};
+    const { length } = loader;
+    if (length === undefined) throw typeError('fit', "the loader's length", length, 'a number, since there is a schedule');
+    let step = 0;
+    return () => {
+      this.optimizer.lr = schedule(step++, length * epochs);
+    };
+  }
+
+  async #epoch(
+    epoch: number,
+    loader: Batches,
+    begin: () => void,
+    signal: AbortSignal | undefined,
+    onStep: FitOptions<M>['onStep'],
+  ): Promise<Epoch<M>> {
+    const averages = new Averages('fit', this.#measures.names);
     const started = performance.now();
     this.model.train();
     this.optimizer.zeroGrad();
     await pipelined(
       loader,
       signal,
-      (batch) => this.#train(batch),
+      (batch) => {
+        begin();
+        return this.#train(batch);
+      },
       async (pending) => {
         const scores = await averages.add(pending);
         const { steps: step, samples: images } = averages;
@@ -162,49 +150,10 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
 
   /** Queues one update, and gives the batch's loss and metrics from before it. */
   #train(batch: Batch): Tensor[] {
-    const scores = this.#measure(batch);
+    const scores = this.#measures.of(this.model, batch);
     scores[0]!.backward();
     this.optimizer.step();
     this.optimizer.zeroGrad();
     return scores;
   }
-
-  #measure({ x, y }: Batch): Tensor[] {
-    const output = this.model.forward(x);
-    const loss = this.#loss(output, y);
-    return [loss, ...noGrad(() => this.#metrics.map((metric) => metric(output, y)))];
-  }
-}
-
-/** Takes steps, each recorded before the scores of the one before are awaited: the native thread never waits for this one. */
-async function pipelined(
-  loader: Batches,
-  signal: AbortSignal | undefined,
-  step: (batch: Batch) => Tensor[],
-  finish: (pending: Pending) => Promise<unknown>,
-): Promise<void> {
-  signal?.throwIfAborted();
-  let previous: Pending | null = null;
-  for await (const batch of loader) {
-    let current: Pending | null = null;
-    try {
-      if (!signal?.aborted) current = tidy(() => reading(step(batch), batch.size));
-    } finally {
-      batch.x.dispose();
-      batch.y.dispose();
-    }
-    if (previous) await finish(previous);
-    previous = current;
-    if (signal?.aborted) break;
-  }
-  if (previous) await finish(previous);
-  signal?.throwIfAborted();
-}
-
-/** Notes which mode each module is in; the function it gives sets them back. */
-function remember(model: Module): () => void {
-  const modes = Array.from(model.namedModules(), ([, module]) => [module, module.training] as const);
-  return () => {
-    for (const [module, training] of modes) module.training = training;
-  };
 }

@@ -1,0 +1,12 @@
+import { rangeError } from '../errors';
+
+/** The learning rate of a step, counted from 0, of a run of so many steps. */
+export type Schedule = (step: number, steps: number) => number;
+
+/** Falls from lr to final (default 0) along half a cosine (Loshchilov and Hutter, SGDR, 2017, without restarts). */
+export function cosine(lr: number, { final = 0 }: { final?: number } = {}): Schedule {
+  for (const [what, value] of Object.entries({ lr, final })) {
+    if (!(value >= 0 && Number.isFinite(value))) throw rangeError('cosine', what, value, 'a number of at least 0');
+  }
+  return (step, steps) => final + ((lr - final) * (1 + Math.cos((Math.PI * step) / steps))) / 2;
+}

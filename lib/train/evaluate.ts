@@ -1,0 +1,97 @@
+import { noGrad } from '../autograd';
+import type { Batch } from '../data';
+import { rangeError, typeError } from '../errors';
+import { Module } from '../nn/module';
+import type { Tensor } from '../tensor';
+import { Averages } from './averages';
+import type { Metric } from './metrics';
+import { type Batches, pipelined } from './pipeline';
+
+/** What a model is to be good at. */
+export interface Objective<M extends Record<string, Metric>> {
+  /** The scalar to make small, of the model's output and the batch's targets: `losses.crossEntropy`. */
+  loss: (output: Tensor, target: Tensor) => Tensor;
+  /** Reported beside the loss, by name. */
+  metrics?: M;
+}
+
+/** Mean loss and metrics over samples. */
+export type Scores<M> = { loss: number } & { [Name in keyof M]: number };
+
+type Name<M> = 'loss' | Extract<keyof M, string>;
+
+const reserved: readonly string[] = ['loss', 'epoch', 'step', 'steps', 'images', 'seconds', 'imagesPerSecond', 'validation'];
+
+/** An objective that was checked: the loss and the metrics of a batch, and their names. */
+export class Measures<M extends Record<string, Metric>> {
+  readonly names: readonly Name<M>[];
+  readonly #loss: Objective<M>['loss'];
+  readonly #metrics: readonly Metric[];
+
+  constructor(operation: string, { loss, metrics }: Objective<M>) {
+    if (typeof loss !== 'function') throw typeError(operation, 'loss', loss, 'a function of output and target');
+    const measured = Object.entries(metrics ?? {});
+    for (const [name, metric] of measured) {
+      if (typeof metric !== 'function') throw typeError(operation, `metrics.${name}`, metric, 'a function of output and target');
+      if (reserved.includes(name)) throw rangeError(operation, 'a metric name', name, `none of ${reserved.join(', ')}`);
+    }
+    this.#loss = loss;
+    this.#metrics = measured.map(([, metric]) => metric);
+    this.names = ['loss', ...measured.map(([name]) => name as Name<M>)] as Name<M>[];
+  }
+
+  /** Scalars in the order of the names; the loss first, on the tape where gradients are on. */
+  of(model: Module, { x, y }: Batch): Tensor[] {
+    const output = model.forward(x);
+    const loss = this.#loss(output, y);
+    return [loss, ...noGrad(() => this.#metrics.map((metric) => metric(output, y)))];
+  }
+}
+
+/**
+ * The mean loss and metrics of a model over all samples, in inference mode.
+ *
+ * ```ts
+ * const { loss, accuracy } = await evaluate(model, test, { loss: losses.crossEntropy, metrics: { accuracy: metrics.accuracy } });
+ * ```
+ * @throws The signal's reason once it is aborted.
+ */
+export async function evaluate<M extends Record<string, Metric> = Record<never, Metric>>(
+  model: Module,
+  loader: Batches,
+  { signal, ...objective }: Objective<M> & { signal?: AbortSignal },
+): Promise<Scores<M>> {
+  if (!(model instanceof Module)) throw typeError('evaluate', 'model', model, 'a Module');
+  return score(model, loader, new Measures('evaluate', objective as Objective<M>), signal);
+}
+
+/** @internal */
+export async function score<M extends Record<string, Metric>>(
+  model: Module,
+  loader: Batches,
+  measures: Measures<M>,
+  signal: AbortSignal | undefined,
+): Promise<Scores<M>> {
+  const restore = remember(model);
+  const averages = new Averages('evaluate', measures.names);
+  try {
+    model.eval();
+    await pipelined(
+      loader,
+      signal,
+      (batch) => noGrad(() => measures.of(model, batch)),
+      (pending) => averages.add(pending),
+    );
+    return averages.result() as Scores<M>;
+  } finally {
+    restore();
+  }
+}
+
+/** @internal Notes which mode each module is in; the function it gives sets them back. */
+export function remember(model: Module): () => void {
+  const modes = Array.from(model.namedModules(), ([, module]) => [module, module.training] as const);
+  return () => {
+    for (const [module, training] of modes) module.training = training;
+  };
+}
