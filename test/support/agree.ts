@@ -1,21 +1,27 @@
-import { ops, type Tensor, tidy } from '../../lib';
+import { ops, type Tensor, tensor, tidy } from '../../lib';
+import { randomNumbers } from './data';
 
-/** max|a - b| / max|b|: how far a is from b. */
+/** max|a - b| / max|b|: how far a is from b; 0 where both are the same throughout, infinities and NaN included. */
 export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) throw new Error(`${a.length} values beside ${b.length}`);
-  let [difference, scale] = [0, 0];
+  let [difference, scale] = [0, Number.MIN_VALUE];
   for (let i = 0; i < b.length; i++) {
-    if (Number.isNaN(a[i]) !== Number.isNaN(b[i])) return Number.NaN;
-    if (Number.isNaN(b[i]) || a[i] === b[i]) continue;
+    if (Number.isFinite(b[i])) scale = Math.max(scale, Math.abs(b[i]));
+    if (Object.is(a[i], b[i]) || a[i] === b[i]) continue;
+    if (!Number.isFinite(a[i] - b[i])) return Infinity;
     difference = Math.max(difference, Math.abs(a[i] - b[i]));
-    scale = Math.max(scale, Math.abs(b[i]));
   }
-  for (let i = 0; i < b.length; i++) if (Number.isFinite(b[i])) scale = Math.max(scale, Math.abs(b[i]));
-  return scale === 0 ? difference : difference / scale;
+  return difference / scale;
 }
 
 /** The float32 rounding unit. */
 export const unit = 2 ** -24;
+
+/** An incoming gradient from -1 to 1. */
+const direction = (size: number): Float32Array => {
+  const next = randomNumbers(4);
+  return Float32Array.from({ length: size }, () => 2 * next() - 1);
+};
 
 /**
  * Runs fn, forward and backward, on float64 inputs and on the same numbers in float32, and returns how far the float32 results are from
@@ -30,7 +36,7 @@ export function precision(fn: (...inputs: Tensor[]) => Tensor, inputs: readonly 
         x.requiresGrad = inputs[i].requiresGrad;
       });
       const output = fn(...list);
-      if (output.requiresGrad) output.backward(ops.cast(output.detach(), output.dtype));
+      if (output.requiresGrad) output.backward(tensor(direction(output.size), output.shape, { dtype: output.dtype }));
       return output;
     });
     const distances = [distance(y.dataSync(), reference.dataSync())];
