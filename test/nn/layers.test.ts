@@ -1,0 +1,148 @@
+import { noGrad, nn, ones, ops, randn, type Shape, type Tensor, tensor } from '../../lib';
+
+interface Case {
+  layer: nn.Module;
+  shows: string;
+  input: Shape;
+  output: Shape;
+  parameters: number;
+}
+
+const cases: Case[] = [
+  { layer: new nn.Conv2d(3, 8, 5), shows: 'Conv2d(3, 8, 5)', input: [2, 9, 7, 3], output: [2, 5, 3, 8], parameters: 608 },
+  {
+    layer: new nn.Conv2d(4, 6, [3, 1], { stride: 2, padding: 'same', dilation: [2, 1], groups: 2, bias: false }),
+    shows: 'Conv2d(4, 6, [3,1], { stride: 2, padding: "same", dilation: [2,1], groups: 2, bias: false })',
+    input: [1, 7, 6, 4],
+    output: [1, 4, 3, 6],
+    parameters: 36,
+  },
+  { layer: new nn.Linear(3, 2), shows: 'Linear(3, 2)', input: [4, 5, 3], output: [4, 5, 2], parameters: 8 },
+  { layer: new nn.BatchNorm2d(3), shows: 'BatchNorm2d(3)', input: [2, 4, 4, 3], output: [2, 4, 4, 3], parameters: 6 },
+  {
+    layer: new nn.BatchNorm1d(3, { eps: 0.1, momentum: 0.5, affine: false }),
+    shows: 'BatchNorm1d(3, { eps: 0.1, momentum: 0.5, affine: false })',
+    input: [5, 3],
+    output: [5, 3],
+    parameters: 0,
+  },
+  {
+    layer: new nn.MaxPool2d(3, { stride: 2, ceilMode: true, padding: 1, dilation: 1 }),
+    shows: 'MaxPool2d(3, { stride: 2, ceilMode: true, padding: 1, dilation: 1 })',
+    input: [1, 8, 8, 2],
+    output: [1, 5, 5, 2],
+    parameters: 0,
+  },
+  { layer: new nn.MaxPool2d([2, 1]), shows: 'MaxPool2d([2,1])', input: [1, 8, 8, 2], output: [1, 4, 8, 2], parameters: 0 },
+  {
+    layer: new nn.AvgPool2d(2, { countIncludePad: false, padding: 1 }),
+    shows: 'AvgPool2d(2, { countIncludePad: false, padding: 1 })',
+    input: [1, 4, 4, 2],
+    output: [1, 3, 3, 2],
+    parameters: 0,
+  },
+  { layer: new nn.Flatten(), shows: 'Flatten()', input: [2, 3, 4, 5], output: [2, 60], parameters: 0 },
+  { layer: new nn.Flatten(0, 1), shows: 'Flatten(0, 1)', input: [2, 3, 4, 5], output: [6, 4, 5], parameters: 0 },
+  { layer: new nn.Dropout(0.2), shows: 'Dropout(0.2)', input: [7], output: [7], parameters: 0 },
+  { layer: new nn.ReLU(), shows: 'ReLU()', input: [3, 2], output: [3, 2], parameters: 0 },
+  { layer: new nn.Softmax(), shows: 'Softmax(-1)', input: [3, 2], output: [3, 2], parameters: 0 },
+];
+
+describe.each(cases)('$shows', ({ layer, shows, input, output, parameters }) => {
+  test('shows itself, maps shapes, counts parameters', () => {
+    expect(String(layer)).toBe(shows);
+    expect(layer.forward(randn(input)).shape).toEqual(output);
+    expect(layer.parameters().reduce((n, parameter) => n + parameter.size, 0)).toBe(parameters);
+  });
+
+  test('the input and every parameter get a gradient', () => {
+    const x = randn(input, { requiresGrad: true });
+    ops.sum(layer.forward(x)).backward();
+    for (const parameter of [x, ...layer.parameters()]) expect(parameter.grad?.shape).toEqual(parameter.shape);
+  });
+});
+
+const x = tensor([
+  [-1, 0.5],
+  [2, -3],
+]);
+
+test.each<[string, nn.Module, (v: number) => number]>([
+  ['ReLU', new nn.ReLU(), (v) => Math.max(v, 0)],
+  ['Sigmoid', new nn.Sigmoid(), (v) => 1 / (1 + Math.exp(-v))],
+  ['Tanh', new nn.Tanh(), Math.tanh],
+])('%s is its function', (_, layer, f) => {
+  const expected = [...x.dataSync()].map(f);
+  for (const [i, value] of layer.forward(x).dataSync().entries()) expect(value).toBeCloseTo(expected[i]!, 6);
+});
+
+test('Softmax and LogSoftmax along an axis', () => {
+  const share = (a: number, b: number): number => Math.exp(a) / (Math.exp(a) + Math.exp(b));
+  const rows = [share(-1, 0.5), share(0.5, -1), share(2, -3), share(-3, 2)];
+  const columns = [share(-1, 2), share(0.5, -3), share(2, -1), share(-3, 0.5)];
+  const close = (y: Tensor, expected: number[]) => {
+    for (const [i, value] of y.dataSync().entries()) expect(value).toBeCloseTo(expected[i]!, 5);
+  };
+  close(new nn.Softmax().forward(x), rows);
+  close(new nn.Softmax(0).forward(x), columns);
+  close(new nn.LogSoftmax().forward(x), rows.map(Math.log));
+});
+
+describe('BatchNorm', () => {
+  // Channel values 1, 3, 5, 7: mean 4, variance 5, unbiased 20 / 3.
+  const batch = tensor([[1], [3], [5], [7]]);
+
+  test('training normalises by the batch and moves the running statistics', () => {
+    const norm = new nn.BatchNorm1d(1, { eps: 1e-12 });
+    const y = norm.forward(batch).dataSync();
+    for (const [i, value] of [-3, -1, 1, 3].entries()) expect(y[i]).toBeCloseTo(value / Math.sqrt(5), 5);
+    expect(norm.runningMean.itemSync()).toBeCloseTo(0.4, 6);
+    expect(norm.runningVar.itemSync()).toBeCloseTo(0.9 + (0.1 * 20) / 3, 6);
+    expect(Object.keys(norm.stateDict())).toEqual(['weight', 'bias', 'runningMean', 'runningVar']);
+  });
+
+  test('inference normalises by the running statistics and leaves them', () => {
+    const norm = new nn.BatchNorm1d(1, { eps: 1e-12 });
+    nn.init.constant(norm.runningMean, 1);
+    nn.init.constant(norm.runningVar, 4);
+    norm.eval();
+    expect([...norm.forward(batch).dataSync()].map((v) => Number(v.toFixed(5)))).toEqual([0, 1, 2, 3]);
+    expect([norm.runningMean.itemSync(), norm.runningVar.itemSync()]).toEqual([1, 4]);
+  });
+
+  test('2-D and 1-D compute the same over the same rows', () => {
+    const rows = randn([12, 3]);
+    const flat = new nn.BatchNorm1d(3).forward(rows).dataSync();
+    expect([...new nn.BatchNorm2d(3).forward(ops.reshape(rows, [2, 3, 2, 3])).dataSync()]).toEqual([...flat]);
+  });
+});
+
+describe('Dropout', () => {
+  test('training drops about p and scales the rest; inference is the identity', () => {
+    const dropout = new nn.Dropout(0.25);
+    const y = [...noGrad(() => dropout.forward(ones([10_000]))).dataSync()];
+    const kept = y.filter((v) => v !== 0);
+    expect(kept.every((v) => Math.abs(v - 4 / 3) < 1e-6)).toBe(true);
+    expect(Math.abs(kept.length - 7500)).toBeLessThan(5 * Math.sqrt(10_000 * 0.25 * 0.75));
+    dropout.eval();
+    expect([...dropout.forward(ones([5])).dataSync()]).toEqual([1, 1, 1, 1, 1]);
+  });
+});
+
+test.each<[string, () => unknown, string]>([
+  ['channels', () => new nn.Conv2d(0, 8, 3), 'Conv2d: inChannels is 0, expected a positive integer'],
+  ['fractions', () => new nn.Conv2d(1, 2.5, 3), 'Conv2d: outChannels is 2.5, expected a positive integer'],
+  ['groups', () => new nn.Conv2d(3, 8, 3, { groups: 2 }), 'groups is 2, expected a divisor of both inChannels, 3, and outChannels, 8'],
+  ['kernel', () => new nn.Conv2d(1, 1, 'three' as never), 'Conv2d: kernelSize is "three"'],
+  ['stride', () => new nn.Conv2d(1, 1, 3, { stride: 0 }), 'Conv2d: stride is 0'],
+  ['padding', () => new nn.Conv2d(1, 1, 3, { padding: [1, 2, 3] as never }), 'Conv2d: padding is [1,2,3]'],
+  ['features', () => new nn.Linear(3, Number.NaN), 'Linear: outFeatures is NaN, expected a positive integer'],
+  ['momentum', () => new nn.BatchNorm2d(3, { momentum: 2 }), 'BatchNorm2d: momentum is 2, expected a number from 0 to 1'],
+  ['eps', () => new nn.BatchNorm1d(3, { eps: 0 }), 'BatchNorm1d: eps is 0, expected a positive number'],
+  ['rank', () => new nn.BatchNorm2d(3).forward(ones([2, 3])), 'BatchNorm2d: input has shape [2,3], expected [N,H,W,C]'],
+  ['pool', () => new nn.MaxPool2d(-1), 'MaxPool2d: kernelSize is -1'],
+  ['pool stride', () => new nn.AvgPool2d(2, { stride: 1.5 }), 'AvgPool2d: stride is 1.5'],
+  ['probability', () => new nn.Dropout(1), 'Dropout: p is 1, expected a number from 0 to, not including, 1'],
+])('a wrong argument is named: %s', (_, run, message) => {
+  expect(run).toThrow(message);
+});
