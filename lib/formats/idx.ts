@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { isIndex, type Shape, showShape, sizeOf } from '../shape';
 import { asFileError, readFully } from './file';
@@ -30,8 +30,9 @@ export async function readIdx(path: string, rank: number): Promise<Idx> {
   try {
     const { size, gzipped } = await examine(path);
     const source = createReadStream(path, { highWaterMark: 1 << 20 });
-    const assemble = (chunks: AsyncIterable<Buffer>) => collect(chunks, rank, gzipped ? size * maxRatio : size);
-    return await (gzipped ? pipeline(source, createGunzip(), assemble) : pipeline(source, assemble));
+    // Either stream's fault reaches the reader of the last, and a reader that leaves off closes both.
+    const chunks = gzipped ? pipeline(source, createGunzip(), () => {}) : source;
+    return await collect(chunks, rank, gzipped ? size * maxRatio : size);
   } catch (cause) {
     throw asFileError(path, cause);
   }

@@ -143,16 +143,28 @@ describe('what is not a safetensors file', () => {
     ['offsets that are not two', encode({ a: entry('F32', [2], 0) }, twoFloats), 'data_offsets is [0]'],
     ['offsets backwards', encode({ a: entry('F32', [0], 8, 0) }, twoFloats), 'bytes 8 to 0 lie outside'],
     ['offsets past the end', encode({ a: entry('F32', [4], 0, 16) }, twoFloats), "bytes 0 to 16 lie outside of the file's data of 8 bytes"],
-    ['fewer bytes than the shape', encode({ a: entry('F32', [3], 0, 8) }, twoFloats), 'F32 of shape [3] takes 12 bytes, its data_offsets hold 8'],
+    [
+      'fewer bytes than the shape',
+      encode({ a: entry('F32', [3], 0, 8) }, twoFloats),
+      'F32 of shape [3] takes 12 bytes, its data_offsets hold 8',
+    ],
     [
       'a product that overflows',
       encode({ a: entry('F32', [2 ** 30, 2 ** 30, 2 ** 4], 0, 0) }),
       'takes 73786976294838210000 bytes, its data_offsets hold 0',
     ],
-    ['a hole', encode({ a: entry('U8', [1], 0, 1), b: entry('U8', [6], 2, 8) }, twoFloats), 'tensor "b": begins at byte 2, the one before ends at 1'],
+    [
+      'a hole',
+      encode({ a: entry('U8', [1], 0, 1), b: entry('U8', [6], 2, 8) }, twoFloats),
+      'tensor "b": begins at byte 2, the one before ends at 1',
+    ],
     ['an overlap', encode({ a: entry('U8', [5], 0, 5), b: entry('U8', [4], 4, 8) }, twoFloats), 'tensor "b": begins at byte 4'],
     ['bytes at the end', encode({ a: entry('F32', [1], 0, 4) }, twoFloats), '4 bytes follow the last tensor'],
-    ['an integer that does not fit', encode({ a: entry('I64', [1], 0, 8) }, bytesOf(BigInt64Array.of(2n ** 31n))), '2147483648 does not fit int32'],
+    [
+      'an integer that does not fit',
+      encode({ a: entry('I64', [1], 0, 8) }, bytesOf(BigInt64Array.of(2n ** 31n))),
+      '2147483648 does not fit int32',
+    ],
   ])('%s', async (_, bytes, fault) => {
     const before = memory().tensors;
     await expect(read(bytes)).rejects.toMatchObject({ name: 'ReceptiveError', code: 'ERR_FILE' });
@@ -193,7 +205,9 @@ describe('what is not a safetensors file', () => {
     const model = new nn.Linear(2, 1);
     const before = [...model.weight.dataSync()];
     await save(path, { weight: ones([1, 3]), bias: zeros([1]) });
-    await expect(load(path, model)).rejects.toThrow(`${path}: loadStateDict: the state does not fit the model: weight has shape [1,3], expected [1,2]`);
+    await expect(load(path, model)).rejects.toThrow(
+      `${path}: loadStateDict: the state does not fit the model: weight has shape [1,3], expected [1,2]`,
+    );
     expect([...model.weight.dataSync()]).toEqual(before);
   });
 });

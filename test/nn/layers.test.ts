@@ -1,4 +1,4 @@
-import { noGrad, nn, ones, ops, randn, type Shape, type Tensor, tensor } from '../../lib';
+import { nn, noGrad, ones, ops, randn, type Shape, type Tensor, tensor } from '../../lib';
 
 interface Case {
   layer: nn.Module;

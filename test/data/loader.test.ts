@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { data, manualSeed, type Tensor, tensor } from '../../lib';
+import { permutation } from '../../lib/data/permutation';
+
+/** Samples whose x and y say their index; counts what is asked of it. */
+class Numbers implements data.Dataset {
+  readonly asked: number[][] = [];
+  readonly made: Tensor[] = [];
+  constructor(readonly length: number) {}
+
+  batch(indices: Int32Array): data.Samples {
+    this.asked.push([...indices]);
+    const [x, y] = [tensor(Float32Array.from(indices)), tensor(indices)];
+    this.made.push(x, y);
+    return { x, y };
+  }
+}
+
+async function pass(loader: data.DataLoader): Promise<number[][]> {
+  const batches: number[][] = [];
+  for await (const { x, y, size } of loader) {
+    const indices = [...y.dataSync()];
+    expect(indices).toHaveLength(size);
+    expect([...x.dataSync()]).toEqual(indices);
+    batches.push(indices);
+  }
+  return batches;
+}
+
+describe('DataLoader', () => {
+  test('in order, the last batch shorter, or left out', async () => {
+    expect(await pass(new data.DataLoader(new Numbers(7), { batchSize: 3 }))).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
+    const loader = new data.DataLoader(new Numbers(7), { batchSize: 3, dropLast: true });
+    expect([loader.length, await pass(loader)]).toEqual([
+      2,
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+      ],
+    ]);
+    expect(await pass(new data.DataLoader(new Numbers(0), { batchSize: 3 }))).toEqual([]);
+  });
+
+  test('shuffled: every sample exactly once an epoch, whatever the sizes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 70 }), fc.nat(), async (n, batchSize, seed) => {
+        const loader = new data.DataLoader(new Numbers(n), { batchSize, shuffle: true, seed });
+        for (let epoch = 0; epoch < 2; epoch++) {
+          const batches = await pass(loader);
+          expect(batches).toHaveLength(loader.length);
+          expect(batches.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('the same seed gives the same orders; another seed and another epoch others', async () => {
+    const orders = async (seed: number) => {
+      const loader = new data.DataLoader(new Numbers(100), { batchSize: 100, shuffle: true, seed });
+      return [await pass(loader), await pass(loader)];
+    };
+    const [one, again, two] = [await orders(1), await orders(1), await orders(2)];
+    expect(again).toEqual(one);
+    expect(one[1]).not.toEqual(one[0]);
+    expect(two[0]).not.toEqual(one[0]);
+    expect(two[0]).not.toEqual(one[1]);
+  });
+
+  test('goes on at the epoch it is set to', async () => {
+    const first = new data.DataLoader(new Numbers(50), { batchSize: 50, shuffle: true, seed: 9 });
+    await pass(first);
+    expect(first.epoch).toBe(1);
+    const resumed = new data.DataLoader(new Numbers(50), { batchSize: 50, shuffle: true, seed: 9 });
+    resumed.epoch = first.epoch;
+    expect(await pass(resumed)).toEqual(await pass(first));
+  });
+
+  test('without a seed of its own it follows manualSeed', async () => {
+    const order = (seed: number) => {
+      manualSeed(seed);
+      return pass(new data.DataLoader(new Numbers(50), { batchSize: 50, shuffle: true }));
+    };
+    expect(await order(4)).toEqual(await order(4));
+    expect(await order(4)).not.toEqual(await order(5));
+  });
+
+  test('asks for one batch ahead, and frees it when left early', async () => {
+    const numbers = new Numbers(10);
+    for await (const { y } of new data.DataLoader(numbers, { batchSize: 2 })) {
+      if (numbers.asked.length === 2) expect([...y.dataSync()]).toEqual([0, 1]);
+      if (numbers.asked.length === 3) break;
+    }
+    expect(numbers.asked).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ]);
+    expect(numbers.made.map(({ disposed }) => disposed)).toEqual([false, false, false, false, true, true]);
+  });
+
+  test('takes promises; a rejected one surfaces at its batch', async () => {
+    const numbers = new Numbers(6);
+    const late: data.Dataset = {
+      length: 6,
+      batch: async (indices) => {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        if (indices.includes(5)) throw new Error('sample 5 is broken');
+        return numbers.batch(indices);
+      },
+    };
+    const seen: number[] = [];
+    const run = async () => {
+      for await (const { y } of new data.DataLoader(late, { batchSize: 2 })) seen.push(...y.dataSync());
+    };
+    await expect(run()).rejects.toThrow('sample 5 is broken');
+    expect(seen).toEqual([0, 1, 2, 3]);
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ['a dataset', () => new data.DataLoader([] as never, { batchSize: 1 }), 'DataLoader: dataset is [], expected an object with a length'],
+    [
+      'a batch size',
+      () => new data.DataLoader(new Numbers(3), { batchSize: 0 }),
+      'DataLoader: batchSize is 0, expected a positive integer',
+    ],
+    ['a seed', () => new data.DataLoader(new Numbers(3), { batchSize: 1, seed: -1 }), 'DataLoader: seed is -1'],
+  ])('expects %s', (_, make, message) => {
+    expect(make).toThrow(message);
+  });
+});
+
+test('permutation: every order of 4 is as likely', () => {
+  const counts = new Map<string, number>();
+  const draws = 24_000;
+  for (let seed = 0; seed < draws; seed++) {
+    const order = permutation(4, seed, 0).join('');
+    counts.set(order, (counts.get(order) ?? 0) + 1);
+  }
+  expect(counts.size).toBe(24);
+  // Chi-square of 23 degrees of freedom: 49.7 is passed once in a thousand times; the seeds here are fixed.
+  const expected = draws / 24;
+  const chi = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
+  expect(chi).toBeLessThan(49.7);
+});
