@@ -5,6 +5,7 @@
 // i = u + (phase + padding - a*dilation)/stride. That is a convolution of stride 1 over g with fewer taps, in reverse order: stride s
 // is s*s convolutions, stride 1 is one with the kernel flipped. Input and output channels change places in the packed weights.
 #include "conv2d_gather.h"
+#include "conv2d_scatter.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -37,6 +38,7 @@ static int64_t steps_of(const Phase& rows, const Phase& cols, int64_t channels) 
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
+  if (scatter_pays(s)) return scatter(a, context);
   const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups;
   const int64_t phases_h = smaller(s.sh, s.H), phases_w = smaller(s.sw, s.W), count = phases_h * phases_w;
   const Panels panels(Cg);

@@ -43,8 +43,9 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const Layout& layout, const 
   do {
     int64_t last = first, steps = 0;
     while (last < layout.segments && (last == first || steps + segments[last].length <= limit)) steps += segments[last++].length;
-    const RowsStep step = {segments + first, last - first, weights + done * nr * Vec::width, g.bias ? g.bias + column : nullptr,
-                           first > 0,        tail};
+    const RowsStep step = {
+        segments + first, last - first, weights + done * nr * Vec::width, g.bias && first == 0 ? g.bias + column : nullptr,
+        first > 0,        tail};
     int64_t i = 0, j = 0;
     for (int64_t t = 0; t < tiles.count; ++t) {
       RowsTile tile;

@@ -35,8 +35,8 @@ struct RowsStep {
   const Segment* segments;
   int64_t count;
   const float* b;     // panel, at the first step
-  const float* bias;  // of the panel's first column, or null
-  bool accumulate;    // add to y instead of starting from the bias
+  const float* bias;  // of the panel's first column, or null: what the sums start from
+  bool accumulate;    // add them to y
   int tail;           // lanes in use of the last vector
 };
 
@@ -58,17 +58,12 @@ RECEPTIVE_INLINE void store_row(float* p, int tail, const Vec* row) {
 template <int MR, int NR>
 void rows_tile(const RowsTile& rows, const RowsStep& step) {
   Vec acc[MR][NR];
-  if (step.accumulate) {
+  Vec start[NR];
+  for (int n = 0; n < NR; ++n) start[n] = zero();
+  if (step.bias) load_row<NR>(step.bias, step.tail, start);
 #pragma GCC unroll 8
-    for (int m = 0; m < MR; ++m) load_row<NR>(rows.y[m], step.tail, acc[m]);
-  } else {
-    Vec start[NR];
-    for (int n = 0; n < NR; ++n) start[n] = zero();
-    if (step.bias) load_row<NR>(step.bias, step.tail, start);
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; ++m)
-      for (int n = 0; n < NR; ++n) acc[m][n] = start[n];
-  }
+  for (int m = 0; m < MR; ++m)
+    for (int n = 0; n < NR; ++n) acc[m][n] = start[n];
   const float* b = step.b;
   for (int64_t s = 0; s < step.count; ++s) {
     const float* a[MR];
@@ -87,6 +82,14 @@ void rows_tile(const RowsTile& rows, const RowsStep& step) {
       }
     }
   }
+  if (step.accumulate) {  // at the end: the sums need not wait for a store that is still on its way
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m) {
+      Vec y[NR];
+      load_row<NR>(rows.y[m], step.tail, y);
+      for (int n = 0; n < NR; ++n) acc[m][n] = acc[m][n] + y[n];
+    }
+  }
 #pragma GCC unroll 8
   for (int m = 0; m < MR; ++m) store_row<NR>(rows.y[m], step.tail, acc[m]);
 }
@@ -101,8 +104,8 @@ struct OuterStep {
   float* y;
   int64_t y_row;      // from one of the MR rows to the next
   const float* bias;  // as in RowsStep
-  bool accumulate;
-  int tail;  // lanes in use of the last vector, in b and in y
+  bool accumulate;    // start from y
+  int tail;           // lanes in use of the last vector, in b and in y
 };
 
 template <int MR, int NR, bool kTail>

@@ -1,0 +1,95 @@
+// The input gradient when input channels are few: vectors lie along a row of taps instead of along the channels.
+//
+//   for each chunk: (image, band of input rows)
+//     zero padded rows of dx                                    L1/L2
+//     for each row of taps, panel of its kw*C columns           the panel [K][NR vectors] stays in L1
+//       for each tile of MR output pixels                       which write to places that do not overlap
+//         acc[MR][NR] = g[pixel][0..K) * panel in registers, then added to the kw*C floats of dx that the pixel saw
+//     copy the rows to dx without their padding
+#pragma once
+
+#include "../ops/conv2d.h"
+#include "gemm.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+constexpr int64_t kScatterGrain = 1 << 18;   // multiply-adds worth a chunk
+constexpr int64_t kScatterFloats = 1 << 15;  // of a band's rows, if one row allows
+
+// Whether scattering takes fewer vector operations than the gather of conv2d_gather.h: lanes in use against the additions to memory.
+RECEPTIVE_INLINE bool scatter_pays(const Conv2dShape& s) {
+  if (s.groups != 1 || (s.dw != 1 && s.kw != 1)) return false;
+  const int64_t gathered = Panels(s.C).vectors() * s.kw * s.K * s.H * s.W / (s.sh * s.sw);
+  const int64_t scattered = Panels(s.kw * s.C).vectors() * (s.K + 6) * s.OH * s.OW;
+  return scattered < gathered;
+}
+
+// The padded rows [begin, end) of one image's dx, `width` pixels each.
+RECEPTIVE_INLINE void scatter_rows(const Conv2dShape& s, const float* g, const float* weights, int64_t begin, int64_t end, int64_t width,
+                                   float* rows) {
+  const Panels panels(s.kw * s.C);
+  const Segment segment = {0, s.K};
+  const int64_t apart = (s.kw + s.sw - 1) / s.sw;  // columns of g whose taps do not overlap
+  memset(rows, 0, static_cast<size_t>((end - begin) * width * s.C) * sizeof(float));
+  for (int64_t kh = 0; kh < s.kh; ++kh) {
+    // Rows i of g with begin <= i*sh + kh*dh - top < end.
+    const int64_t shift = s.top - kh * s.dh;
+    const int64_t first = begin + shift > 0 ? (begin + shift + s.sh - 1) / s.sh : 0;
+    const int64_t last = end + shift > 0 ? smaller((end + shift + s.sh - 1) / s.sh, s.OH) : 0;
+    const int64_t height = last - first;
+    if (height <= 0) continue;
+    for (int64_t p = 0; p < panels.count(); ++p) {
+      const int nr = panels.width(p);
+      const RowsStep step = {&segment, 1, weights + kh * panels.size(s.K) + panels.offset(p, s.K), nullptr, true, panels.tail(p)};
+      for (int64_t residue = 0; residue < smaller(apart, s.OW); ++residue) {
+        const Tiles tiles((s.OW - residue + apart - 1) / apart * height, rows_for(nr));
+        int64_t i = first, j = residue;
+        for (int64_t t = 0; t < tiles.count; ++t) {
+          const int mr = static_cast<int>(tiles.begin(t + 1) - tiles.begin(t));
+          RowsTile tile;
+          for (int m = 0; m < mr; ++m) {
+            tile.a[m] = g + (i * s.OW + j) * s.K;
+            tile.y[m] = rows + ((i * s.sh - shift - begin) * width + j * s.sw) * s.C + panels.first(p) * Vec::width;
+            if (++i == last) i = first, j += apart;
+          }
+          rows_kernel(mr, nr)(tile, step);
+        }
+      }
+    }
+  }
+}
+
+RECEPTIVE_INLINE void scatter(const Conv2dBackwardInputArgs<float>& a, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const Panels panels(s.kw * s.C);
+  float* weights = static_cast<float*>(context.scratch(static_cast<size_t>(s.kh * panels.size(s.K)) * sizeof(float)));
+  for (int64_t kh = 0; kh < s.kh; ++kh) {
+    for (int64_t p = 0; p < panels.count(); ++p) {
+      pack_panel_transposed(a.w + (kh * s.kw * s.C + panels.first(p) * Vec::width) * s.K, s.K, s.K, panels.width(p), panels.tail(p),
+                            weights + kh * panels.size(s.K) + panels.offset(p, s.K));
+    }
+  }
+  const int64_t width = larger((s.OW - 1) * s.sw + s.kw, s.left + s.W);
+  const int64_t work = s.OH * s.OW * s.K * s.kh * s.kw * s.C;
+  int64_t bands = s.N * work < kScatterGrain ? 1 : smaller(s.H, work / kScatterGrain + 1);
+  bands = larger(bands, smaller(s.H, s.H * width * s.C / kScatterFloats + 1));
+  const int64_t band = (s.H + bands - 1) / bands;
+  bands = (s.H + band - 1) / band;
+
+  const int64_t items = s.N * bands, chunks = s.N * work < kScatterGrain ? 1 : smaller(items, s.N * work / (kScatterGrain / 4));
+  const int64_t slots = chunks == 1 ? 1 : context.threads(), size = band * width * s.C;
+  float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * size) * sizeof(float)));
+  context.parallel(chunks, [&](int64_t chunk, int slot) {
+    float* rows = copies + slot * size;
+    for (int64_t item = chunk * items / chunks; item < (chunk + 1) * items / chunks; ++item) {
+      const int64_t image = item / bands, begin = item % bands * band, end = smaller(begin + band, s.H);
+      scatter_rows(s, a.g + image * s.OH * s.OW * s.K, weights, begin, end, width, rows);
+      for (int64_t h = begin; h < end; ++h) {
+        memcpy(a.dx + (image * s.H + h) * s.W * s.C, rows + ((h - begin) * width + s.left) * s.C,
+               static_cast<size_t>(s.W * s.C) * sizeof(float));
+      }
+    }
+  });
+}
+
+}  // namespace receptive::RECEPTIVE_ISA
