@@ -1,6 +1,7 @@
 // Forward convolution: packs the weights into panels, then the loop nest of conv2d_gather.h.
 #include "../ops/conv2d.h"
 
+#include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
 
 namespace receptive::RECEPTIVE_ISA {
@@ -32,16 +33,14 @@ static const float* pack_weights(const Conv2dArgs<float>& a, Context& context) {
 void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0) return;
-  Gather g;
-  g.source = {a.x, s.N, s.C, s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
-  g.weights = pack_weights(a, context);
-  g.bias = a.b;
-  g.y = a.y;
-  g.y_image = s.OH * s.OW * s.K;
-  g.y_row = s.OW * s.K;
-  g.y_col = s.K;
-  g.out_channels = s.K / s.groups;
-  gather(context, &g, 1);
+  const Source source = {a.x, s.N, s.C, s.C / s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
+  const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;
+  if (is_depthwise(s)) {
+    depthwise({source, a.w, s.kw * s.K, s.K, a.b, a.y, y_image, y_row, y_col}, context);
+  } else {
+    const Gather g = {source, pack_weights(a, context), a.b, a.y, y_image, y_row, y_col, s.K / s.groups};
+    gather(context, &g, 1);
+  }
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -4,6 +4,7 @@
 // take the same taps: those with (phase + padding - a*dilation) divisible by the stride, a = first + q*every, and each reads
 // i = u + (phase + padding - a*dilation)/stride. That is a convolution of stride 1 over g with fewer taps, in reverse order: stride s
 // is s*s convolutions, stride 1 is one with the kernel flipped. Input and output channels change places in the packed weights.
+#include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
 #include "conv2d_scatter.h"
 
@@ -55,18 +56,21 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
   int64_t used = 0;
   for (int64_t p = 0; p < count; ++p) {
     const Phase &row = rows[p / phases_w], &col = cols[p % phases_w];
-    Gather& g = gathers[p];
-    g.source = {a.g, s.N, s.K, s.groups, row.axis, col.axis};
+    const Source source = {a.g, s.N, s.K, Kg, row.axis, col.axis};
+    float* dx = a.dx + (p / phases_w * s.W + p % phases_w) * s.C;
+    const int64_t dx_image = s.H * s.W * s.C, dx_row = s.sh * s.W * s.C, dx_col = s.sw * s.C;
+    if (is_depthwise(s)) {
+      depthwise({source, a.w + (row.last * s.kw + col.last) * s.K, -row.every * s.kw * s.K, -col.every * s.K, nullptr, dx, dx_image, dx_row,
+                 dx_col},
+                context);
+      continue;
+    }
+    gathers[p] = {source, packed + used, nullptr, dx, dx_image, dx_row, dx_col, Cg};
     starts[p] = used;
-    g.weights = packed + used;
-    g.bias = nullptr;
-    g.y = a.dx + (p / phases_w * s.W + p % phases_w) * s.C;
-    g.y_image = s.H * s.W * s.C;
-    g.y_row = s.sh * s.W * s.C;
-    g.y_col = s.sw * s.C;
-    g.out_channels = Cg;
     used += s.groups * panels.size(steps_of(row, col, Kg));
   }
+
+  if (is_depthwise(s)) return;
 
   // One unit packs one tap, which belongs to one phase, for one group and panel: a transposed piece of w.
   const int64_t units = s.kh * s.kw * s.groups * panels.count();

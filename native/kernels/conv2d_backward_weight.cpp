@@ -6,6 +6,8 @@
 //         acc[MR][NR vectors of output channels] in registers over the band's pixels, whose gradients stay in L1/L2
 //
 // Each chunk of pixels has its own partial sum; they are added in order, so the result does not depend on the number of threads.
+#include "conv2d_depthwise.h"
+#include "conv2d_parts.h"
 #include "conv2d_source.h"
 
 namespace receptive::RECEPTIVE_ISA {
@@ -15,27 +17,12 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>&, Context&);
 constexpr int64_t kWeightGrain = 1 << 19;    // multiply-adds worth a chunk
 constexpr int64_t kPartialFloats = 1 << 20;  // of all partial sums together, if more than one is worth it
 constexpr int64_t kBandPixels = 512;         // outputs of a band
-constexpr int64_t kMostPixelChunks = 64;
-
-// out[i] = sum of parts[p * size + i] over p in order.
-static void sum_parts(const float* parts, int64_t count, int64_t size, float* out, Context& context) {
-  const int64_t grain = larger<int64_t>(65536 / count, 1024), chunks = (size + grain - 1) / grain;
-  context.parallel(chunks, [&](int64_t chunk, int) {
-    const int64_t end = smaller((chunk + 1) * grain, size);
-    for (int64_t i = chunk * grain; i < end; i += Vec::width) {
-      const int lanes_used = static_cast<int>(smaller<int64_t>(end - i, Vec::width));
-      Vec sum = load(parts + i, lanes_used);
-      for (int64_t p = 1; p < count; ++p) sum = sum + load(parts + p * size + i, lanes_used);
-      store(out + i, sum, lanes_used);
-    }
-  });
-}
 
 // db[k] = sum of g[pixel][k].
 static void bias_gradient(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   const int64_t pixels = s.N * s.OH * s.OW, K = s.K;
-  const int64_t chunks = larger<int64_t>(smaller<int64_t>(pixels * K / 65536, kMostPixelChunks), 1);
+  const int64_t chunks = larger<int64_t>(smaller<int64_t>(pixels * K / 65536, kMostParts), 1);
   float* parts = static_cast<float*>(context.scratch(static_cast<size_t>(chunks * K) * sizeof(float)));
   context.parallel(chunks, [&](int64_t chunk, int) {
     const int64_t begin = chunk * pixels / chunks, end = (chunk + 1) * pixels / chunks;
@@ -62,17 +49,19 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
     return;
   }
   if (a.db) bias_gradient(a, context);
+  if (is_depthwise(s)) return depthwise_backward_weight(a, context);
 
-  const Source source = {a.x, s.N, s.C, s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
+  const Source source = {a.x, s.N, s.C, Cg, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const Panels panels(Kg);
   const int64_t band = smaller(s.OH, kBandPixels / s.OW + 1), bands = (s.OH + band - 1) / band;
   const int64_t items = s.N * bands, work = s.N * s.OH * s.OW * size;
-  int64_t pixel_chunks = smaller(smaller(items, kMostPixelChunks), work / kWeightGrain + 1);
+  int64_t pixel_chunks = smaller(smaller(items, kMostParts), work / kWeightGrain + 1);
   pixel_chunks = larger<int64_t>(smaller(pixel_chunks, kPartialFloats / size), 1);
   const int64_t units = work < kWeightGrain / 4 ? 1 : pixel_chunks * s.groups * panels.count();
 
   Segment* segments = static_cast<Segment*>(context.scratch(static_cast<size_t>(s.kh * s.kw) * sizeof(Segment)));
-  const Layout layout = layout_of(source, band, segments);
+  const Layout layout = layout_of(source, band);
+  const int64_t runs = segments_of(source, layout, segments);
   const int64_t slots = units == 1 ? 1 : context.threads();
   float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * layout.copy_size) * sizeof(float)));
   float* parts = pixel_chunks == 1 ? a.dw : static_cast<float*>(context.scratch(static_cast<size_t>(pixel_chunks * size) * sizeof(float)));
@@ -84,10 +73,10 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
     const int64_t begin = pixels * items / pixel_chunks, end = (pixels + 1) * items / pixel_chunks;
     for (int64_t item = begin; item < end; ++item) {
       const int64_t image = item / bands, row = item % bands * band, height = smaller(band, s.OH - row);
-      const float* base = open_band(source, layout, image, group, row, band, copy);
+      const float* base = open_band(source, layout, image, group * Cg, row, band, copy);
       const float* g = a.g + (image * s.OH + row) * s.OW * s.K + column;
       float* out = parts + pixels * size + column;
-      for (int64_t i = 0; i < layout.segments; ++i) {
+      for (int64_t i = 0; i < runs; ++i) {
         const Tiles tiles(segments[i].length, rows_for(nr));
         for (int64_t t = 0; t < tiles.count; ++t) {
           const int64_t first = tiles.begin(t);

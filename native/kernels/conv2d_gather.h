@@ -20,7 +20,7 @@ constexpr int64_t kEnoughChunks = 64;
 
 struct Gather {
   Source source;
-  // Packed weights: for each group, panels over group's output channels of source.rows.taps * source.cols.taps * group_channels steps.
+  // Packed weights: for each group, panels over its output channels, of steps() steps.
   const float* weights;
   const float* bias;  // or null
   // Output pixel (i, j) of an image lies at y + image*y_image + i*y_row + j*y_col.
@@ -28,12 +28,19 @@ struct Gather {
   int64_t y_image, y_row, y_col;
   int64_t out_channels;  // of one group
 
-  int64_t steps() const { return source.rows.taps * source.cols.taps * source.group_channels(); }
+  int64_t groups() const { return source.channels / source.window; }
+  int64_t steps() const { return source.rows.taps * source.cols.taps * source.window; }
 };
 
-// One panel over one band of `rows` rows whose bases start at `base`; `segments` as laid out.
-RECEPTIVE_INLINE void gather_panel(const Gather& g, const Layout& layout, const Segment* segments, const float* base, int64_t rows,
-                                   int64_t group, const Panels& panels, int64_t index, float* y) {
+struct GatherRuns {
+  Layout layout;
+  Segment* segments;
+  int64_t count;
+};
+
+// One panel over one band of `rows` rows whose bases start at `base`.
+RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, const float* base, int64_t rows, int64_t group,
+                                   const Panels& panels, int64_t index, float* y) {
   const int nr = panels.width(index), tail = panels.tail(index);
   const int64_t column = group * g.out_channels + panels.first(index) * Vec::width;
   const float* weights = g.weights + group * panels.size(g.steps()) + panels.offset(index, g.steps());
@@ -42,16 +49,19 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const Layout& layout, const 
   int64_t done = 0, first = 0;
   do {
     int64_t last = first, steps = 0;
-    while (last < layout.segments && (last == first || steps + segments[last].length <= limit)) steps += segments[last++].length;
-    const RowsStep step = {
-        segments + first, last - first, weights + done * nr * Vec::width, g.bias && first == 0 ? g.bias + column : nullptr,
-        first > 0,        tail};
+    while (last < runs.count && (last == first || steps + runs.segments[last].length <= limit)) steps += runs.segments[last++].length;
+    const RowsStep step = {runs.segments + first,
+                           last - first,
+                           weights + done * nr * Vec::width,
+                           g.bias && first == 0 ? g.bias + column : nullptr,
+                           first > 0,
+                           tail};
     int64_t i = 0, j = 0;
     for (int64_t t = 0; t < tiles.count; ++t) {
       RowsTile tile;
       const int mr = static_cast<int>(tiles.begin(t + 1) - tiles.begin(t));
       for (int m = 0; m < mr; ++m) {
-        tile.a[m] = base + i * layout.row_step + j * layout.col_step;
+        tile.a[m] = base + i * runs.layout.row_step + j * runs.layout.col_step;
         tile.y[m] = y + i * g.y_row + j * g.y_col + column;
         if (++j == cols) j = 0, ++i;
       }
@@ -59,13 +69,13 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const Layout& layout, const 
     }
     done += steps;
     first = last;
-  } while (first < layout.segments);
+  } while (first < runs.count);
 }
 
 // Runs `count` gathers that share images, groups and channels and write disjoint pixels (the phases of a stride).
 RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t count) {
   const Gather& any = gathers[0];
-  const int64_t groups = any.source.groups, images = any.source.images;
+  const int64_t groups = any.groups(), images = any.source.images;
   const Panels panels(any.out_channels);
   int64_t work = 0, rows = 0, copy_row = 0, taps = 0;  // of one image and group; the most rows of any gather
   for (int64_t p = 0; p < count; ++p) {
@@ -73,7 +83,7 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
     work += g.source.rows.out * g.source.cols.out * g.steps() * any.out_channels;
     rows = larger(rows, g.source.rows.out);
     taps = larger(taps, g.source.rows.taps * g.source.cols.taps);
-    if (!g.source.in_place()) copy_row = larger(copy_row, cells_of(g.source.cols, g.source.cols.out).count * g.source.group_channels());
+    if (!g.source.in_place()) copy_row = larger(copy_row, cells_of(g.source.cols, g.source.cols.out).count * g.source.window);
   }
   if (rows == 0 || images == 0) return;
 
@@ -93,12 +103,14 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
   const int64_t together = larger<int64_t>(1, smaller(items, kGatherGrain / 4 / larger<int64_t>(item_work, 1)));
   const int64_t item_chunks = total < kGatherGrain / 4 ? 1 : (items + together - 1) / together;
 
-  Segment* segments = static_cast<Segment*>(context.scratch(static_cast<size_t>(larger<int64_t>(count * taps, 1)) * sizeof(Segment)));
-  Layout* layouts = static_cast<Layout*>(context.scratch(static_cast<size_t>(count) * sizeof(Layout)));
+  Segment* segments = static_cast<Segment*>(context.scratch(static_cast<size_t>(count * taps) * sizeof(Segment)));
+  GatherRuns* runs = static_cast<GatherRuns*>(context.scratch(static_cast<size_t>(count) * sizeof(GatherRuns)));
   int64_t copy_size = 0;
   for (int64_t p = 0; p < count; ++p) {
-    layouts[p] = layout_of(gathers[p].source, smaller(band, larger<int64_t>(gathers[p].source.rows.out, 1)), segments + p * taps);
-    copy_size = larger(copy_size, layouts[p].copy_size);
+    const Source& source = gathers[p].source;
+    const Layout layout = layout_of(source, smaller(band, source.rows.out));
+    runs[p] = {layout, segments + p * taps, segments_of(source, layout, segments + p * taps)};
+    copy_size = larger(copy_size, layout.copy_size);
   }
   const int64_t slots = item_chunks * panel_chunks == 1 ? 1 : context.threads();
   float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * copy_size) * sizeof(float)));
@@ -112,10 +124,11 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
         const Gather& g = gathers[p];
         const int64_t row = index * band, height = smaller(band, g.source.rows.out - row);
         if (height <= 0 || g.source.cols.out == 0) continue;
-        const float* base = open_band(g.source, layouts[p], image, group, row, smaller(band, g.source.rows.out), copies + slot * copy_size);
+        const float* base = open_band(g.source, runs[p].layout, image, group * g.source.window, row, smaller(band, g.source.rows.out),
+                                      copies + slot * copy_size);
         float* y = g.y + image * g.y_image + row * g.y_row;
         for (int64_t q = split_panels ? panel : 0; q < (split_panels ? panel + 1 : panels.count()); ++q) {
-          gather_panel(g, layouts[p], segments + p * taps, base, height, group, panels, q, y);
+          gather_panel(g, runs[p], base, height, group, panels, q, y);
         }
       }
     }

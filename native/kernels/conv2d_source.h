@@ -36,48 +36,44 @@ RECEPTIVE_INLINE int64_t source_cell(const Axis& axis, const Cells& cells, int64
                                                                  : first + cell % out * axis.stride + cell / out * axis.dilation;
 }
 
-// A convolution's input side: one group's channels of an [images, rows.in, cols.in, channels] tensor.
+// A convolution's input side: windows of channels (a group's) of an [images, rows.in, cols.in, channels] tensor.
 struct Source {
   const float* data;
-  int64_t images, channels, groups;
+  int64_t images, channels, window;
   Axis rows, cols;
-  int64_t group_channels() const { return channels / groups; }
   bool in_place() const { return rows.inside() && cols.inside(); }
 };
 
-// How the taps of an output pixel are reached from its base pointer.
+// Distances in floats: from an output's base pointer to that of the next row and column, and from one tap to the next.
 struct Layout {
-  int64_t row_step, col_step;  // floats from an output's base to that of the next row, column
-  int64_t copy_size;           // floats of a band's copy, 0 in place
-  Cells rows, cols;            // of the copy
-  int64_t segments;
+  int64_t row_step, col_step, row_hop, col_hop;
+  int64_t copy_size;  // floats of a band's copy, 0 in place
+  Cells rows, cols;   // of the copy
 };
 
-// The layout for bands of `band` output rows; writes at most rows.taps * cols.taps segments.
-RECEPTIVE_INLINE Layout layout_of(const Source& source, int64_t band, Segment* segments) {
-  const int64_t channels = source.group_channels();
+// For bands of `band` output rows.
+RECEPTIVE_INLINE Layout layout_of(const Source& source, int64_t band) {
   const bool in_place = source.in_place();
-  const int64_t pixel = in_place ? source.channels : channels;
-  Layout layout;
-  layout.rows = in_place ? Cells{source.rows.stride, source.rows.dilation, source.rows.in} : cells_of(source.rows, band);
-  layout.cols = in_place ? Cells{source.cols.stride, source.cols.dilation, source.cols.in} : cells_of(source.cols, source.cols.out);
-  const int64_t row = layout.cols.count * pixel;
-  layout.row_step = layout.rows.step * row;
-  layout.col_step = layout.cols.step * pixel;
-  layout.copy_size = in_place ? 0 : layout.rows.count * row;
-  layout.segments = 0;
+  const Cells rows = in_place ? Cells{source.rows.stride, source.rows.dilation, source.rows.in} : cells_of(source.rows, band);
+  const Cells cols = in_place ? Cells{source.cols.stride, source.cols.dilation, source.cols.in} : cells_of(source.cols, source.cols.out);
+  const int64_t pixel = in_place ? source.channels : source.window, row = cols.count * pixel;
+  return {rows.step * row, cols.step * pixel, rows.hop * row, cols.hop * pixel, in_place ? 0 : rows.count * row, rows, cols};
+}
+
+// Lists the taps as contiguous runs of inputs, in order, and returns how many: at most rows.taps * cols.taps.
+RECEPTIVE_INLINE int64_t segments_of(const Source& source, const Layout& layout, Segment* segments) {
+  int64_t count = 0;
   for (int64_t a = 0; a < source.rows.taps; ++a) {
     for (int64_t b = 0; b < source.cols.taps; ++b) {
-      const int64_t offset = a * layout.rows.hop * row + b * layout.cols.hop * pixel;
-      Segment* last = segments + layout.segments - 1;
-      if (layout.segments > 0 && last->offset + last->length == offset) {
-        last->length += channels;
+      const int64_t offset = a * layout.row_hop + b * layout.col_hop;
+      if (count > 0 && segments[count - 1].offset + segments[count - 1].length == offset) {
+        segments[count - 1].length += source.window;
       } else {
-        segments[layout.segments++] = {offset, channels};
+        segments[count++] = {offset, source.window};
       }
     }
   }
-  return layout;
+  return count;
 }
 
 // Fills n pixels of `channels` floats from pixels `pitch` apart.
@@ -89,12 +85,13 @@ RECEPTIVE_INLINE void copy_pixels(const float* from, int64_t pitch, int64_t chan
   for (int64_t i = 0; i < n; ++i) memcpy(to + i * channels, from + i * pitch, static_cast<size_t>(channels) * sizeof(float));
 }
 
-// The base pointer of output row `row`, column 0, of an image and a group; copies rows [row, row + band) when not in place.
-RECEPTIVE_INLINE const float* open_band(const Source& source, const Layout& layout, int64_t image, int64_t group, int64_t row, int64_t band,
-                                        float* copy) {
-  if (layout.segments == 0) return source.data;  // no taps: nothing will be read
-  const int64_t channels = source.group_channels();
-  const float* from = source.data + image * source.rows.in * source.cols.in * source.channels + group * channels;
+// The base pointer of output row `row`, column 0, of an image, at its channel `channel`; copies the window from there, for rows
+// [row, row + band), when not in place.
+RECEPTIVE_INLINE const float* open_band(const Source& source, const Layout& layout, int64_t image, int64_t channel, int64_t row,
+                                        int64_t band, float* copy) {
+  if (source.rows.taps * source.cols.taps == 0) return source.data;  // no taps: nothing will be read
+  const int64_t channels = source.window;
+  const float* from = source.data + image * source.rows.in * source.cols.in * source.channels + channel;
   if (layout.copy_size == 0) {
     return from + ((row * source.rows.stride + source.rows.origin) * source.cols.in + source.cols.origin) * source.channels;
   }

@@ -147,44 +147,39 @@ void outer_tile(const OuterStep& step) {
   for (int m = 0; m < MR; ++m) store_row<NR>(step.y + m * step.y_row, step.tail, acc[m]);
 }
 
-using RowsKernel = void (*)(const RowsTile&, const RowsStep&);
-using OuterKernel = void (*)(const OuterStep&);
+// A family of tiles instantiated for every 1 <= nr <= Family::max_nr and 1 <= mr <= rows_for(nr).
+template <class Family>
+struct Grid {
+  typename Family::Kernel kernels[Family::max_nr][kMaxMR];
+  constexpr Grid() : kernels() { fill<1, 1>(); }
+  constexpr typename Family::Kernel operator()(int mr, int nr) const { return kernels[nr - 1][mr - 1]; }
 
-template <int NR, int MR = rows_for(NR)>
-RECEPTIVE_INLINE RowsKernel rows_kernel_of(int mr) {
-  if constexpr (MR == 1) {
-    return rows_tile<1, NR>;
-  } else {
-    return mr == MR ? rows_tile<MR, NR> : rows_kernel_of<NR, MR - 1>(mr);
+ private:
+  template <int NR, int MR>
+  constexpr void fill() {
+    kernels[NR - 1][MR - 1] = Family::template tile<MR, NR>;
+    if constexpr (MR < rows_for(NR)) {
+      fill<NR, MR + 1>();
+    } else if constexpr (NR < Family::max_nr) {
+      fill<NR + 1, 1>();
+    }
   }
-}
-template <int NR, int MR = rows_for(NR)>
-RECEPTIVE_INLINE OuterKernel outer_kernel_of(int mr) {
-  if constexpr (MR == 1) {
-    return outer_tile<1, NR>;
-  } else {
-    return mr == MR ? outer_tile<MR, NR> : outer_kernel_of<NR, MR - 1>(mr);
-  }
-}
-template <int NR = kMaxNR>
-RECEPTIVE_INLINE RowsKernel rows_kernel_for(int mr, int nr) {
-  if constexpr (NR == 1) {
-    return rows_kernel_of<1>(mr);
-  } else {
-    return nr == NR ? rows_kernel_of<NR>(mr) : rows_kernel_for<NR - 1>(mr, nr);
-  }
-}
-template <int NR = kMaxNR>
-RECEPTIVE_INLINE OuterKernel outer_kernel_for(int mr, int nr) {
-  if constexpr (NR == 1) {
-    return outer_kernel_of<1>(mr);
-  } else {
-    return nr == NR ? outer_kernel_of<NR>(mr) : outer_kernel_for<NR - 1>(mr, nr);
-  }
-}
-// The kernel for mr rows and nr vectors, 1 <= mr <= rows_for(nr), 1 <= nr <= kMaxNR.
-RECEPTIVE_INLINE RowsKernel rows_kernel(int mr, int nr) { return rows_kernel_for<>(mr, nr); }
-RECEPTIVE_INLINE OuterKernel outer_kernel(int mr, int nr) { return outer_kernel_for<>(mr, nr); }
+};
+
+struct RowsFamily {
+  static constexpr int max_nr = kMaxNR;
+  using Kernel = void (*)(const RowsTile&, const RowsStep&);
+  template <int MR, int NR>
+  static constexpr Kernel tile = rows_tile<MR, NR>;
+};
+struct OuterFamily {
+  static constexpr int max_nr = kMaxNR;
+  using Kernel = void (*)(const OuterStep&);
+  template <int MR, int NR>
+  static constexpr Kernel tile = outer_tile<MR, NR>;
+};
+static constexpr Grid<RowsFamily> rows_kernel;
+static constexpr Grid<OuterFamily> outer_kernel;
 
 // N columns cut into panels of at most kMaxNR vectors, as even as they come.
 struct Panels {
