@@ -35,6 +35,7 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
         `labels have shape ${showShape(labels.shape)}, expected that of the logits without their last axis, the classes (logits ${showShape(logits.shape)})`,
       );
     }
+    if (logits.shape[logits.rank - 1] === 0) throw shapeError('crossEntropy', `logits ${showShape(logits.shape)} have no classes`);
     if (weight) checkShapeOf('crossEntropy', 'weight', weight, [logits.shape[logits.rank - 1]!]);
     return { shape: reduction === 'none' ? labels.shape : [], dtype };
   },
