@@ -1,4 +1,4 @@
-import { dtypeError, ReceptiveError, shapeError } from './errors';
+import { dtypeError, ReceptiveError, shapeError, typeError } from './errors';
 import { keepNothing, type Scoped, scope } from './scope';
 import { type Shape, sameShape, showShape } from './shape';
 import type { Tensor } from './tensor';
@@ -107,7 +107,7 @@ export function noGrad<R>(fn: () => R): R {
 export function synchronous<R>(operation: string, result: R): R {
   if (typeof (result as { then?: unknown } | null)?.then === 'function') {
     (result as unknown as Promise<unknown>).then(undefined, () => {});
-    throw new TypeError(`${operation}: the function is asynchronous, expected a synchronous one (await outside of it)`);
+    throw typeError(operation, 'what the function returns', result, 'no promise: await outside of it');
   }
   return result;
 }

@@ -1,6 +1,6 @@
 import { backward, type History, Leaf } from './autograd';
 import { type Dtype, dtypes, isFloat, type TypedArray } from './dtype';
-import { dtypeError, ReceptiveError, rangeError } from './errors';
+import { dtypeError, ReceptiveError, rangeError, typeError } from './errors';
 import { native } from './native';
 import { scope } from './scope';
 import { type Shape, sameShape, showShape, sizeOf } from './shape';
@@ -144,6 +144,7 @@ export class Tensor implements Disposable {
    * @param gradient Of this tensor's shape; may be left out for a tensor of one element, where it is 1.
    */
   backward(gradient?: Tensor): void {
+    if (gradient !== undefined && !(gradient instanceof Tensor)) throw typeError('backward', 'gradient', gradient, 'a Tensor');
     backward(this, gradient ?? null);
   }
 
