@@ -3,6 +3,7 @@
 
 #include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
+#include "conv2d_widen.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -30,9 +31,27 @@ static const float* pack_weights(const Conv2dArgs<float>& a, Context& context) {
   return packed;
 }
 
+static void conv2d_widened(const Conv2dArgs<float>& a, int64_t q, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const Conv2dShape wide = widened(s, q);
+  const size_t size = static_cast<size_t>(wide.kh * wide.kw * wide.C * wide.K) * sizeof(float);
+  float* w = static_cast<float*>(context.scratch(size));
+  memset(w, 0, size);
+  each_weight_row(s, wide, q, [&](int64_t row, int64_t wide_row, int64_t column) {
+    memcpy(w + wide_row * wide.K + column, a.w + row * s.K, static_cast<size_t>(s.K) * sizeof(float));
+  });
+  float* b = nullptr;
+  if (a.b) {
+    b = static_cast<float*>(context.scratch(static_cast<size_t>(wide.K) * sizeof(float)));
+    for (int64_t i = 0; i < wide.K; ++i) b[i] = a.b[i % s.K];
+  }
+  conv2d({wide, a.x, w, b, a.y}, context);
+}
+
 void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0) return;
+  if (const int64_t q = pixels_together(s); q > 1) return conv2d_widened(a, q, context);
   const Source source = {a.x, s.N, s.C, s.C / s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;
   if (is_depthwise(s)) {

@@ -9,6 +9,7 @@
 #include "conv2d_depthwise.h"
 #include "conv2d_parts.h"
 #include "conv2d_source.h"
+#include "conv2d_widen.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -40,6 +41,17 @@ static void bias_gradient(const Conv2dBackwardWeightArgs<float>& a, Context& con
   sum_parts(parts, chunks, K, a.db, context);
 }
 
+static void backward_weight_widened(const Conv2dBackwardWeightArgs<float>& a, int64_t q, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const Conv2dShape wide = widened(s, q);
+  float* dw = static_cast<float*>(context.scratch(static_cast<size_t>(wide.kh * wide.kw * wide.C * wide.K) * sizeof(float)));
+  conv2d_backward_weight({wide, a.x, a.g, dw, nullptr}, context);
+  memset(a.dw, 0, static_cast<size_t>(s.kh * s.kw * s.C * s.K) * sizeof(float));
+  each_weight_row(s, wide, q, [&](int64_t row, int64_t wide_row, int64_t column) {
+    for (int64_t k = 0; k < s.K; ++k) a.dw[row * s.K + k] += dw[wide_row * wide.K + column + k];
+  });
+}
+
 void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups, size = s.kh * s.kw * Cg * s.K;
@@ -50,6 +62,7 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   }
   if (a.db) bias_gradient(a, context);
   if (is_depthwise(s)) return depthwise_backward_weight(a, context);
+  if (const int64_t q = pixels_together(s); q > 1) return backward_weight_widened(a, q, context);
 
   const Source source = {a.x, s.N, s.C, Cg, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const Panels panels(Kg);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "../runtime/context.h"
+#include "../simd/transpose.h"
 #include "../simd/vec.h"
 
 namespace receptive::RECEPTIVE_ISA {
@@ -213,13 +214,21 @@ RECEPTIVE_INLINE void pack_panel(const float* src, int64_t ld, int64_t steps, in
   }
 }
 
-// dst[step][NR vectors] = src[column * ld + step], zero beyond the last column.
+// dst[step][NR vectors] = src[column * ld + step], zero beyond the last column. In pieces of a few steps, whose lines of dst stay in L1.
 RECEPTIVE_INLINE void pack_panel_transposed(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
-  const int width = nr * Vec::width, columns = width - Vec::width + tail;
-  for (int64_t s = 0; s < steps; ++s) {
-    float* out = dst + s * width;
-    for (int c = 0; c < columns; ++c) out[c] = src[c * ld + s];
-    for (int c = columns; c < width; ++c) out[c] = 0;
+  constexpr int64_t kPiece = 16;
+  const int64_t width = nr * Vec::width, columns = width - Vec::width + tail;
+  for (int64_t begin = 0; begin < steps; begin += kPiece) {
+    const int64_t end = smaller(begin + kPiece, steps);
+    for (int64_t c = 0; c < width; c += 4) {
+      int64_t s = begin;
+      if (c + 4 <= columns) {
+        for (; s + 4 <= end; s += 4) transpose4(src + c * ld + s, ld, dst + s * width + c, width);
+      }
+      for (; s < end; ++s) {
+        for (int64_t i = c; i < c + 4; ++i) dst[s * width + i] = i < columns ? src[i * ld + s] : 0;
+      }
+    }
   }
 }
 

@@ -1,0 +1,29 @@
+// A 4x4 block transposed: what packing a matrix the other way round is made of, on every instruction set.
+#pragma once
+
+#include "vec.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+// to[i * to_ld + j] = from[j * from_ld + i] for i, j < 4.
+RECEPTIVE_INLINE void transpose4(const float* from, int64_t from_ld, float* to, int64_t to_ld) {
+#if RECEPTIVE_ISA_NUMBER == RECEPTIVE_ISA_neon
+  const float32x4_t r0 = vld1q_f32(from), r1 = vld1q_f32(from + from_ld), r2 = vld1q_f32(from + 2 * from_ld),
+                    r3 = vld1q_f32(from + 3 * from_ld);
+  const float32x4x2_t a = vtrnq_f32(r0, r1), b = vtrnq_f32(r2, r3);
+  vst1q_f32(to, vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0])));
+  vst1q_f32(to + to_ld, vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1])));
+  vst1q_f32(to + 2 * to_ld, vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0])));
+  vst1q_f32(to + 3 * to_ld, vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1])));
+#else
+  const __m128 r0 = _mm_loadu_ps(from), r1 = _mm_loadu_ps(from + from_ld), r2 = _mm_loadu_ps(from + 2 * from_ld),
+               r3 = _mm_loadu_ps(from + 3 * from_ld);
+  const __m128 a = _mm_unpacklo_ps(r0, r1), b = _mm_unpackhi_ps(r0, r1), c = _mm_unpacklo_ps(r2, r3), d = _mm_unpackhi_ps(r2, r3);
+  _mm_storeu_ps(to, _mm_movelh_ps(a, c));
+  _mm_storeu_ps(to + to_ld, _mm_movehl_ps(c, a));
+  _mm_storeu_ps(to + 2 * to_ld, _mm_movelh_ps(b, d));
+  _mm_storeu_ps(to + 3 * to_ld, _mm_movehl_ps(d, b));
+#endif
+}
+
+}  // namespace receptive::RECEPTIVE_ISA
