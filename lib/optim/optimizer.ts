@@ -12,7 +12,7 @@ export interface Slot {
   readonly tensors: Record<string, Tensor>;
 }
 
-/** An optimiser's state: `tensors` is fit for `save`, the rest is plain data. */
+/** What an optimiser has come to; the constructor's other options are not part of it. `tensors` is fit for `save`. */
 export interface OptimizerState {
   readonly lr: number;
   /** Updates made to each parameter. */

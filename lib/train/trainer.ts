@@ -140,12 +140,12 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
           const advice = 'lower the learning rate, or look for values that are not finite in the data';
           throw new ReceptiveError('ERR_DIVERGED', `fit: the loss is ${scores.loss} at epoch ${epoch}, step ${step}; ${advice}`);
         }
-        onStep?.({ ...scores, epoch, step, steps: loader.length, images } as Step<M>);
+        onStep?.({ epoch, step, steps: loader.length, images, ...scores } as Step<M>);
       },
     );
     const seconds = (performance.now() - started) / 1000;
     const scores = averages.result();
-    return { ...scores, epoch, steps: averages.steps, seconds, imagesPerSecond: averages.samples / seconds } as Epoch<M>;
+    return { epoch, steps: averages.steps, ...scores, seconds, imagesPerSecond: averages.samples / seconds } as Epoch<M>;
   }
 
   /** Queues one update, and gives the batch's loss and metrics from before it. */

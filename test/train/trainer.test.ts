@@ -1,5 +1,20 @@
 import { dirname, join } from 'node:path';
-import { data, losses, manualSeed, memory, metrics, models, nn, ops, optim, setNumThreads, type Tensor, Trainer, tensor } from '../../lib';
+import {
+  data,
+  evaluate,
+  losses,
+  manualSeed,
+  memory,
+  metrics,
+  models,
+  nn,
+  ops,
+  optim,
+  setNumThreads,
+  type Tensor,
+  Trainer,
+  tensor,
+} from '../../lib';
 
 /** Points of the plane, of class 1 where x·y > 0: exclusive or, which no linear model learns. */
 class Quadrants implements data.Dataset {
@@ -140,13 +155,64 @@ describe('modes', () => {
     expect([model.training, model.inner.training]).toEqual([false, true]);
   });
 
-  test('evaluate changes nothing and records nothing', async () => {
+  test('evaluating changes nothing and leaves no gradient', async () => {
     const { trainer, model, loader } = setUp();
     const before = weights(model);
     const scores = await trainer.evaluate(loader);
     expect(Object.keys(scores)).toEqual(['loss', 'accuracy']);
     expect(weights(model)).toEqual(before);
     expect(model.parameters().every(({ grad }) => grad === null)).toBe(true);
+  });
+});
+
+describe('evaluate', () => {
+  const objective = { loss: losses.crossEntropy, metrics: { accuracy: metrics.accuracy } };
+
+  test('alone gives what the trainer gives', async () => {
+    const { trainer, model, loader } = setUp();
+    const order = new data.DataLoader(new Quadrants(), { batchSize: 24 });
+    expect(await evaluate(model, order, objective)).toEqual(await trainer.evaluate(order));
+    expect(await evaluate(model, loader, { loss: losses.crossEntropy })).toEqual({ loss: expect.any(Number) });
+  });
+
+  test('expects a model and a loss', async () => {
+    const { model, loader } = setUp();
+    await expect(evaluate({} as never, loader, objective)).rejects.toThrow('evaluate: model is an Object, expected a Module');
+    await expect(evaluate(model, loader, {} as never)).rejects.toThrow('evaluate: loss is undefined, expected a function');
+  });
+});
+
+describe('schedule', () => {
+  test('sets the learning rate of every step of the run', async () => {
+    const { model, optimizer, loader } = setUp();
+    const asked: [number, number][] = [];
+    const used: number[] = [];
+    const schedule = (step: number, steps: number) => {
+      asked.push([step, steps]);
+      return 1 / (1 + step);
+    };
+    const loss: typeof losses.crossEntropy = (output, labels) => {
+      used.push(optimizer.lr);
+      return losses.crossEntropy(output, labels);
+    };
+    await collect(new Trainer(model, { optimizer, loss, schedule }).fit(loader, { epochs: 2 }));
+    expect(asked).toEqual(Array.from({ length: 8 }, (_, step) => [step, 8]));
+    expect(used).toEqual(asked.map(([step]) => 1 / (1 + step)));
+  });
+
+  test('needs a loader that knows its length', async () => {
+    const { model, optimizer, loader } = setUp();
+    const endless = { [Symbol.asyncIterator]: () => loader[Symbol.asyncIterator]() };
+    const trainer = new Trainer(model, { optimizer, loss: losses.crossEntropy, schedule: optim.cosine(0.1) });
+    await expect(collect(trainer.fit(endless, { epochs: 1 }))).rejects.toThrow("fit: the loader's length is undefined");
+  });
+
+  test('cosine falls from its first value to its last along half a wave', () => {
+    const cosine = optim.cosine(0.4, { final: 0.2 });
+    for (const [step, lr] of [0.4, 0.3 + 0.1 * Math.SQRT1_2, 0.3, 0.3 - 0.1 * Math.SQRT1_2, 0.2].entries()) {
+      expect(cosine(step, 4)).toBeCloseTo(lr, 12);
+    }
+    expect(() => optim.cosine(-1)).toThrow('cosine: lr is -1, expected a number of at least 0');
   });
 });
 
