@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { readIdx } from '../../lib/formats/idx';
 
@@ -101,10 +101,13 @@ test('a damaged gzip stream', async () => {
 });
 
 test('a gzip bomb is not inflated beyond what its header declares', async () => {
-  const bomb = gzipSync(encode([2, 3], new Uint8Array(200_000_000)));
-  const before = process.memoryUsage().arrayBuffers;
-  const started = performance.now();
-  await expect(read(bomb, 2)).rejects.toThrow('more bytes follow the 6 that shape [2,3] takes');
-  expect(performance.now() - started).toBeLessThan(1000);
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+  const bomb = gzipSync(encode([2, 3], new Uint8Array(50_000_000)));
+  const time = async (work: () => unknown): Promise<number> => {
+    const started = performance.now();
+    await work();
+    return performance.now() - started;
+  };
+  const whole = await time(() => gunzipSync(bomb));
+  const stopped = await time(() => expect(read(bomb, 2)).rejects.toThrow('more bytes follow the 6 that shape [2,3] takes'));
+  expect(stopped).toBeLessThan(whole / 2);
 });
