@@ -2,7 +2,7 @@ import { checkValue, type Dtype, dtypeOf, dtypes, isFloat, type TypedArray, toAr
 import { dtypeError, rangeError, shapeError, typeError } from './errors';
 import { native } from './native';
 import { takeRandom } from './random';
-import { checkShape, type Shape, showShape, sizeOf } from './shape';
+import { checkShape, maxRank, type Shape, showShape, sizeOf } from './shape';
 import { type NestedNumbers, Tensor } from './tensor';
 
 export interface TensorOptions {
@@ -36,10 +36,9 @@ function upload(array: TypedArray, shape: Shape, dtype: Dtype): Tensor {
  * @param values A number, nested arrays of numbers, or a typed array (copied).
  * @param shape Its shape; by default that of the nesting, or one axis for a typed array.
  */
-export function tensor(values: TypedArray | NestedNumbers, shape?: Shape | null, options: TensorOptions = {}): Tensor {
+export function tensor(values: TypedArray | Uint8ClampedArray | NestedNumbers, shape?: Shape | null, options: TensorOptions = {}): Tensor {
   const arrayType = dtypeOf(values);
-  const flat = arrayType ? (values as TypedArray) : flatten(values);
-  const natural = arrayType ? [flat.length] : nesting(values as NestedNumbers);
+  const { flat, natural } = arrayType ? { flat: values as TypedArray, natural: [(values as TypedArray).length] } : flatten(values);
   const wanted = shape == null ? natural : checkShape('tensor', shape);
   if (sizeOf(wanted) !== flat.length) {
     throw shapeError('tensor', `${flat.length} values do not fill shape ${showShape(wanted)}, which holds ${sizeOf(wanted)}`);
@@ -49,38 +48,31 @@ export function tensor(values: TypedArray | NestedNumbers, shape?: Shape | null,
   return finish(upload(array, wanted, dtype), requiresGrad);
 }
 
-function nesting(values: NestedNumbers): number[] {
-  const shape: number[] = [];
-  for (let level = values; Array.isArray(level); level = level[0] as NestedNumbers) shape.push(level.length);
-  return checkShape('tensor', shape);
-}
-
-function flatten(values: unknown): number[] {
+/** The numbers in nested arrays, in order, and the shape of the nesting, which must be rectangular. */
+function flatten(values: unknown): { flat: number[]; natural: number[] } {
+  const lengths: number[] = [];
+  for (let level = values; Array.isArray(level) && lengths.length <= maxRank; level = level[0]) lengths.push(level.length);
+  const natural = checkShape('tensor', lengths);
   const flat: number[] = [];
-  const visit = (value: unknown, depth: number, lengths: number[]): void => {
+  const visit = (value: unknown, depth: number): void => {
     if (typeof value === 'number') {
-      if (depth !== lengths.length) throw shapeError('tensor', 'the nested arrays have unequal depths, expected a rectangular array');
+      if (depth !== natural.length) throw shapeError('tensor', 'the nested arrays have unequal depths, expected a rectangular array');
       flat.push(value);
     } else if (Array.isArray(value)) {
-      if (depth >= lengths.length || value.length !== lengths[depth]) {
+      if (depth >= natural.length || value.length !== natural[depth]) {
         throw shapeError(
           'tensor',
-          `nested arrays of ${value.length} and ${lengths[depth] ?? 'no'} elements beside each other, expected a rectangular array`,
+          `nested arrays of ${value.length} and ${natural[depth] ?? 'no'} elements beside each other, expected a rectangular array`,
         );
       }
-      for (const item of value) visit(item, depth + 1, lengths);
+      for (const item of value) visit(item, depth + 1);
     } else {
-      throw typeError(
-        'tensor',
-        'a value',
-        value,
-        'a number, nested arrays of numbers, or a Float32Array, Float64Array, Int32Array or Uint8Array',
-      );
+      const expected = 'a number, nested arrays of numbers, or a Float32Array, Float64Array, Int32Array or Uint8Array';
+      throw typeError('tensor', 'a value', value, expected);
     }
   };
-  if (typeof values !== 'number' && !Array.isArray(values)) visit(values, 0, []);
-  visit(values, 0, nesting(values as NestedNumbers));
-  return flat;
+  visit(values, 0);
+  return { flat, natural };
 }
 
 /** A tensor whose elements are all the same number. */

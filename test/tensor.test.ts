@@ -1,0 +1,110 @@
+import { inspect } from 'node:util';
+import { memory, ones, ops, randn, tensor, zeros } from '../lib';
+import { fault } from './support/fault';
+
+describe('reading', () => {
+  test('data, item and array wait for what was queued before', async () => {
+    let x = ones([2, 3]);
+    for (let i = 0; i < 20; i++) x = ops.add(x, 1);
+    expect(Array.from(await x.data())).toEqual(new Array(6).fill(21));
+    expect(await x.array()).toEqual([
+      [21, 21, 21],
+      [21, 21, 21],
+    ]);
+    expect(await ops.sum(x).item()).toBe(126);
+    expect(ops.sum(x).itemSync()).toBe(126);
+  });
+
+  test.each([
+    ['float32', Float32Array],
+    ['float64', Float64Array],
+    ['int32', Int32Array],
+    ['uint8', Uint8Array],
+  ] as const)('data of %s is a typed array of that type', async (dtype, type) => {
+    expect(await ones([2], { dtype }).data()).toBeInstanceOf(type);
+    expect(ones([2], { dtype }).dataSync()).toBeInstanceOf(type);
+  });
+
+  test.each([
+    ['a scalar', [], 0],
+    ['nothing', [0], []],
+    ['rows of nothing', [2, 0], [[], []]],
+    ['no rows', [0, 2], []],
+  ])('array of %s', async (_name, shape, expected) => expect(await zeros(shape).array()).toEqual(expected));
+
+  test('a read sees the values of its time, not later writes', async () => {
+    const x = tensor([1]);
+    const read = x.data();
+    x.assign(tensor([2]));
+    expect(Array.from(await read)).toEqual([1]);
+    expect(Array.from(x.dataSync())).toEqual([2]);
+  });
+
+  test('dispose right after asking for the data is fine', async () => {
+    const x = tensor([1, 2]);
+    const read = x.data();
+    x.dispose();
+    expect(Array.from(await read)).toEqual([1, 2]);
+  });
+
+  test('item of more or fewer elements is an error', async () => {
+    expect(fault(() => ones([2]).itemSync())).toEqual({
+      name: 'RangeError',
+      code: 'ERR_INVALID_VALUE',
+      message: 'item: shape is [2], expected one element',
+    });
+    await expect(zeros([0]).item()).rejects.toThrow('item: shape is [0], expected one element');
+    expect(await ones([1, 1]).item()).toBe(1);
+  });
+});
+
+describe('dispose', () => {
+  test('frees the memory, at once for the next', () => {
+    const before = memory();
+    const x = ones([1000]);
+    expect(memory()).toMatchObject({ tensors: before.tensors + 1, bytes: before.bytes + 4000 });
+    x.dispose();
+    x.dispose();
+    expect(x.disposed).toBe(true);
+    expect(memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes });
+  });
+
+  test('keeps memory that another tensor still shares', () => {
+    const x = tensor([1, 2]);
+    const [same, other] = [x.detach(), ops.reshape(x, [2, 1])];
+    x.dispose();
+    expect([...same.dataSync(), ...other.dataSync()]).toEqual([1, 2, 1, 2]);
+    same.dispose();
+    expect(Array.from(other.dataSync())).toEqual([1, 2]);
+    other.dispose();
+    expect(fault(() => other.dataSync()).code).toBe('ERR_DISPOSED');
+  });
+
+  test('of a tensor makes every use of it an error that names the operation', async () => {
+    const x = randn([2, 3]);
+    x.dispose();
+    expect(fault(() => ops.relu(x))).toEqual({
+      name: 'ReceptiveError',
+      code: 'ERR_DISPOSED',
+      message: 'relu: input 0 of shape [2,3] was disposed of',
+    });
+    for (const use of [() => x.dataSync(), () => x.detach(), () => x.assign(ones([2, 3])), () => ones([2, 3]).assign(x)]) {
+      expect(fault(use).code).toBe('ERR_DISPOSED');
+    }
+    await expect(x.data()).rejects.toThrow('data: tensor of shape [2,3] was disposed of');
+  });
+});
+
+test('inspect shows shape, type and state, not the handle', () => {
+  const x = zeros([2, 3], { requiresGrad: true });
+  expect(inspect(x)).toBe('Tensor([2,3], float32, requiresGrad)');
+  x.dispose();
+  expect(inspect(x)).toBe('Tensor([2,3], float32, requiresGrad, disposed)');
+});
+
+test('a tensor of another copy of the package is refused', () => {
+  jest.isolateModules(() => {
+    const other = require('../lib') as typeof import('../lib');
+    expect(fault(() => ops.relu(other.ones([2]))).message).toBe('relu: input 0 is an Object, expected a Tensor of this copy of receptive');
+  });
+});
