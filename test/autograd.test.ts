@@ -1,5 +1,6 @@
 import { memory, noGrad, ones, ops, randn, type Tensor, tensor, tidy, zeros } from '../lib';
 import { fault } from './support/fault';
+import { settle } from './support/memory';
 
 const leaf = (...values: number[]): Tensor => tensor(values, null, { requiresGrad: true });
 const values = (x: Tensor | null): number[] => Array.from(x!.dataSync());
@@ -261,6 +262,8 @@ describe('requiresGrad', () => {
 });
 
 describe('memory', () => {
+  beforeEach(settle);
+
   test('is what it was after a training step inside tidy, but for the gradients', () => {
     const [x, w, b] = [randn([4, 6, 6, 2]), randn([3, 3, 2, 5], { requiresGrad: true }), zeros([5], { requiresGrad: true })];
     const step = () => {

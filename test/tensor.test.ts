@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { memory, ones, ops, randn, tensor, zeros } from '../lib';
 import { fault } from './support/fault';
+import { settle } from './support/memory';
 
 describe('reading', () => {
   test('data, item and array wait for what was queued before', async () => {
@@ -59,7 +60,8 @@ describe('reading', () => {
 });
 
 describe('dispose', () => {
-  test('frees the memory, at once for the next', () => {
+  test('frees the memory, at once for the next', async () => {
+    await settle();
     const before = memory();
     const x = ones([1000]);
     expect(memory()).toMatchObject({ tensors: before.tensors + 1, bytes: before.bytes + 4000 });

@@ -1,5 +1,8 @@
 import { memory, ones, ops, type Tensor, tensor, tidy } from '../lib';
 import { fault } from './support/fault';
+import { settle } from './support/memory';
+
+beforeEach(settle);
 
 const leaf = (...values: number[]): Tensor => tensor(values, null, { requiresGrad: true });
 
