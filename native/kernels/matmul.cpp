@@ -8,12 +8,13 @@
 #include "../ops/matmul.h"
 
 #include "gemm.h"
+#include "matmul_dot.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
 void matmul(const MatmulArgs<float>&, Context&);
 
-constexpr int64_t kStepsInL2 = 1024;
+constexpr int64_t kStepsInL2 = 384;
 constexpr int64_t kProductGrain = 1 << 18;  // multiply-adds worth a chunk
 
 // Rows [begin, end) of one matrix, columns of panel p.
@@ -47,6 +48,7 @@ static void multiply(const MatmulArgs<float>& p, const float* a, const float* pa
 
 void matmul(const MatmulArgs<float>& p, Context& context) {
   if (p.batch == 0 || p.M == 0 || p.N == 0) return;
+  if (dot_pays(p)) return matmul_dot(p, context);
   const Panels panels(p.N);
   const int64_t count = panels.count(), packed = panels.size(p.K);
   float* b = static_cast<float*>(context.scratch(static_cast<size_t>(p.batch * packed) * sizeof(float)));
