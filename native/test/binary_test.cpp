@@ -47,4 +47,78 @@ TEST(binary, agrees_with_the_reference_for_every_broadcast) {
   }
 }
 
+TEST(binary, works_in_place_on_either_operand) {
+  each_isa([&](const KernelTable&) {
+    const Dims dims{50, 700};
+    const Cells a(Dtype::float32, dims, reals(dims, 1).values), b(Dtype::float32, dims, reals(dims, 2).values), y(Dtype::float32, dims);
+    const Cells left(Dtype::float32, dims, a.all()), right(Dtype::float32, dims, b.all());
+    const std::vector<double> sub{static_cast<double>(Binary::sub)};
+    run_op("binary", {&a.tensor(), &b.tensor(), &y.tensor()}, sub);
+    run_op("binary", {&left.tensor(), &b.tensor(), &left.tensor()}, sub);
+    run_op("binary", {&a.tensor(), &right.tensor(), &right.tensor()}, sub);
+    EXPECT_TRUE(left.same_bytes(y));
+    EXPECT_TRUE(right.same_bytes(y));
+  });
+}
+
+TEST(binary, special_values) {
+  const std::vector<double> special{0, -0.0, 1, -1, INFINITY, -INFINITY, NAN};
+  std::vector<double> a, b;
+  for (const double p : special) {
+    for (const double q : special) a.push_back(p), b.push_back(q);
+  }
+  const Dims dims{static_cast<int64_t>(a.size())};
+  for (int kind = 0; kind < kKinds; ++kind) {
+    expect_agreement("binary", {values(dims, a), values(dims, b), result(dims)}, {double(kind)}, 0, names[kind]);
+  }
+  for (const Binary kind : {Binary::max, Binary::min}) {
+    const OpRun run("binary", {values({2}, {NAN, 1}), values({2}, {1, NAN}), result({2})}, {double(kind)}, Dtype::float32);
+    EXPECT_TRUE(std::isnan(run[2].at(0)) && std::isnan(run[2].at(1)));
+  }
+}
+
+TEST(binary, int32_wraps_and_never_traps) {
+  const double low = -2147483648.0, high = 2147483647;
+  const auto at = [](Binary kind, double a, double b) {
+    return OpRun("binary", {int32s({1}, {a}), int32s({1}, {b}), int32_result({1})}, {double(kind)}, Dtype::float32)[2].at(0);
+  };
+  EXPECT_EQ(at(Binary::add, high, 1), low);
+  EXPECT_EQ(at(Binary::sub, low, 1), high);
+  EXPECT_EQ(at(Binary::mul, 65536, 65536), 0);
+  EXPECT_EQ(at(Binary::mul, low, -1), low);
+  EXPECT_EQ(at(Binary::div, 7, 0), 0);
+  EXPECT_EQ(at(Binary::div, low, -1), low);
+  EXPECT_EQ(at(Binary::div, -7, 2), -3);
+  EXPECT_EQ(at(Binary::max, low, high), high);
+  EXPECT_EQ(at(Binary::min, low, high), low);
+  EXPECT_EQ(at(Binary::pow, -3, 5), -243);
+  EXPECT_EQ(at(Binary::pow, 2, 31), low);
+  EXPECT_EQ(at(Binary::pow, 2, high), 0);
+  EXPECT_EQ(at(Binary::pow, 0, 0), 1);
+  EXPECT_EQ(at(Binary::pow, -1, -3), -1);
+  EXPECT_EQ(at(Binary::pow, -1, -4), 1);
+  EXPECT_EQ(at(Binary::pow, 1, low), 1);
+  EXPECT_EQ(at(Binary::pow, 2, -1), 0);
+  EXPECT_EQ(at(Binary::equal, 5, 5), 1);
+  EXPECT_EQ(at(Binary::greater, 5, 5), 0);
+  EXPECT_EQ(at(Binary::greater_equal, 5, 5), 1);
+}
+
+TEST(binary, refuses_what_does_not_fit) {
+  const Operand a = reals({4, 3}, 1);
+  const auto refused = [&](const Operand& b, const Operand& y, const std::string& reason) {
+    expect_refused("binary", {a, b, y}, {0}, reason);
+  };
+  refused(reals({4}, 1), result({4, 3}), "broadcast");
+  refused(reals({3}, 1), result({3}), "broadcast");
+  refused(reals({3}, 1), result({3, 4}), "broadcast");
+  refused(reals({3}, 1), result({1, 4, 3}), "broadcast");
+  refused(reals({2, 1, 1}, 1), result({4, 3}), "broadcast");
+  refused(int32s({3}, {1, 2, 3}), result({4, 3}), "second input is int32");
+  refused(reals({3}, 1), int32_result({4, 3}), "output is int32");
+  refused(absent(), result({4, 3}), "missing");
+  expect_refused("binary", {a, a, result({4, 3})}, {10}, "attribute 0");
+  expect_refused("binary", {bytes({1}, {1}), bytes({1}, {1}), byte_result({1})}, {0}, "uint8");
+}
+
 }  // namespace receptive::test

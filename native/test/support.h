@@ -97,16 +97,19 @@ inline bool same_bits(const Buffer<float>& a, const Buffer<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), static_cast<size_t>(a.size()) * sizeof(float)) == 0;
 }
 
-// body(table, name) for every instruction set this machine runs.
+// body(table) for every instruction set this machine runs, which is also what ops record with meanwhile.
 template <class Body>
 void each_isa(const Body& body) {
+  const KernelTable& before = kernels();
   int count = 0;
   const KernelTable* const* tables = runnable_tables(&count);
   ASSERT_GT(count, 0);
   for (int i = 0; i < count; ++i) {
     SCOPED_TRACE(tables[i]->isa);
+    use_kernels(*tables[i]);
     body(*tables[i]);
   }
+  use_kernels(before);
 }
 
 // Runs a kernel on 1, 2 and 3 threads; `output` must come out as the same bits each time, and stays as the last run left it.

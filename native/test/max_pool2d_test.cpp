@@ -1,0 +1,93 @@
+#include "pool_cases.h"
+
+namespace receptive::test {
+
+TEST(max_pool2d, agrees_with_the_reference) {
+  for (const PoolCase& c : pool_cases()) {
+    for (const int64_t C : pool_channels) {
+      // few values: ties abound, and the first must win
+      expect_agreement("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, c.attrs, 0, c.name);
+      expect_agreement("max_pool2d", {reals(c.x(C), 1), result(c.y(C)), absent()}, c.attrs, 0, c.name);
+    }
+  }
+}
+
+TEST(max_pool2d, gradient_agrees_with_the_reference) {
+  for (const PoolCase& c : pool_cases()) {
+    for (const int64_t C : pool_channels) {
+      const OpRun forward("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, c.attrs, Dtype::float32);
+      expect_agreement("max_pool2d_backward", {integers(c.y(C), 2), bytes(c.y(C), forward[2].all()), result(c.x(C))}, c.attrs, 0, c.name);
+    }
+  }
+}
+
+// argmax comes from JavaScript: any byte may stand in it.
+TEST(max_pool2d, an_argmax_of_any_bytes_stays_in_the_image) {
+  std::mt19937 random(1);
+  for (const PoolCase& c : pool_cases()) {
+    for (const int64_t C : {1, 17}) {
+      std::vector<double> any(static_cast<size_t>(size_of_dims(c.y(C))));
+      for (double& v : any) v = static_cast<double>(random() % 256);
+      expect_agreement("max_pool2d_backward", {integers(c.y(C), 2), bytes(c.y(C), any), result(c.x(C))}, c.attrs, 0, c.name);
+    }
+  }
+}
+
+TEST(max_pool2d, a_window_of_more_than_256_cells_keeps_a_wide_argmax) {
+  const Dims x{2, 20, 20, 3}, y{2, 4, 4, 3};
+  const std::vector<double> attrs{17, 17, 1, 1, 0, 0, 0, 0, 1, 1};
+  const Operand in = reals(x, 1);
+  expect_agreement("max_pool2d", {in, result(y), int32_result(y)}, attrs, 0, "wide");
+  const OpRun forward("max_pool2d", {in, result(y), int32_result(y)}, attrs, Dtype::float32);
+  expect_agreement("max_pool2d_backward", {integers(y, 2), int32s(y, forward[2].all()), result(x)}, attrs, 0, "wide");
+  std::vector<double> any(static_cast<size_t>(size_of_dims(y)));
+  for (size_t i = 0; i < any.size(); ++i) any[i] = i % 3 == 0 ? -2147483648.0 : i % 3 == 1 ? 2147483647.0 : 288;
+  expect_agreement("max_pool2d_backward", {integers(y, 2), int32s(y, any), result(x)}, attrs, 0, "any argmax");
+}
+
+TEST(max_pool2d, special_values) {
+  const std::vector<double> attrs{2, 2, 2, 2, 0, 0, 0, 0, 1, 1};
+  each_isa([&](const KernelTable&) {
+    for (const Dtype real : {Dtype::float32, Dtype::float64}) {
+      const auto pooled = [&](const std::vector<double>& x) {
+        const OpRun run("max_pool2d", {values({1, 2, 2, 1}, x), result({1, 1, 1, 1}), byte_result({1, 1, 1, 1})}, attrs, real);
+        return std::make_pair(run[1].at(0), run[2].at(0));
+      };
+      EXPECT_TRUE(std::isnan(pooled({1, NAN, INFINITY, 2}).first));
+      EXPECT_EQ(pooled({1, NAN, INFINITY, 2}).second, 1);
+      EXPECT_EQ(pooled({-INFINITY, -INFINITY, -INFINITY, -INFINITY}), std::make_pair(-INFINITY + 0.0, 0.0));
+      EXPECT_EQ(pooled({5, 7, 7, 7}), std::make_pair(7.0, 1.0));
+    }
+  });
+}
+
+TEST(max_pool2d, refuses_what_does_not_fit) {
+  const std::vector<double> attrs{2, 2, 2, 2, 0, 0, 0, 0, 1, 1};
+  const Operand x = reals({1, 6, 6, 3}, 1);
+  const Dims y{1, 3, 3, 3};
+  const auto refused = [&](const Operand& in, const Dims& out, const Operand& argmax, std::vector<double> a, const std::string& reason) {
+    expect_refused("max_pool2d", {in, result(out), argmax}, a, reason);
+    if (argmax.kind != Operand::Kind::absent) expect_refused("max_pool2d_backward", {reals(out, 1), argmax, in}, a, reason);
+  };
+  const auto with = [&](size_t i, double value) {
+    std::vector<double> a = attrs;
+    a[i] = value;
+    return a;
+  };
+  refused(x, {1, 3, 4, 3}, byte_result({1, 3, 4, 3}), attrs, "width");
+  refused(x, {1, 4, 3, 3}, byte_result({1, 4, 3, 3}), attrs, "height");
+  refused(x, {2, 3, 3, 3}, byte_result({2, 3, 3, 3}), attrs, "batch");
+  refused(x, {1, 3, 3, 4}, byte_result({1, 3, 3, 4}), attrs, "channels");
+  refused(x, {3, 3, 3}, byte_result({3, 3, 3}), attrs, "rank 4");
+  refused(x, y, byte_result({1, 3, 3, 2}), attrs, "argmax");
+  refused(x, y, int32_result(y), attrs, "argmax is int32");
+  refused(x, y, byte_result(y), with(0, 0), "attribute 0");
+  refused(x, y, byte_result(y), with(2, 0), "attribute 2");
+  refused(x, y, byte_result(y), with(4, -1), "attribute 4");
+  refused(x, y, byte_result(y), with(8, 1e300), "attribute 8");
+  refused(x, y, byte_result(y), with(9, NAN), "attribute 9");
+  refused(x, y, byte_result(y), with(0, 2147483648.0), "height");
+  refused(x, {1, 0, 3, 3}, byte_result({1, 0, 3, 3}), attrs, "height");
+}
+
+}  // namespace receptive::test

@@ -1,0 +1,40 @@
+// The geometries both poolings are tested on.
+#pragma once
+
+#include "op_case.h"
+
+namespace receptive::test {
+
+struct PoolCase {
+  const char* name;
+  int64_t N, H, W;
+  std::vector<double> attrs;  // kh, kw, sh, sw, top, right, bottom, left, dh, dw
+  int64_t OH, OW;
+
+  Dims x(int64_t C) const { return {N, H, W, C}; }
+  Dims y(int64_t C) const { return {N, OH, OW, C}; }
+  bool dilated() const { return attrs[8] != 1 || attrs[9] != 1; }
+};
+
+inline const std::vector<PoolCase>& pool_cases() {
+  static const std::vector<PoolCase> cases = {
+      {"LeNet", 3, 28, 28, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1}, 14, 14},
+      {"overlapping, padded", 2, 9, 9, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 5, 5},
+      {"stride 1", 1, 6, 5, {3, 2, 1, 1, 0, 0, 0, 0, 1, 1}, 4, 4},
+      {"stride beyond the window", 2, 11, 10, {2, 2, 3, 4, 0, 0, 0, 0, 1, 1}, 4, 3},
+      {"asymmetric padding", 1, 7, 6, {3, 4, 2, 1, 0, 2, 1, 1, 1, 1}, 3, 6},
+      {"dilation", 1, 12, 11, {3, 2, 1, 2, 2, 1, 2, 1, 2, 3}, 12, 5},
+      {"ceil mode", 1, 6, 8, {3, 3, 2, 3, 0, 0, 0, 0, 1, 1}, 3, 3},
+      {"ceil mode, padded", 1, 6, 6, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 4, 4},
+      {"the whole image", 2, 7, 5, {7, 5, 1, 1, 0, 0, 0, 0, 1, 1}, 1, 1},
+      {"windows in the padding", 1, 2, 2, {2, 2, 2, 2, 4, 4, 4, 4, 1, 1}, 5, 5},
+      {"taps astride a small image", 1, 1, 1, {2, 2, 1, 1, 1, 2, 2, 1, 3, 3}, 1, 1},
+      {"no images", 0, 4, 4, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1}, 2, 2},
+      {"many rows", 1, 300, 40, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1}, 150, 20},
+  };
+  return cases;
+}
+
+const int64_t pool_channels[] = {1, 3, 6, 15, 16, 17, 35, 64};
+
+}  // namespace receptive::test
