@@ -8,7 +8,16 @@ const path = require('node:path');
 const isas = {
   x64: {
     avx512: {
-      gcc: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mprefer-vector-width=512', '-Wno-maybe-uninitialized', '-Wno-uninitialized'],
+      gcc: [
+        '-mavx512f',
+        '-mavx512bw',
+        '-mavx512dq',
+        '-mavx512vl',
+        '-mfma',
+        '-mprefer-vector-width=512',
+        '-Wno-maybe-uninitialized',
+        '-Wno-uninitialized',
+      ],
       msvc: ['/arch:AVX512'],
     },
     avx2: { gcc: ['-mavx2', '-mfma'], msvc: ['/arch:AVX2'] },
@@ -37,7 +46,6 @@ module.exports = { isas, sources, flags };
 
 if (require.main === module) {
   const [what, ...rest] = process.argv.slice(2);
-  const lines =
-    what === 'isas' ? Object.keys(isas[rest[0] ?? process.arch] ?? {}) : what === 'flags' ? flags(...rest) : sources(what);
+  const lines = what === 'isas' ? Object.keys(isas[rest[0] ?? process.arch] ?? {}) : what === 'flags' ? flags(...rest) : sources(what);
   process.stdout.write(lines.join('\n'));
 }

@@ -1,0 +1,82 @@
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { hasProgram, root, run, sourcesOnDisk, temporaryDirectory, testIf } from './support';
+
+interface Command {
+  readonly directory: string;
+  readonly file: string;
+  readonly command?: string;
+  readonly arguments?: string[];
+}
+
+/** What one build compiles: "<instruction set, or baseline>: <source>", with the machine flags it is compiled with. */
+type Units = Record<string, string[]>;
+
+function units(database: string, sourceRoot: string): Units {
+  const commands = JSON.parse(readFileSync(database, 'utf8')) as Command[];
+  return Object.fromEntries(
+    commands
+      .map(({ directory, file, command, arguments: words = command!.replaceAll('"', '').split(/\s+/) }) => {
+        const isa = words.map((word) => /^-DRECEPTIVE_ISA=(\w+)$/.exec(word)?.[1]).find(Boolean) ?? 'baseline';
+        const source = relative(sourceRoot, resolve(directory, file)).replaceAll('\\', '/');
+        // -m64 states what the target is anyway.
+        const machine = words.filter((word) => /^-m(?!64$)/.test(word)).sort();
+        return [`${isa}: ${source}`, machine] as const;
+      })
+      .filter(([unit]) => unit.includes(': native/')),
+  );
+}
+
+/** The package's sources without what was built in place, so that configuring leaves the real build alone. */
+function checkout(): string {
+  const directory = temporaryDirectory();
+  for (const name of ['package.json', 'binding.gyp', 'native', 'scripts', 'CMakeLists.txt', '.headers']) {
+    if (existsSync(join(root, name))) cpSync(join(root, name), join(directory, name), { recursive: true });
+  }
+  mkdirSync(join(directory, 'node_modules'));
+  for (const name of ['node-addon-api', 'node-api-headers', 'node-gyp-build']) {
+    cpSync(join(root, 'node_modules', name), join(directory, 'node_modules', name), { recursive: true });
+  }
+  return directory;
+}
+
+const isas: Record<string, string[]> = { x64: ['avx512', 'avx2', 'sse2'], arm64: ['neon'] };
+
+describe('the two builds', () => {
+  const directory = checkout();
+  const onDisk = [
+    ...['runtime', 'ops', 'binding'].flatMap((folder) => sourcesOnDisk(folder).map((source) => `baseline: ${source}`)),
+    ...isas[process.arch]!.flatMap((isa) => sourcesOnDisk('kernels').map((source) => `${isa}: ${source}`)),
+  ].sort();
+
+  function gyp(): Units {
+    run(process.execPath, ['scripts/headers.cjs'], { cwd: directory });
+    const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
+    run(process.execPath, [nodeGyp, 'configure', '--nodedir=.headers', '--', '-f', 'compile_commands_json'], { cwd: directory });
+    return units(join(directory, 'build', 'Release', 'compile_commands.json'), directory);
+  }
+
+  function cmake(): Units {
+    const build = join(directory, 'build-cmake');
+    run('cmake', ['-S', directory, '-B', build, '-DCMAKE_JS_VERSION=8', `-DCMAKE_JS_INC=${join(directory, '.headers', 'include', 'node')}`]);
+    return units(join(build, 'compile_commands.json'), directory);
+  }
+
+  testIf(hasProgram('c++'))('binding.gyp compiles every source on disk, kernels once per instruction set', () => {
+    expect(Object.keys(gyp()).sort()).toEqual(onDisk);
+  });
+
+  testIf(hasProgram('cmake'))('CMakeLists.txt compiles every source on disk, kernels once per instruction set', () => {
+    expect(Object.keys(cmake()).sort()).toEqual(onDisk);
+  });
+
+  testIf(hasProgram('cmake') && hasProgram('c++'))('both compile each source with the same machine flags', () => {
+    expect(cmake()).toEqual(gyp());
+  });
+
+  testIf(hasProgram('c++'))('nothing but a kernel is compiled for more than the baseline', () => {
+    const wide = Object.entries(gyp()).filter(([, machine]) => machine.length > 0);
+    expect(wide.every(([unit]) => /^avx(2|512): native\/kernels\//.test(unit))).toBe(true);
+    if (process.arch === 'x64') expect(wide).toHaveLength(2 * sourcesOnDisk('kernels').length);
+  });
+});
