@@ -33,7 +33,9 @@ async function main() {
   clearInterval(timer);
   late.sort((a, b) => a - b);
   const at = (q) => late[Math.min(late.length - 1, Math.floor(q * late.length))].toFixed(2);
-  console.log(`${steps} training steps in ${seconds} s; a ${period} ms timer fired ${late.length} times, late by (ms): median ${at(0.5)}, 99 % ${at(0.99)}, worst ${at(1)}`);
+  console.log(
+    `${steps} training steps in ${seconds} s; a ${period} ms timer fired ${late.length} times, late by (ms): median ${at(0.5)}, 99 % ${at(0.99)}, worst ${at(1)}`,
+  );
 }
 
 main();

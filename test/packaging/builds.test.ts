@@ -58,7 +58,14 @@ describe('the two builds', () => {
 
   function cmake(): Units {
     const build = join(directory, 'build-cmake');
-    run('cmake', ['-S', directory, '-B', build, '-DCMAKE_JS_VERSION=8', `-DCMAKE_JS_INC=${join(directory, '.headers', 'include', 'node')}`]);
+    run('cmake', [
+      '-S',
+      directory,
+      '-B',
+      build,
+      '-DCMAKE_JS_VERSION=8',
+      `-DCMAKE_JS_INC=${join(directory, '.headers', 'include', 'node')}`,
+    ]);
     return units(join(build, 'compile_commands.json'), directory);
   }
 
