@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <new>
 
+#include "system_memory.h"
+
 namespace receptive {
 
 namespace {
 
 constexpr int kSteps = 8;  // classes to a power of two
 
-void* system_allocate(size_t bytes) noexcept { return ::operator new (bytes, std::align_val_t{Allocator::kAlignment}, std::nothrow); }
-void system_release(void* data) noexcept { ::operator delete (data, std::align_val_t{Allocator::kAlignment}); }
-
 void destroy(Block* block) {
-  system_release(block->data);
+  system_release(block->data, block->bytes);
   delete block;
 }
 
@@ -50,11 +49,13 @@ void Allocator::release(const Choose& choose) {
     peak_in_use_ = in_use_;
   }
   // Outside the lock: unmapping a gigabyte takes longer than the environment's thread should wait.
+  if (released == nullptr) return;
   while (released != nullptr) {
     Block* const block = released;
     released = block->older;
     destroy(block);
   }
+  system_trim();
 }
 
 Allocator::~Allocator() {
@@ -120,7 +121,7 @@ Block* Allocator::fresh(size_t bytes) {
   while (data == nullptr && evict()) data = system_allocate(size);
   Block* const block = data != nullptr ? new (std::nothrow) Block{data, size} : nullptr;
   if (block == nullptr) {
-    system_release(data);
+    if (data != nullptr) system_release(data, size);
     return nullptr;
   }
   reserved_ += size;

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <mutex>
 
+#include "system_memory.h"
+
 namespace receptive {
 
 struct Block {
@@ -44,7 +46,7 @@ class Allocator {
   // Bytes taken from the system and not given back.
   size_t reserved() const;
 
-  static constexpr size_t kAlignment = 64;
+  static constexpr size_t kAlignment = kMemoryAlignment;
   // What may lie idle beside a quarter of the most bytes in use lately.
   static constexpr size_t kSlack = size_t{64} << 20;
 

@@ -6,15 +6,18 @@
 #include <new>
 
 #include "pool.h"
+#include "system_memory.h"
 
 namespace receptive {
 
 namespace {
-constexpr size_t kAlignment = 64;
 constexpr size_t kFirstBlock = size_t{1} << 16;
 
-unsigned char* allocate(size_t bytes) { return static_cast<unsigned char*>(::operator new (bytes, std::align_val_t{kAlignment})); }
-void release(unsigned char* data) { ::operator delete (data, std::align_val_t{kAlignment}); }
+unsigned char* allocate(size_t bytes) {
+  void* const data = system_allocate(bytes);
+  if (data == nullptr) throw std::bad_alloc();
+  return static_cast<unsigned char*>(data);
+}
 }  // namespace
 
 KernelContext::KernelContext() : threads_(Pool::shared().threads()) {}
@@ -22,7 +25,7 @@ KernelContext::KernelContext() : threads_(Pool::shared().threads()) {}
 KernelContext::~KernelContext() { trim(); }
 
 void KernelContext::trim() {
-  for (const Block& block : blocks_) release(block.data);
+  for (const Block& block : blocks_) system_release(block.data, block.bytes);
   blocks_.clear();
 }
 
@@ -37,7 +40,7 @@ void KernelContext::begin() {
 }
 
 void* KernelContext::scratch(size_t bytes) {
-  bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  bytes = (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
   if (blocks_.empty() || used_ + bytes > blocks_.back().bytes) {
     const size_t size = std::max({bytes, kFirstBlock, blocks_.empty() ? 0 : blocks_.back().bytes * 2});
     blocks_.reserve(blocks_.size() + 1);
