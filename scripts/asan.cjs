@@ -1,0 +1,26 @@
+'use strict';
+// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer beside the ordinary one, and runs the native tests with it.
+// Usage: node scripts/asan.cjs [jest arguments]. Linux with gcc.
+const { execFileSync, spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+const folder = path.join(root, 'build-addon-asan');
+const run = (file, args, options) => spawnSync(process.execPath, [require.resolve(file), ...args], { stdio: 'inherit', cwd: root, ...options });
+
+const options = ['-O', path.join(folder, 'build'), '-B', 'RelWithDebInfo', '--CDRECEPTIVE_SANITIZE=address,undefined'];
+const built = run('cmake-js/bin/cmake-js', ['compile', ...options]);
+if (built.status !== 0) process.exit(built.status ?? 1);
+
+// Node itself is not instrumented: the sanitizer's library must come first, and what Node leaves unfreed at exit is not ours.
+const library = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+const env = {
+  ...process.env,
+  LD_PRELOAD: library,
+  ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+  RECEPTIVE_PREBUILD: folder,
+};
+const args = process.argv.slice(2);
+const tested = run('jest/bin/jest', ['--runInBand', ...(args.length > 0 ? args : ['test/native'])], { env });
+process.exit(tested.status ?? 1);

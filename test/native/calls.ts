@@ -1,0 +1,230 @@
+import { float32, float64, int32, uint8 } from './support';
+
+/** One call of an op: element type and shape of each tensor (null: left out), and the numbers. */
+export interface OpCall {
+  tensors: ({ dtype: number; shape: number[] } | null)[];
+  numbers: number[];
+}
+
+export class Random {
+  constructor(readonly next: () => number) {}
+  /** An integer from low to high. */
+  int(low: number, high: number): number {
+    return low + Math.floor(this.next() * (high - low + 1));
+  }
+  pick<T>(items: readonly T[]): T {
+    return items[this.int(0, items.length - 1)] as T;
+  }
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+  shape(least = 0, most = 4): number[] {
+    return Array.from({ length: this.int(least, most) }, () => this.int(0, 6));
+  }
+}
+
+type Maker = (random: Random, dtype: number) => OpCall;
+
+const of = (dtype: number) => (shape: number[]) => ({ dtype, shape });
+const extent = (size: number, k: number, stride: number, before: number, after: number, dilation: number) =>
+  Math.floor((size + before + after - dilation * (k - 1) - 1) / stride) + 1;
+
+/** Sizes of a window over an image that fits at least once. */
+function windowed(r: Random) {
+  const [kh, kw] = [r.int(1, 4), r.int(1, 4)];
+  const [sh, sw, dh, dw] = [r.int(1, 3), r.int(1, 3), r.int(1, 2), r.int(1, 2)];
+  const padding = [r.int(0, kh >> 1), r.int(0, kw >> 1), r.int(0, kh >> 1), r.int(0, kw >> 1)];
+  const [top, right, bottom, left] = padding as [number, number, number, number];
+  const [H, W] = [dh * (kh - 1) + r.int(1, 8), dw * (kw - 1) + r.int(1, 8)];
+  const [P, Q] = [extent(H, kh, sh, top, bottom, dh), extent(W, kw, sw, left, right, dw)];
+  return { N: r.int(0, 2), H, W, kh, kw, sh, sw, padding, dh, dw, P, Q };
+}
+
+function convolution(r: Random) {
+  const w = windowed(r);
+  const groups = r.int(1, 3);
+  const [C, K] = [groups * r.int(1, 5), groups * r.int(1, 5)];
+  return {
+    x: [w.N, w.H, w.W, C],
+    w: [w.kh, w.kw, C / groups, K],
+    b: [K],
+    y: [w.N, w.P, w.Q, K],
+    numbers: [w.sh, w.sw, ...w.padding, w.dh, w.dw, groups, r.int(0, 1)],
+  };
+}
+
+function pooling(r: Random, dilated: boolean) {
+  const w = windowed(r);
+  if (!dilated) {
+    w.P = extent(w.H, w.kh, w.sh, w.padding[0] as number, w.padding[2] as number, 1);
+    w.Q = extent(w.W, w.kw, w.sw, w.padding[3] as number, w.padding[1] as number, 1);
+  }
+  const C = r.int(1, 20);
+  return {
+    x: [w.N, w.H, w.W, C],
+    y: [w.N, w.P, w.Q, C],
+    numbers: [w.kh, w.kw, w.sh, w.sw, ...w.padding, ...(dilated ? [w.dh, w.dw] : [])],
+  };
+}
+
+const optional = <T>(r: Random, value: T): T | null => (r.chance(0.3) ? null : value);
+const seeds = (r: Random) => [r.int(0, 99), r.int(0, 99), r.int(0, 99), 0];
+
+/** A call each op accepts, drawn at random. */
+export const calls: Record<string, Maker> = {
+  unary: (r, d) => same(r, d, 2, [r.int(0, 8)]),
+  unary_backward: (r, d) => same(r, d, 3, [r.int(0, 8)]),
+  binary(r, d) {
+    const y = r.shape();
+    const broadcast = () => y.map((n) => (r.chance(0.2) ? 1 : n)).slice(r.int(0, r.chance(0.3) ? y.length : 0));
+    const [a, b] = r.chance(0.5) ? [y, broadcast()] : [broadcast(), y];
+    return { tensors: [a, b, y].map(of(r.chance(0.2) ? int32 : d)), numbers: [r.int(0, 9)] };
+  },
+  cast(r) {
+    const shape = r.shape();
+    return { tensors: [of(r.int(0, 3))(shape), of(r.int(0, 3))(shape)], numbers: [r.int(-3, 3), r.int(-3, 3)] };
+  },
+  reduce(r, d) {
+    const x = r.shape(1).map((n) => n + 1);
+    const mask = r.int(0, (1 << x.length) - 1);
+    const reduced = (axis: number) => ((mask >> axis) & 1) === 1;
+    const y = r.chance(0.5) ? x.map((n, axis) => (reduced(axis) ? 1 : n)) : x.filter((_, axis) => !reduced(axis));
+    return { tensors: [x, y].map(of(d)), numbers: [r.int(0, 3), mask] };
+  },
+  argmax(r, d) {
+    const x = r.shape(1).map((n) => n + 1);
+    const axis = r.int(0, x.length - 1);
+    return { tensors: [of(d)(x), of(int32)(x.filter((_, i) => i !== axis))], numbers: [axis] };
+  },
+  copy(r) {
+    const dims = r.shape(0, 4);
+    const strides = dims.map((_, axis) => dims.slice(axis + 1).reduce((a, b) => a * b, 1));
+    const [before, dtype] = [r.int(0, 3), r.int(0, 3)];
+    const size = dims.reduce((a, b) => a * b, 1);
+    const reversed = dims.map((_, i) => (r.chance(0.3) ? -(strides[i] as number) : (strides[i] as number)));
+    const start = reversed.reduce((at, s, i) => at + (s < 0 ? -s * Math.max(0, (dims[i] as number) - 1) : 0), 0);
+    return {
+      tensors: [of(dtype)([size + 3]), of(dtype)([size + before])],
+      numbers: [dims.length, ...dims, start, ...reversed, before, ...strides],
+    };
+  },
+  fill: (r) => ({ tensors: [of(r.int(0, 3))(r.shape())], numbers: [r.int(0, 9)] }),
+  random: (r, d) => ({ tensors: [of(d)(r.shape())], numbers: [r.int(0, 1), 0, 1, ...seeds(r)] }),
+  dropout: (r, d) => same(r, d, 2, [r.next(), ...seeds(r)]),
+  softmax: (r, d) => ({ ...same(r, d, 2, [r.int(0, 1)], r.shape(1).map((n) => n + 1)) }),
+  softmax_backward: (r, d) => ({ ...same(r, d, 3, [r.int(0, 1)], r.shape(1).map((n) => n + 1)) }),
+  cross_entropy(r, d) {
+    const [N, C, reduction] = [r.int(1, 6), r.int(1, 12), r.int(0, 2)];
+    const t = of(d);
+    const loss = t(reduction === 0 ? [N] : []);
+    return { tensors: [t([N, C]), of(int32)([N]), optional(r, t([C])), loss, t([N, C])], numbers: [reduction, r.pick([0, 0.1]), -100] };
+  },
+  cross_entropy_backward(r, d) {
+    const [N, C, reduction] = [r.int(1, 6), r.int(1, 12), r.int(0, 2)];
+    const t = of(d);
+    const g = t(reduction === 0 ? [N] : []);
+    return { tensors: [t([N, C]), of(int32)([N]), optional(r, t([C])), g, t([N, C])], numbers: [reduction, r.pick([0, 0.1]), -100] };
+  },
+  conv2d(r, d) {
+    const c = convolution(r);
+    const t = of(d);
+    return { tensors: [t(c.x), t(c.w), optional(r, t(c.b)), t(c.y)], numbers: c.numbers };
+  },
+  conv2d_backward_input(r, d) {
+    const c = convolution(r);
+    return { tensors: [c.y, c.w, c.x].map(of(d)), numbers: c.numbers };
+  },
+  conv2d_backward_weight(r, d) {
+    const c = convolution(r);
+    const t = of(d);
+    return { tensors: [t(c.x), t(c.y), t(c.w), optional(r, t(c.b))], numbers: c.numbers };
+  },
+  matmul(r, d) {
+    const [m, n, k, transA, transB] = [r.int(0, 20), r.int(0, 20), r.int(0, 20), r.int(0, 1), r.int(0, 1)];
+    const batch = r.chance(0.5) ? [] : [r.int(0, 3)];
+    const t = of(d);
+    const a = [...batch, ...(transA ? [k, m] : [m, k])];
+    const b = [...batch, ...(transB ? [n, k] : [k, n])];
+    return { tensors: [t(a), t(b), optional(r, t([n])), t([...batch, m, n])], numbers: [transA, transB] };
+  },
+  max_pool2d(r, d) {
+    const p = pooling(r, true);
+    return { tensors: [of(d)(p.x), of(d)(p.y), optional(r, of(uint8)(p.y))], numbers: p.numbers };
+  },
+  max_pool2d_backward(r, d) {
+    const p = pooling(r, true);
+    return { tensors: [of(d)(p.y), of(uint8)(p.y), of(d)(p.x)], numbers: p.numbers };
+  },
+  avg_pool2d(r, d) {
+    const p = pooling(r, false);
+    return { tensors: [p.x, p.y].map(of(d)), numbers: [...p.numbers, r.int(0, 1)] };
+  },
+  avg_pool2d_backward(r, d) {
+    const p = pooling(r, false);
+    return { tensors: [p.y, p.x].map(of(d)), numbers: [...p.numbers, r.int(0, 1)] };
+  },
+  batch_norm_train(r, d) {
+    const C = r.int(1, 20);
+    const x = [...r.shape(1, 3).map((n) => n + 2), C];
+    const t = of(d);
+    const c = () => optional(r, t([C]));
+    const running = c();
+    return { tensors: [t(x), c(), c(), running, running, t(x), t([C]), t([C])], numbers: [0.1, 1e-5] };
+  },
+  batch_norm_infer(r, d) {
+    const C = r.int(1, 20);
+    const x = [...r.shape(1, 3).map((n) => n + 1), C];
+    const t = of(d);
+    return { tensors: [t(x), optional(r, t([C])), optional(r, t([C])), t([C]), t([C]), t(x), optional(r, t([C]))], numbers: [1e-5] };
+  },
+  batch_norm_backward(r, d) {
+    const C = r.int(1, 20);
+    const x = [...r.shape(1, 3).map((n) => n + 1), C];
+    const t = of(d);
+    const c = () => optional(r, t([C]));
+    return { tensors: [t(x), t(x), c(), t([C]), t([C]), optional(r, t(x)), c(), c()], numbers: [r.int(0, 1)] };
+  },
+  sgd(r, d) {
+    const call = same(r, d, 3, [0.1, r.pick([0, 0.9]), 0, 0.01, 0, r.int(0, 1)]);
+    if (call.numbers[1] === 0) call.tensors[2] = null;
+    return call;
+  },
+  adam: (r, d) => same(r, d, 4, [0.001, 0.9, 0.999, 1e-8, 0.01, r.int(0, 1), r.int(1, 9)]),
+  scatter_add(r, d) {
+    const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(d)];
+    return { tensors: [t([n, ...x.slice(1)]), of(int32)([n]), t(x)], numbers: [] };
+  },
+  gather(r) {
+    const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(r.int(0, 3))];
+    return { tensors: [t(x), of(int32)([n]), t([n, ...x.slice(1)])], numbers: [] };
+  },
+};
+
+/** So many tensors of one shape. */
+function same(r: Random, dtype: number, count: number, numbers: number[], shape = r.shape()): OpCall {
+  return { tensors: Array.from({ length: count }, () => of(dtype)(shape)), numbers };
+}
+
+const awkward = [-1, 0, 1, 2, 3, 7, 0.5, 255, 256, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31 - 1, 2 ** 31, -(2 ** 31), 2 ** 53, 1e308];
+
+/** The same call with one thing changed. */
+export function mutate(call: OpCall, r: Random): void {
+  const at = r.int(0, call.tensors.length - 1);
+  const tensor = call.tensors[at];
+  if (r.chance(0.5) && call.numbers.length > 0) {
+    call.numbers[r.int(0, call.numbers.length - 1)] = r.pick(awkward);
+  } else if (!tensor || r.chance(0.15)) {
+    call.tensors[at] = tensor ? null : { dtype: r.pick([float32, float64, int32, uint8]), shape: r.shape() };
+  } else if (r.chance(0.2)) {
+    call.tensors[at] = { dtype: r.int(0, 3), shape: tensor.shape };
+  } else if (r.chance(0.3)) {
+    call.tensors[at] = { dtype: tensor.dtype, shape: r.shape(0, 6) };
+  } else {
+    const shape = [...tensor.shape];
+    if (shape.length > 0) {
+      const axis = r.int(0, shape.length - 1);
+      shape[axis] = Math.max(0, (shape[axis] as number) + r.pick([-2, -1, 1, 2]));
+    }
+    call.tensors[at] = { dtype: tensor.dtype, shape };
+  }
+}
