@@ -2,15 +2,20 @@
 // Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer beside the ordinary one, and runs the native tests with it.
 // Usage: node scripts/asan.cjs [jest arguments]. Linux with gcc.
 const { execFileSync, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
 const path = require('node:path');
 
 const root = path.join(__dirname, '..');
 const folder = path.join(root, 'build-addon-asan');
-const run = (file, args, options) => spawnSync(process.execPath, [require.resolve(file), ...args], { stdio: 'inherit', cwd: root, ...options });
+const run = (file, args, options) =>
+  spawnSync(process.execPath, [require.resolve(file), ...args], { stdio: 'inherit', cwd: root, ...options });
 
-const options = ['-O', path.join(folder, 'build'), '-B', 'RelWithDebInfo', '--CDRECEPTIVE_SANITIZE=address,undefined'];
-const built = run('cmake-js/bin/cmake-js', ['compile', ...options]);
+const build = path.join(folder, 'build');
+const built = run('cmake-js/bin/cmake-js', ['compile', '-O', build, '-B', 'RelWithDebInfo', '--CDRECEPTIVE_SANITIZE=address,undefined']);
 if (built.status !== 0) process.exit(built.status ?? 1);
+// node-gyp-build looks for a Release build.
+fs.mkdirSync(path.join(build, 'Release'), { recursive: true });
+fs.copyFileSync(path.join(build, 'RelWithDebInfo', 'receptive.node'), path.join(build, 'Release', 'receptive.node'));
 
 // Node itself is not instrumented: the sanitizer's library must come first, and what Node leaves unfreed at exit is not ours.
 const library = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();

@@ -138,7 +138,12 @@ describe('wrong arguments', () => {
     ['rank 7', () => hostile.create({}, float32, 1, 1, 1, 1, 1, 1, 1), 'TypeError', 'ERR_INVALID_TYPE'],
     ['a hundred dimensions', () => hostile.create({}, float32, ...new Array(100).fill(1)), 'TypeError', 'ERR_INVALID_TYPE'],
     ['a product that overflows', () => hostile.create({}, float32, ...new Array(6).fill(2 ** 31 - 1)), 'RangeError', 'ERR_INVALID_VALUE'],
-    ['one that would, but for a 0', () => hostile.create({}, float32, 0, 2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1), 'RangeError', 'ERR_INVALID_VALUE'],
+    [
+      'one that would, but for a 0',
+      () => hostile.create({}, float32, 0, 2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1),
+      'RangeError',
+      'ERR_INVALID_VALUE',
+    ],
     ['a view of another size', () => hostile.view({}, x.id, 4), 'RangeError', 'ERR_INVALID_VALUE'],
     ['a view of nothing', () => hostile.view({}, stale, 1), 'TypeError', 'ERR_DISPOSED'],
     ['freeing twice', () => hostile.free(stale), 'TypeError', 'ERR_DISPOSED'],
@@ -151,7 +156,12 @@ describe('wrong arguments', () => {
     ['uploading too much', () => hostile.upload(x.id, new Float64Array(3)), 'RangeError', 'ERR_INVALID_VALUE'],
     ['uploading a detached array', () => hostile.upload(x.id, detached), 'RangeError', 'ERR_INVALID_VALUE'],
     ['uploading an array', () => hostile.upload(x.id, [1, 2, 3]), 'TypeError', 'ERR_INVALID_TYPE'],
-    ['uploading a look-alike', () => hostile.upload(x.id, { buffer: new ArrayBuffer(12), byteLength: 12 }), 'TypeError', 'ERR_INVALID_TYPE'],
+    [
+      'uploading a look-alike',
+      () => hostile.upload(x.id, { buffer: new ArrayBuffer(12), byteLength: 12 }),
+      'TypeError',
+      'ERR_INVALID_TYPE',
+    ],
     ['uploading to a freed tensor', () => hostile.upload(stale, new Float32Array(1)), 'TypeError', 'ERR_DISPOSED'],
     ['reading a freed tensor', () => hostile.read(stale), 'TypeError', 'ERR_DISPOSED'],
     ['reading 0', () => hostile.readSync(0), 'TypeError', 'ERR_DISPOSED'],
@@ -254,7 +264,11 @@ describe('memory', () => {
 
 test('info() tells the instruction set, the threads and the Node-API version', () => {
   const { threads } = native.info();
-  expect(native.info()).toEqual({ isa: expect.stringMatching(/^(avx512|avx2|sse2|neon)$/), threads: expect.any(Number), napi: expect.any(Number) });
+  expect(native.info()).toEqual({
+    isa: expect.stringMatching(/^(avx512|avx2|sse2|neon)$/),
+    threads: expect.any(Number),
+    napi: expect.any(Number),
+  });
   native.setNumThreads(threads + 1);
   expect(native.info().threads).toBe(threads + 1);
   native.setNumThreads(threads);

@@ -111,8 +111,24 @@ export const calls: Record<string, Maker> = {
   fill: (r) => ({ tensors: [of(r.int(0, 3))(r.shape())], numbers: [r.int(0, 9)] }),
   random: (r, d) => ({ tensors: [of(d)(r.shape())], numbers: [r.int(0, 1), 0, 1, ...seeds(r)] }),
   dropout: (r, d) => same(r, d, 2, [r.next(), ...seeds(r)]),
-  softmax: (r, d) => ({ ...same(r, d, 2, [r.int(0, 1)], r.shape(1).map((n) => n + 1)) }),
-  softmax_backward: (r, d) => ({ ...same(r, d, 3, [r.int(0, 1)], r.shape(1).map((n) => n + 1)) }),
+  softmax: (r, d) => ({
+    ...same(
+      r,
+      d,
+      2,
+      [r.int(0, 1)],
+      r.shape(1).map((n) => n + 1),
+    ),
+  }),
+  softmax_backward: (r, d) => ({
+    ...same(
+      r,
+      d,
+      3,
+      [r.int(0, 1)],
+      r.shape(1).map((n) => n + 1),
+    ),
+  }),
   cross_entropy(r, d) {
     const [N, C, reduction] = [r.int(1, 6), r.int(1, 12), r.int(0, 2)];
     const t = of(d);

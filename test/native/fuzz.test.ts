@@ -2,7 +2,7 @@ import { calls, mutate, Random } from './calls';
 import { Handle, native, seeded } from './support';
 
 // No call, however wrong, may touch memory outside its tensors. Every op is given calls it accepts and the same calls with something
-// changed; bystanders show what should not have been written. Under AddressSanitizer (npm run test:asan) every block ends where its
+// changed; bystanders show what should not have been written. Under AddressSanitizer (npm run test:asan:addon) every block ends where its
 // tensor does, and any step outside is fatal.
 
 const rounds = Number(process.env.RECEPTIVE_FUZZ ?? 1500);
@@ -32,7 +32,10 @@ describe.each(Object.keys(ops).sort())('%s', (name) => {
         op(...handles.map((handle) => handle?.id ?? 0), ...call.numbers);
       } catch (error) {
         rejected.push(`${JSON.stringify(call)}: ${(error as Error).message}`);
-        expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_INVALID_(TYPE|VALUE)$/), message: expect.stringMatching(/^\w+: /) });
+        expect(error).toMatchObject({
+          code: expect.stringMatching(/^ERR_INVALID_(TYPE|VALUE)$/),
+          message: expect.stringMatching(/^\w+: /),
+        });
       }
       for (const handle of handles) if (handle) native.free(handle.id);
     }
