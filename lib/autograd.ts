@@ -30,8 +30,12 @@ export interface BackwardContext<A> {
   readonly saved: readonly Tensor[];
 }
 
-/** Gradients of the inputs, in order; null where not wanted. The incoming gradient itself may be returned. */
-export type BackwardRule<A> = (grad: Tensor, context: BackwardContext<A>) => readonly (Tensor | null)[];
+/** An operation as the tape knows it. */
+export interface Differentiable {
+  readonly name: string;
+  /** The gradients of the inputs, in order; null where not wanted. The incoming gradient itself may be returned. */
+  backward?(grad: Tensor, context: BackwardContext<unknown>): readonly (Tensor | null)[];
+}
 
 let count = 0;
 
@@ -42,9 +46,8 @@ export class Node implements Scoped {
   #released = false;
 
   constructor(
-    readonly operation: string,
+    private readonly operation: Differentiable,
     readonly inputs: readonly (History | null)[],
-    private readonly rule: BackwardRule<unknown>,
     private readonly attrs: unknown,
     private readonly shapes: readonly Shape[],
     saved: readonly Tensor[],
@@ -57,14 +60,14 @@ export class Node implements Scoped {
     if (this.#released) {
       throw new ReceptiveError(
         'ERR_AUTOGRAD',
-        `backward: what ${this.operation} saved was freed by an earlier backward(); run the forward pass again, or add the losses and call backward() once`,
+        `backward: what ${this.operation.name} saved was freed by an earlier backward(); run the forward pass again, or add the losses and call backward() once`,
       );
     }
     for (const { tensor, version } of this.#saved) {
       if (tensor.storage.version !== version) {
         throw new ReceptiveError(
           'ERR_AUTOGRAD',
-          `backward: a tensor of shape ${showShape(tensor.shape)} that ${this.operation} needs for its gradient was written to afterwards ` +
+          `backward: a tensor of shape ${showShape(tensor.shape)} that ${this.operation.name} needs for its gradient was written to afterwards ` +
             `(${tensor.storage.version - version} writes since, by an optimiser step or an assignment); call backward() before that`,
         );
       }
@@ -72,7 +75,7 @@ export class Node implements Scoped {
   }
 
   run(grad: Tensor): readonly (Tensor | null)[] {
-    return this.rule(grad, {
+    return this.operation.backward!(grad, {
       attrs: this.attrs,
       shapes: this.shapes,
       needs: this.inputs.map((input) => input !== null),

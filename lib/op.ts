@@ -1,4 +1,4 @@
-import { type BackwardContext, type BackwardRule, isGradEnabled, Node } from './autograd';
+import { type BackwardContext, isGradEnabled, Node } from './autograd';
 import type { Dtype } from './dtype';
 import { dtypeError, ReceptiveError, shapeError, typeError } from './errors';
 import { keepNothing, scope } from './scope';
@@ -70,7 +70,7 @@ function run<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A, output: Ten
   if (!recording) return null;
   const histories = inputs.map((input) => input?.history ?? null);
   const shapes = inputs.map((input) => input?.shape ?? []);
-  return new Node(op.name, histories, op.backward!.bind(op) as BackwardRule<unknown>, attrs, shapes, saved);
+  return new Node(op, histories, attrs, shapes, saved);
 }
 
 /** Throws unless value is a Tensor, and one of this copy of the package: another copy's tape and scopes know nothing of this one's. */

@@ -199,8 +199,8 @@ describe.each(rows)('%s', (_name, op, shapes, expected) => {
     expect(await y.array()).toEqual(expected);
   });
 
-  const empty = JSON.stringify(expected) === '[]';
-  (empty ? test.skip : test)('gradient', () => {
+  if (JSON.stringify(expected) === '[]') return; // nothing to differentiate; see below
+  test('gradient', () => {
     const inputs = shapes.map((shape) => leaf(...shape));
     gradcheck(op, inputs, { zero: shapes.flatMap((shape, i) => (shape.includes(0) ? [i] : [])) });
   });
