@@ -1,4 +1,5 @@
 import { memory, ones, ops, type Tensor, tensor, tidy } from '../lib';
+import { nodeCount, reachable } from '../lib/autograd';
 import { fault } from './support/fault';
 import { settle } from './support/memory';
 
@@ -120,4 +121,13 @@ test('using › frees a tensor at the end of its block', () => {
     expect(kept.disposed).toBe(false);
   }
   expect(kept.disposed).toBe(true);
+});
+
+test('tidy › does not walk the history behind what it was given', () => {
+  let x: Tensor = leaf(1);
+  for (let i = 0; i < 100; i++) x = ops.add(x, 1);
+  const since = nodeCount();
+  const y = ops.mul(ops.square(x), x);
+  expect(reachable(y.history).size).toBe(102);
+  expect(reachable(y.history, since).size).toBe(2);
 });

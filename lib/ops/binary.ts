@@ -102,7 +102,12 @@ export const minimum = define(
 /** a to the power b. The gradient for b needs a > 0. */
 export const pow = define('pow', POW, true, (g, { needs, saved }) => {
   const [a, b] = saved as [Tensor, Tensor];
-  const da = () => run(MUL, run(MUL, g, b), run(POW, a, run(SUB, b, full([], 1, { dtype: b.dtype }))));
+  const constant = (value: number) => full([], value, { dtype: b.dtype });
+  // b · a^(b-1); of the power 0, which is constant, also at a = 0.
+  const da = () => {
+    const exponent = run(ADD, run(SUB, b, constant(1)), run(EQUAL, b, constant(0)));
+    return run(MUL, run(MUL, g, b), run(POW, a, exponent));
+  };
   const db = () => {
     const log = Tensor.empty(a.shape, a.dtype);
     native.ops.unary(a.id, log.id, 3);

@@ -129,6 +129,17 @@ test.each(['maximum', 'minimum'] as const)('%s › equal operands share the grad
   expect(Array.from(b.grad!.dataSync())).toEqual(name === 'maximum' ? [0.5, 0, 1] : [0.5, 1, 0]);
 });
 
+test.each([
+  [0, 0, 0],
+  [0, 1, 1],
+  [0, 2, 0],
+  [-3, 2, -6],
+])('pow › the derivative of %d to the %d is %d', (base, exponent, expected) => {
+  const x = tensor(base, null, { requiresGrad: true });
+  ops.pow(x, exponent).backward();
+  expect(x.grad!.itemSync()).toBeCloseTo(expected, 6);
+});
+
 test.each(comparisons)('%s › has no gradient', (_name, op) => {
   expect(op(leaf(3), leaf(3)).requiresGrad).toBe(false);
 });
