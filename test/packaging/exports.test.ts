@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root, run, temporaryDirectory } from './support';
+
+interface Packed {
+  readonly filename: string;
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+const lib: typeof import('../../lib') = require('../..');
+
+const temporary = temporaryDirectory();
+
+describe('the packed package', () => {
+  const folder = join(temporary, 'consumer');
+  const installed = join(folder, 'node_modules', 'receptive');
+  let packed: Packed;
+
+  beforeAll(() => {
+    mkdirSync(folder);
+    const output = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+      env: { ...process.env, npm_config_loglevel: 'silent' },
+    });
+    packed = (JSON.parse(output) as Packed[])[0]!;
+    // As npm would install it where there is a prebuilt binary: nothing is compiled.
+    mkdirSync(dirname(installed), { recursive: true });
+    run('tar', ['-xzf', join(folder, packed.filename)], { cwd: folder });
+    renameSync(join(folder, 'package'), installed);
+    const prebuilds = join(installed, 'prebuilds', `${process.platform}-${process.arch}`);
+    mkdirSync(prebuilds, { recursive: true });
+    copyFileSync(require('node-gyp-build').resolve(root), join(prebuilds, 'receptive.node'));
+    for (const name of ['node-gyp-build', 'commander']) symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+  });
+
+  test('holds what is needed to run and to compile, and nothing else', () => {
+    const paths = packed.files.map(({ path }) => path);
+    const allowed =
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|ARCHITECTURE\.md|binding\.gyp|scripts\/headers\.cjs|native\/sources\.cjs|dist\/.+\.(js|mjs|d\.ts|d\.mts)|native\/(binding|kernels|ops|runtime|simd)\/\w+\.(h|cpp)|prebuilds\/.+\.node)$/;
+    expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
+    for (const path of [
+      'README.md',
+      'ARCHITECTURE.md',
+      'CHANGELOG.md',
+      'LICENSE',
+      'binding.gyp',
+      'native/sources.cjs',
+      'scripts/headers.cjs',
+      'dist/index.mjs',
+      'dist/index.d.mts',
+    ]) {
+      expect(paths).toContain(path);
+    }
+    expect(packed.unpackedSize).toBeLessThan(2 << 20);
+  });
+
+  test('require() and import give the same objects under the same names', () => {
+    const script = `
+      import * as imported from 'receptive';
+      import { createRequire } from 'node:module';
+      const required = createRequire(import.meta.url)('receptive');
+      const named = Object.keys(imported).filter((name) => !['default', '__esModule', 'module.exports'].includes(name));
+      const same = named.every((name) => imported[name] === required[name]);
+      console.log(JSON.stringify({ named, required: Object.keys(required), same, sum: required.ops.sum(imported.ones([2, 3])).itemSync() }));
+    `;
+    const output = JSON.parse(run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder }));
+    expect(output).toMatchObject({ same: true, sum: 6 });
+    expect(output.named.sort()).toEqual(output.required.sort());
+    expect(output.required).toEqual(Object.keys(lib).sort());
+  });
+
+  test('the command line starts', () => {
+    const main = join(installed, 'dist', 'cli', 'main.js');
+    expect(run(process.execPath, [main, '--version']).trim()).toBe(require('../../package.json').version);
+  });
+
+  const consumer = `
+    import { losses, models, ops, optim, Tensor, tensor, type Shape } from 'receptive';
+    const model = models.lenet5();
+    const x: Tensor = tensor(new Float32Array(28 * 28), [1, 28, 28, 1]);
+    const y: Tensor = model.forward(x);
+    const shape: Shape = ops.softmax(y).shape;
+    losses.crossEntropy(y, tensor(new Int32Array(1), [1])).backward();
+    new optim.SGD(model.parameters(), { lr: shape.length }).step();
+    // @ts-expect-error: a shape is no tensor
+    ops.relu(shape);
+  `;
+
+  test.each([
+    ['node16', 'consumer.cts', ['--module', 'node16', '--moduleResolution', 'node16']],
+    ['node16', 'consumer.mts', ['--module', 'node16', '--moduleResolution', 'node16']],
+    ['bundler', 'consumer.ts', ['--module', 'esnext', '--moduleResolution', 'bundler']],
+  ])('types resolve under %s from %s', (_, file, flags) => {
+    writeFileSync(join(folder, file), consumer);
+    const tsc = require.resolve('typescript/lib/tsc.js');
+    const strict = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022', '--lib', 'es2023,esnext.disposable'];
+    const types = ['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node'];
+    const { status, stdout } = spawnSync(process.execPath, [tsc, ...strict, ...types, ...flags, join(folder, file)], { encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  });
+});
+
+test('the loader says what to do where there is no binary', () => {
+  const folder = join(temporary, 'no-binary');
+  mkdirSync(folder);
+  mkdirSync(join(folder, 'dist'));
+  for (const file of ['native.js', 'errors.js']) copyFileSync(join(root, 'dist', file), join(folder, 'dist', file));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  const { status, stderr } = spawnSync(process.execPath, [join(folder, 'dist', 'native.js')], { encoding: 'utf8' });
+  expect(status).not.toBe(0);
+  expect(stderr).toContain('npm rebuild receptive');
+});
+
+test('the lock file names the packages of every platform, and no registry', () => {
+  const { missing } = require('../../scripts/lockfile.cjs');
+  const lock = require('../../package-lock.json');
+  expect(Object.keys(missing(lock))).toEqual([]);
+  expect(Object.values(lock.packages as Record<string, { resolved?: string }>).filter(({ resolved }) => resolved)).toEqual([]);
+});
