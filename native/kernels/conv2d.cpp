@@ -9,6 +9,8 @@ namespace receptive::RECEPTIVE_ISA {
 
 void conv2d(const Conv2dArgs<float>&, Context&);
 
+constexpr int64_t kFewPixels = 256;
+
 // w [kh,kw,Cg,K] is one matrix [steps][K]; each group has the panels of its own columns.
 static const float* pack_weights(const Conv2dArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
@@ -57,7 +59,10 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
   if (is_depthwise(s)) {
     depthwise({source, a.w, s.kw * s.K, s.K, a.b, a.y, y_image, y_row, y_col}, context);
   } else {
-    const Gather g = {source, pack_weights(a, context), a.b, a.y, y_image, y_row, y_col, s.K / s.groups};
+    // Packing costs about a pass over the weights: too much where few pixels use them.
+    const bool in_place = s.N * s.OH * s.OW <= kFewPixels && s.K / s.groups % Vec::width == 0;
+    const Gather g = {source,        in_place ? a.w : pack_weights(a, context), in_place ? s.K : 0, a.b, a.y, y_image, y_row, y_col,
+                      s.K / s.groups};
     gather(context, &g, 1);
   }
 }

@@ -65,7 +65,7 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
                 context);
       continue;
     }
-    gathers[p] = {source, packed + used, nullptr, dx, dx_image, dx_row, dx_col, Cg};
+    gathers[p] = {source, packed + used, 0, nullptr, dx, dx_image, dx_row, dx_col, Cg};
     starts[p] = used;
     used += s.groups * panels.size(steps_of(row, col, Kg));
   }

@@ -22,7 +22,8 @@ struct Gather {
   Source source;
   // Packed weights: for each group, panels over its output channels, of steps() steps.
   const float* weights;
-  const float* bias;  // or null
+  int64_t weights_row;  // 0, or: not packed, but one matrix of rows so far apart, with whole vectors of columns
+  const float* bias;    // or null
   // Output pixel (i, j) of an image lies at y + image*y_image + i*y_row + j*y_col.
   float* y;
   int64_t y_image, y_row, y_col;
@@ -43,8 +44,10 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
                                    const Panels& panels, int64_t index, float* y) {
   const int nr = panels.width(index), tail = panels.tail(index);
   const int64_t column = group * g.out_channels + panels.first(index) * Vec::width;
-  const float* weights = g.weights + group * panels.size(g.steps()) + panels.offset(index, g.steps());
-  const int64_t cols = g.source.cols.out, limit = kPanelFloats / (nr * Vec::width);
+  const int64_t b_step = g.weights_row > 0 ? g.weights_row : nr * Vec::width;
+  const float* weights =
+      g.weights_row > 0 ? g.weights + column : g.weights + group * panels.size(g.steps()) + panels.offset(index, g.steps());
+  const int64_t cols = g.source.cols.out, limit = (g.weights_row > 0 ? kPanelFloats / 4 : kPanelFloats) / (nr * Vec::width);
   const Tiles tiles(rows * cols, rows_for(nr));
   int64_t done = 0, first = 0;
   do {
@@ -52,7 +55,8 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
     while (last < runs.count && (last == first || steps + runs.segments[last].length <= limit)) steps += runs.segments[last++].length;
     const RowsStep step = {runs.segments + first,
                            last - first,
-                           weights + done * nr * Vec::width,
+                           weights + done * b_step,
+                           b_step,
                            g.bias && first == 0 ? g.bias + column : nullptr,
                            first > 0,
                            tail};

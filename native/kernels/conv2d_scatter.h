@@ -40,7 +40,8 @@ RECEPTIVE_INLINE void scatter_rows(const Conv2dShape& s, const float* g, const f
     if (height <= 0) continue;
     for (int64_t p = 0; p < panels.count(); ++p) {
       const int nr = panels.width(p);
-      const RowsStep step = {&segment, 1, weights + kh * panels.size(s.K) + panels.offset(p, s.K), nullptr, true, panels.tail(p)};
+      const RowsStep step = {&segment,      1, weights + kh * panels.size(s.K) + panels.offset(p, s.K), nr * Vec::width, nullptr, true,
+                             panels.tail(p)};
       for (int64_t residue = 0; residue < smaller(apart, s.OW); ++residue) {
         const Tiles tiles((s.OW - residue + apart - 1) / apart * height, rows_for(nr));
         int64_t i = first, j = residue;

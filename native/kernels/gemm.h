@@ -36,6 +36,7 @@ struct RowsStep {
   const Segment* segments;
   int64_t count;
   const float* b;     // panel, at the first step
+  int64_t b_step;     // floats from a step of it to the next: NR vectors where packed
   const float* bias;  // of the panel's first column, or null: what the sums start from
   bool accumulate;    // add them to y
   int tail;           // lanes in use of the last vector
@@ -71,7 +72,7 @@ void rows_tile(const RowsTile& rows, const RowsStep& step) {
 #pragma GCC unroll 8
     for (int m = 0; m < MR; ++m) a[m] = rows.a[m] + step.segments[s].offset;
     const int64_t length = step.segments[s].length;
-    for (int64_t k = 0; k < length; ++k, b += NR * Vec::width) {
+    for (int64_t k = 0; k < length; ++k, b += step.b_step) {
       Vec w[NR];
 #pragma GCC unroll 4
       for (int n = 0; n < NR; ++n) w[n] = load(b + n * Vec::width);

@@ -39,7 +39,7 @@ static void multiply(const MatmulArgs<float>& p, const float* a, const float* pa
       } else {
         RowsTile rows;
         for (int r = 0; r < mr; ++r) rows.a[r] = a + (m + r) * p.K, rows.y[r] = out + r * p.N;
-        rows_kernel(mr, nr)(rows, {&segment, 1, panel + k * nr * Vec::width, k ? nullptr : bias, k > 0, tail});
+        rows_kernel(mr, nr)(rows, {&segment, 1, panel + k * nr * Vec::width, nr * Vec::width, k ? nullptr : bias, k > 0, tail});
       }
     }
     k += steps;
