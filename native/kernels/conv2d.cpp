@@ -9,7 +9,7 @@ namespace receptive::RECEPTIVE_ISA {
 
 void conv2d(const Conv2dArgs<float>&, Context&);
 
-constexpr int64_t kFewPixels = 256;
+constexpr int64_t kFewPixels = 256;  // outputs, below which weights are read where they lie
 
 // w [kh,kw,Cg,K] is one matrix [steps][K]; each group has the panels of its own columns.
 static const float* pack_weights(const Conv2dArgs<float>& a, Context& context) {

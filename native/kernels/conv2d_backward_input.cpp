@@ -12,85 +12,118 @@ namespace receptive::RECEPTIVE_ISA {
 
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>&, Context&);
 
-// The taps of one phase along one axis: kernel indices last, last - every, ... in the order the axis counts them.
+// One phase along one axis. Its taps are kernel indices last, last - every, ..., in the order the axis counts them.
 struct Phase {
+  int64_t number, last, every;
   Axis axis;
-  int64_t last, every;
 };
 
-static Phase phase_of(int64_t phase, int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t padding, int64_t dilation) {
-  int64_t divisor = stride;
-  for (int64_t a = dilation; a != 0;) {
-    const int64_t rest = divisor % a;
-    divisor = a;
-    a = rest;
+// The phases along one axis that have taps: no more than there are taps.
+struct Phases {
+  int64_t count;
+  bool complete;  // every cell belongs to one of them
+  Phase* phases;
+
+  const Phase& operator[](int64_t i) const { return phases[i]; }
+  // Which of them takes kernel index a, -1 if none.
+  int64_t of_tap(int64_t a) const {
+    for (int64_t i = 0; i < count; ++i) {
+      const Phase& p = phases[i];
+      if (a <= p.last && (p.last - a) % p.every == 0) return i;
+    }
+    return -1;
   }
-  const int64_t every = stride / divisor;
-  int64_t first = 0;
-  while (first < every && (phase + padding - first * dilation) % stride != 0) ++first;
-  const int64_t count = first < every && first < taps ? (taps - 1 - first) / every + 1 : 0;
-  const int64_t last = first + (count - 1) * every;
-  const int64_t origin = count ? (phase + padding - last * dilation) / stride : 0;
-  return {{(in - phase + stride - 1) / stride, out, 1, count, dilation / divisor, origin}, last, every};
+};
+
+static int64_t common_divisor(int64_t a, int64_t b) {
+  while (b != 0) {
+    const int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
 }
 
-static int64_t steps_of(const Phase& rows, const Phase& cols, int64_t channels) { return rows.axis.taps * cols.axis.taps * channels; }
+static Phases phases_of(int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t padding, int64_t dilation, Context& context) {
+  const int64_t divisor = common_divisor(stride, dilation), every = stride / divisor, numbers = smaller(stride, in);
+  Phases found = {0, true, static_cast<Phase*>(context.scratch(static_cast<size_t>(smaller(numbers, taps)) * sizeof(Phase)))};
+  for (int64_t number = 0; number < numbers; ++number) {
+    int64_t first = 0;
+    while (first < smaller(every, taps) && (number + padding - first * dilation) % stride != 0) ++first;
+    if (first == smaller(every, taps)) {
+      found.complete = false;
+      continue;
+    }
+    const int64_t count = (taps - 1 - first) / every + 1, last = first + (count - 1) * every;
+    const int64_t origin = (number + padding - last * dilation) / stride;
+    found.phases[found.count++] = {number, last, every, {(in - number + stride - 1) / stride, out, 1, count, dilation / divisor, origin}};
+  }
+  return found;
+}
+
+static int64_t steps_of(const Phase& row, const Phase& col, int64_t channels) { return row.axis.taps * col.axis.taps * channels; }
+
+// Packs w transposed, tap by tap, to where the gather of the tap's phase wants it.
+static void pack_weights(const Conv2dBackwardInputArgs<float>& a, const Phases& rows, const Phases& cols, const Panels& panels,
+                         float* const* packed, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups;
+  const int64_t units = s.kh * s.kw * s.groups * panels.count();
+  const int64_t chunks = smaller((s.kh * s.kw * Cg * s.K + kPackGrain - 1) / kPackGrain, units);
+  context.parallel(chunks, [&](int64_t chunk, int) {
+    for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
+      const int64_t index = unit % panels.count(), group = unit / panels.count() % s.groups, tap = unit / panels.count() / s.groups;
+      const int64_t kh = tap / s.kw, kw = tap % s.kw, i = rows.of_tap(kh), j = cols.of_tap(kw);
+      if (i < 0 || j < 0) continue;
+      const Phase &row = rows[i], &col = cols[j];
+      const int64_t steps = steps_of(row, col, Kg);
+      const int64_t step = ((row.last - kh) / row.every * col.axis.taps + (col.last - kw) / col.every) * Kg;
+      const int nr = panels.width(index);
+      pack_panel_transposed(a.w + (tap * Cg + panels.first(index) * Vec::width) * s.K + group * Kg, s.K, Kg, nr, panels.tail(index),
+                            packed[i * cols.count + j] + group * panels.size(steps) + panels.offset(index, steps) + step * nr * Vec::width);
+    }
+  });
+}
 
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
   if (scatter_pays(s)) return scatter(a, context);
-  const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups;
-  const int64_t phases_h = smaller(s.sh, s.H), phases_w = smaller(s.sw, s.W), count = phases_h * phases_w;
-  const Panels panels(Cg);
+  const Phases rows = phases_of(s.H, s.OH, s.kh, s.sh, s.top, s.dh, context);
+  const Phases cols = phases_of(s.W, s.OW, s.kw, s.sw, s.left, s.dw, context);
+  if (!rows.complete || !cols.complete) memset(a.dx, 0, static_cast<size_t>(s.N * s.H * s.W * s.C) * sizeof(float));
 
-  Phase* rows = static_cast<Phase*>(context.scratch(static_cast<size_t>(phases_h) * sizeof(Phase)));
-  Phase* cols = static_cast<Phase*>(context.scratch(static_cast<size_t>(phases_w) * sizeof(Phase)));
-  for (int64_t p = 0; p < phases_h; ++p) rows[p] = phase_of(p, s.H, s.OH, s.kh, s.sh, s.top, s.dh);
-  for (int64_t p = 0; p < phases_w; ++p) cols[p] = phase_of(p, s.W, s.OW, s.kw, s.sw, s.left, s.dw);
-
-  // Packed weights of phase after phase; with each tap in at most one phase they are no more than the padded kernel.
-  float* packed = static_cast<float*>(context.scratch(static_cast<size_t>(s.groups * panels.size(s.kh * s.kw * Kg)) * sizeof(float)));
-  Gather* gathers = static_cast<Gather*>(context.scratch(static_cast<size_t>(count) * sizeof(Gather)));
-  int64_t* starts = static_cast<int64_t*>(context.scratch(static_cast<size_t>(count) * sizeof(int64_t)));
-  int64_t used = 0;
-  for (int64_t p = 0; p < count; ++p) {
-    const Phase &row = rows[p / phases_w], &col = cols[p % phases_w];
-    const Source source = {a.g, s.N, s.K, Kg, row.axis, col.axis};
-    float* dx = a.dx + (p / phases_w * s.W + p % phases_w) * s.C;
-    const int64_t dx_image = s.H * s.W * s.C, dx_row = s.sh * s.W * s.C, dx_col = s.sw * s.C;
-    if (is_depthwise(s)) {
-      depthwise({source, a.w + (row.last * s.kw + col.last) * s.K, -row.every * s.kw * s.K, -col.every * s.K, nullptr, dx, dx_image, dx_row,
+  const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups, count = rows.count * cols.count;
+  const int64_t dx_image = s.H * s.W * s.C, dx_row = s.sh * s.W * s.C, dx_col = s.sw * s.C;
+  const auto dx_of = [&](const Phase& row, const Phase& col) { return a.dx + (row.number * s.W + col.number) * s.C; };
+  if (is_depthwise(s)) {
+    for (int64_t p = 0; p < count; ++p) {
+      const Phase &row = rows[p / cols.count], &col = cols[p % cols.count];
+      const float* w = a.w + (row.last * s.kw + col.last) * s.K;
+      depthwise({{a.g, s.N, s.K, Kg, row.axis, col.axis},
+                 w,
+                 -row.every * s.kw * s.K,
+                 -col.every * s.K,
+                 nullptr,
+                 dx_of(row, col),
+                 dx_image,
+                 dx_row,
                  dx_col},
                 context);
-      continue;
     }
-    gathers[p] = {source, packed + used, 0, nullptr, dx, dx_image, dx_row, dx_col, Cg};
-    starts[p] = used;
-    used += s.groups * panels.size(steps_of(row, col, Kg));
+    return;
   }
+  if (count == 0) return;
 
-  if (is_depthwise(s)) return;
-
-  // One unit packs one tap, which belongs to one phase, for one group and panel: a transposed piece of w.
-  const int64_t units = s.kh * s.kw * s.groups * panels.count();
-  const auto pack = [&](int64_t unit) {
-    const int64_t index = unit % panels.count(), group = unit / panels.count() % s.groups, tap = unit / panels.count() / s.groups;
-    const int64_t kh = tap / s.kw, kw = tap % s.kw;
-    const int64_t phase_h = (kh * s.dh - s.top) % s.sh, phase_w = (kw * s.dw - s.left) % s.sw;
-    const int64_t h = phase_h < 0 ? phase_h + s.sh : phase_h, w = phase_w < 0 ? phase_w + s.sw : phase_w;
-    if (h >= phases_h || w >= phases_w) return;
-    const Phase &row = rows[h], &col = cols[w];
-    const int64_t steps = steps_of(row, col, Kg), nr = panels.width(index);
-    const int64_t step = ((row.last - kh) / row.every * col.axis.taps + (col.last - kw) / col.every) * Kg;
-    float* dst = packed + starts[h * phases_w + w] + group * panels.size(steps) + panels.offset(index, steps) + step * nr * Vec::width;
-    pack_panel_transposed(a.w + (tap * Cg + panels.first(index) * Vec::width) * s.K + group * Kg, s.K, Kg, static_cast<int>(nr),
-                          panels.tail(index), dst);
-  };
-  const int64_t chunks = smaller((s.kh * s.kw * Cg * s.K + kPackGrain - 1) / kPackGrain, units);
-  context.parallel(chunks, [&](int64_t chunk, int) {
-    for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) pack(unit);
-  });
+  const Panels panels(Cg);
+  Gather* gathers = static_cast<Gather*>(context.scratch(static_cast<size_t>(count) * sizeof(Gather)));
+  float** packed = static_cast<float**>(context.scratch(static_cast<size_t>(count) * sizeof(float*)));
+  for (int64_t p = 0; p < count; ++p) {
+    const Phase &row = rows[p / cols.count], &col = cols[p % cols.count];
+    packed[p] = static_cast<float*>(context.scratch(static_cast<size_t>(s.groups * panels.size(steps_of(row, col, Kg))) * sizeof(float)));
+    gathers[p] = {{a.g, s.N, s.K, Kg, row.axis, col.axis}, packed[p], 0, nullptr, dx_of(row, col), dx_image, dx_row, dx_col, Cg};
+  }
+  pack_weights(a, rows, cols, panels, packed, context);
   gather(context, gathers, count);
 }
 
