@@ -1,5 +1,5 @@
-import { ReceptiveError } from '../errors';
-import { readSafetensors, save } from '../formats/safetensors';
+import { fileError } from '../formats/file';
+import { fill, readSafetensors, save } from '../formats/safetensors';
 import * as models from '../models';
 import type { Module } from '../nn';
 
@@ -24,35 +24,25 @@ export async function saveModel(path: string, model: Module, description: Descri
 
 /** Rebuilds the network a file of `saveModel` describes, with its weights. */
 export async function openModel(path: string): Promise<{ model: Module; description: Description }> {
-  const { tensors, metadata } = await readSafetensors(path);
-  const text = metadata[key];
-  if (text === undefined) {
-    throw new ReceptiveError(
-      'ERR_FILE',
-      `${path}: holds tensors but not which network they belong to; was it written by "receptive train"?`,
-    );
-  }
-  const description = parse(path, text);
+  const file = await readSafetensors(path);
+  const description = parse(path, file.metadata[key]);
   const model = architectures[description.architecture]();
-  model.loadStateDict(tensors);
-  for (const tensor of Object.values(tensors)) tensor.dispose();
+  fill(model, path, file);
   return { model, description };
 }
 
-function parse(path: string, text: string): Description {
-  let value: Partial<Description>;
+function parse(path: string, text: string | undefined): Description {
+  if (text === undefined) throw fileError(path, 'holds tensors but not which network they belong to; was it written by "receptive train"?');
+  let value: unknown;
   try {
-    value = JSON.parse(text) as Partial<Description>;
+    value = JSON.parse(text);
   } catch (cause) {
-    throw new ReceptiveError('ERR_FILE', `${path}: the description of the network is not JSON`, { cause });
+    throw fileError(path, 'the description of the network is not JSON', cause);
   }
-  const { architecture, task } = value;
+  const { architecture, task } = (value ?? {}) as Partial<Record<keyof Description, unknown>>;
   if (typeof architecture !== 'string' || !Object.hasOwn(architectures, architecture)) {
-    const known = Object.keys(architectures).join(', ');
-    throw new ReceptiveError('ERR_FILE', `${path}: its network is ${JSON.stringify(architecture)}, this version knows ${known}`);
+    throw fileError(path, `its network is ${JSON.stringify(architecture)}, this version knows ${Object.keys(architectures).join(', ')}`);
   }
-  if (task !== 'mnist') {
-    throw new ReceptiveError('ERR_FILE', `${path}: it was trained for ${JSON.stringify(task)}, this version knows mnist`);
-  }
+  if (task !== 'mnist') throw fileError(path, `it was trained for ${JSON.stringify(task)}, this version knows mnist`);
   return value as Description;
 }

@@ -1,5 +1,3 @@
-import { styleText } from 'node:util';
-
 /** Where a command writes: sentences for people, or one JSON object a line for programs. */
 export interface Output {
   readonly json: boolean;
@@ -9,6 +7,8 @@ export interface Output {
   event(event: Record<string, unknown>): void;
   /** A bar that is redrawn in place on a terminal, and stays out of a pipe. */
   progress(text: string): void;
+  /** Takes the bar away. */
+  clear(): void;
 }
 
 export function createOutput(json: boolean, stream: NodeJS.WriteStream = process.stdout): Output {
@@ -37,6 +37,7 @@ export function createOutput(json: boolean, stream: NodeJS.WriteStream = process
       stream.write(`\r${fitting}\x1b[K`);
       drawn = fitting.length;
     },
+    clear,
   };
 }
 
@@ -57,4 +58,9 @@ export function clock(seconds: number): string {
 
 export const percent = (fraction: number, digits = 2): string => `${(fraction * 100).toFixed(digits)} %`;
 export const count = (n: number): string => Math.round(n).toLocaleString('en');
-export const emphasis = (text: string): string => (process.stdout.isTTY ? styleText('bold', text) : text);
+
+/** Bold where the terminal can and NO_COLOR does not forbid it. */
+export function emphasis(text: string): string {
+  const styled = process.stdout.isTTY && process.stdout.getColorDepth() > 1;
+  return styled ? `\x1b[1m${text}\x1b[22m` : text;
+}

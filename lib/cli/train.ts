@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DataLoader } from '../data';
+import { checkWritable } from '../formats/file';
 import { crossEntropy } from '../losses';
 import { Adam, cosine, SGD } from '../optim';
 import { manualSeed } from '../random';
@@ -9,8 +9,8 @@ import { runtime, setNumThreads } from '../runtime';
 import { metrics, Trainer } from '../train';
 import { nonNegative, positiveInteger, wholeNumber } from './arguments';
 import { drawDigits, openDigits, predictDigits } from './digits';
-import { architectures, type Description, saveModel } from './model-file';
-import { bar, clock, count, createOutput, emphasis, percent } from './output';
+import { architectures, saveModel } from './model-file';
+import { bar, clock, count, createOutput, emphasis, type Output, percent } from './output';
 
 interface TrainOptions {
   data?: string;
@@ -48,9 +48,8 @@ async function train(options: TrainOptions): Promise<void> {
   if (options.threads) setNumThreads(options.threads);
   manualSeed(options.seed);
   const out = resolve(options.out);
-  mkdirSync(dirname(out), { recursive: true }); // now: not after an hour of training
+  await checkWritable(out); // now, not after an hour of training
   const digits = await openDigits(options.data);
-  const description: Description = { architecture: options.arch, task: 'mnist' };
 
   const model = architectures[options.arch]();
   const parameters = model.parameters();
@@ -58,7 +57,7 @@ async function train(options: TrainOptions): Promise<void> {
   const optimizer =
     options.optimizer === 'adam' ? new Adam(parameters, { lr }) : new SGD(parameters, { lr, momentum: 0.9, weightDecay: 5e-4 });
   const loader = new DataLoader(digits.train, { batchSize: options.batchSize, shuffle: true, seed: options.seed });
-  const test = new DataLoader(digits.test, { batchSize: 500 });
+  const validation = new DataLoader(digits.test, { batchSize: 500 });
   const trainer = new Trainer(model, { optimizer, loss: crossEntropy, metrics: { accuracy: metrics.accuracy }, schedule: cosine(lr) });
 
   const { isa, threads } = runtime.info();
@@ -76,52 +75,76 @@ async function train(options: TrainOptions): Promise<void> {
   };
   process.on('SIGINT', onSignal);
   const began = performance.now();
-  let epochBegan = began;
-  let previous = began;
-  let drawn = 0;
+  const progress = epochProgress(output, options.epochs);
   let finished = 0;
+  let scores: { loss: number; accuracy: number } | undefined;
   try {
-    const epochs = trainer.fit(loader, {
-      epochs: options.epochs,
-      validation: test,
-      signal: interrupt.signal,
-      onStep({ epoch, step, steps = 1, images, loss }) {
-        const now = performance.now();
-        if (step === 1) epochBegan = previous;
-        previous = now;
-        if (now - drawn < 100 && step < steps) return;
-        drawn = now;
-        const done = (epoch - 1) * steps + step;
-        const left = ((now - began) / 1000 / done) * (options.epochs * steps - done);
-        output.progress(
-          `epoch ${epoch}/${options.epochs} ${bar(step, steps)} ${step}/${steps}  loss ${loss.toFixed(4)}  ${count((images / (now - epochBegan)) * 1000)} images/s  ${clock(left)} left`,
-        );
-      },
-    });
+    const epochs = trainer.fit(loader, { epochs: options.epochs, validation, signal: interrupt.signal, onStep: progress.step });
     for await (const epoch of epochs) {
       finished = epoch.epoch;
+      scores = epoch.validation;
       output.line(
         `epoch ${String(epoch.epoch).padStart(String(options.epochs).length)}/${options.epochs}  loss ${epoch.loss.toFixed(4)}  ` +
-          `train ${percent(epoch.accuracy)}  test ${percent(epoch.validation!.accuracy)}  ` +
+          `train ${percent(epoch.accuracy)}  test ${percent(epoch.validation.accuracy)}  ` +
           `${epoch.seconds.toFixed(1)} s  ${count(epoch.imagesPerSecond)} images/s`,
       );
       output.event({ event: 'epoch', ...epoch });
+      progress.endEpoch();
     }
   } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
-    await saveModel(out, model, description);
+    output.clear();
+    if (error !== interrupt.signal.reason) throw error;
+  }
+  await saveModel(out, model, { architecture: options.arch, task: 'mnist' });
+  process.off('SIGINT', onSignal);
+
+  if (finished < options.epochs) {
     output.line(`interrupted in epoch ${finished + 1}; the model as of the last finished step is in ${out}`);
     output.event({ event: 'interrupted', epoch: finished + 1, out });
     process.exitCode = 130;
     return;
-  } finally {
-    process.off('SIGINT', onSignal);
   }
-
-  const { loss, accuracy } = await trainer.evaluate(test);
-  await saveModel(out, model, description);
+  const { loss, accuracy } = scores!;
   output.line(`test accuracy ${emphasis(percent(accuracy))} on ${count(digits.test.length)} images (loss ${loss.toFixed(4)})`);
   output.line(`saved ${out}\n`);
   output.event({ event: 'done', accuracy, loss, images: digits.test.length, seconds: (performance.now() - began) / 1000, out });
-  if (!output.json) output.line(drawDigits(await predictDigits(model, digits.test, [0, 1, 2, 3, 4, 5, 6, 7])));
+  if (!output.json) {
+    const shown = Array.from({ length: Math.min(8, digits.test.length) }, (_, i) => i);
+    output.line(drawDigits(await predictDigits(model, digits.test, shown)));
+  }
+}
+
+/** The bar of a run, redrawn ten times a second at most. */
+function epochProgress(output: Output, epochs: number) {
+  const began = performance.now();
+  let epochBegan = began;
+  let drawn = 0;
+  return {
+    step({
+      epoch,
+      step,
+      steps = 1,
+      images,
+      loss,
+    }: {
+      epoch: number;
+      step: number;
+      steps: number | undefined;
+      images: number;
+      loss: number;
+    }) {
+      const now = performance.now();
+      if (now - drawn < 100 && step < steps) return;
+      drawn = now;
+      const done = (epoch - 1) * steps + step;
+      const left = ((now - began) / 1000 / done) * (epochs * steps - done);
+      const rate = (images / (now - epochBegan)) * 1000;
+      output.progress(
+        `epoch ${epoch}/${epochs} ${bar(step, steps)} ${step}/${steps}  loss ${loss.toFixed(4)}  ${count(rate)} images/s  ${clock(left)} left`,
+      );
+    },
+    endEpoch() {
+      epochBegan = performance.now();
+    },
+  };
 }

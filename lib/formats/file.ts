@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReceptiveError } from '../errors';
 
@@ -16,7 +16,7 @@ export function asFileError(path: string, cause: unknown): ReceptiveError {
  * temporary file beside it, flushed to the disk, then renamed.
  */
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
+  const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, 'wx');
     try {
@@ -33,6 +33,25 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
   await syncFolder(dirname(path));
 }
 
+/**
+ * Makes sure, before the work whose result goes there, that a file can be written: makes its folder, and a file beside it that is removed
+ * again.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const existing = await stat(path).catch(() => null);
+    if (existing?.isDirectory()) throw fileError(path, 'is a folder, expected the path of a file');
+    const probe = temporaryBeside(path);
+    await (await open(probe, 'wx')).close();
+    await unlink(probe);
+  } catch (cause) {
+    throw asFileError(path, cause);
+  }
+}
+
+const temporaryBeside = (path: string): string => `${path}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
+
 /** Makes a rename last. Not every system lets a folder be opened; there the rename lasts by itself or not at all. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null);
@@ -40,18 +59,21 @@ async function syncFolder(folder: string): Promise<void> {
   await handle?.close();
 }
 
+/** The most bytes asked of the system at once: Node ends the process when a length does not fit 31 bits. */
+const pieceBytes = 2 ** 30;
+
 /** Fills bytes from a place in a file; fails where the file ends before. */
-export async function readFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+export async function readFully(file: FileHandle, bytes: Uint8Array, position: number, most = pieceBytes): Promise<void> {
   for (let filled = 0; filled < bytes.byteLength; ) {
-    const { bytesRead } = await file.read(bytes, filled, bytes.byteLength - filled, position + filled);
+    const { bytesRead } = await file.read(bytes, filled, Math.min(bytes.byteLength - filled, most), position + filled);
     if (bytesRead === 0) throw new Error(`ends at byte ${position + filled}, expected ${position + bytes.byteLength} bytes`);
     filled += bytesRead;
   }
 }
 
 /** Writes all of the bytes at the file's end. */
-export async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
+export async function writeFully(file: FileHandle, bytes: Uint8Array, most = pieceBytes): Promise<void> {
   for (let written = 0; written < bytes.byteLength; ) {
-    written += (await file.write(bytes, written)).bytesWritten;
+    written += (await file.write(bytes, written, Math.min(bytes.byteLength - written, most))).bytesWritten;
   }
 }

@@ -58,7 +58,13 @@ export async function save(path: string, model: Module | StateDict, { metadata =
  */
 export async function load(path: string, model: Module, options: { strict?: boolean } = {}): Promise<Readonly<Record<string, string>>> {
   if (!(model instanceof Module)) throw typeError('load', 'model', model, 'a Module');
-  const { tensors, metadata } = await readSafetensors(path);
+  const file = await readSafetensors(path);
+  fill(model, path, file, options);
+  return file.metadata;
+}
+
+/** @internal Copies what was read from a file into a model, and frees it. */
+export function fill(model: Module, path: string, { tensors }: SafetensorsFile, options: { strict?: boolean } = {}): void {
   try {
     model.loadStateDict(tensors, options);
   } catch (cause) {
@@ -66,7 +72,6 @@ export async function load(path: string, model: Module, options: { strict?: bool
   } finally {
     disposeAll(tensors);
   }
-  return metadata;
 }
 
 export interface SafetensorsFile {

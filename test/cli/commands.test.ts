@@ -1,0 +1,208 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readSafetensors, save } from '../../lib';
+
+// The built commands, in processes of their own, on 300 training and 100 test images whose class is a bright row.
+
+const main = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+let dir: string;
+
+function idx(dims: number[], bytes: Uint8Array): Uint8Array {
+  const header = Buffer.alloc(4 + 4 * dims.length);
+  header.writeUInt32BE(0x800 + dims.length);
+  for (const [i, n] of dims.entries()) header.writeUInt32BE(n, 4 + 4 * i);
+  return Buffer.concat([header, bytes]);
+}
+
+function writeDigits(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  for (const [prefix, n] of [
+    ['train', 300],
+    ['t10k', 100],
+  ] as const) {
+    const pixels = new Uint8Array(n * 784);
+    const labels = Uint8Array.from({ length: n }, (_, i) => i % 10);
+    for (let i = 0; i < n; i++) pixels.fill(255, i * 784 + (4 + 2 * labels[i]) * 28, i * 784 + (6 + 2 * labels[i]) * 28);
+    writeFileSync(join(folder, `${prefix}-images-idx3-ubyte`), idx([n, 28, 28], pixels));
+    writeFileSync(join(folder, `${prefix}-labels-idx1-ubyte`), idx([n], labels));
+  }
+}
+
+interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command; onLine sees each line of its output as it comes, and may signal it. */
+function receptive(args: string[], onLine?: (line: string, kill: () => void) => void): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const result: Result = { code: null, stdout: '', stderr: '' };
+    let pending = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      result.stdout += chunk;
+      pending += chunk;
+      for (let end = pending.indexOf('\n'); end >= 0; end = pending.indexOf('\n')) {
+        onLine?.(pending.slice(0, end), () => child.kill('SIGINT'));
+        pending = pending.slice(end + 1);
+      }
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      result.stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ ...result, code }));
+  });
+}
+
+const events = ({ stdout }: Result) =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'receptive-cli-'));
+  writeDigits(join(dir, 'digits'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('train, evaluate, predict', () => {
+  const train = (...more: string[]) => receptive(['train', 'mnist', '--data', join(dir, 'digits'), '--batch-size', '10', ...more]);
+
+  test('train saves a model that evaluate and predict agree on', async () => {
+    const out = join(dir, 'new', 'folder', 'model.safetensors');
+    const trained = await train('--epochs', '4', '--lr', '0.01', '--seed', '7', '--out', out, '--json');
+    expect(trained.stderr).toBe('');
+    expect(trained.code).toBe(0);
+    const [start, ...rest] = events(trained);
+    expect(start).toMatchObject({ event: 'start', arch: 'lenet5', epochs: 4, parameters: 61706 });
+    expect(rest.map(({ event }) => event)).toEqual(['epoch', 'epoch', 'epoch', 'epoch', 'done']);
+    const { accuracy } = rest.at(-1);
+    expect(accuracy).toBe(1);
+
+    const [measured] = events(await receptive(['evaluate', out, '--data', join(dir, 'digits'), '--json']));
+    expect(measured).toMatchObject({ accuracy, images: 100, loss: rest.at(-1).loss });
+
+    const predictions = events(
+      await receptive(['predict', out, '--data', join(dir, 'digits'), '--start', '95', '--count', '20', '--json']),
+    );
+    expect(predictions.map(({ index }) => index)).toEqual([95, 96, 97, 98, 99]);
+    for (const { label, predicted, confidence } of predictions) {
+      expect(predicted).toBe(label);
+      expect(confidence).toBeGreaterThan(0.5);
+    }
+  });
+
+  test('a pipe gets plain lines: one an epoch, no bar, no control characters', async () => {
+    const { code, stdout } = await train('--epochs', '2', '--arch', 'mlp', '--optimizer', 'adam', '--out', join(dir, 'mlp.safetensors'));
+    expect(code).toBe(0);
+    expect(stdout.split('\n').filter((line) => line.startsWith('epoch'))).toHaveLength(2);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the absence of control characters is what is tested
+    expect(stdout).not.toMatch(/[\r\x1b]/);
+    expect(stdout).toContain('#7: ');
+  });
+
+  test('the same seed trains the same bits, for any number of threads', async () => {
+    const files = ['a', 'b', 'c'].map((name) => join(dir, `${name}.safetensors`));
+    await train('--epochs', '1', '--seed', '3', '--threads', '1', '--out', files[0]);
+    await train('--epochs', '1', '--seed', '3', '--threads', '2', '--out', files[1]);
+    await train('--epochs', '1', '--seed', '4', '--threads', '2', '--out', files[2]);
+    const [a, b, c] = files.map((file) => readFileSync(file));
+    expect(a.equals(b)).toBe(true);
+    expect(a.equals(c)).toBe(false);
+  });
+
+  test('Ctrl-C stops after the running step, saves, says where and exits 130', async () => {
+    const out = join(dir, 'stopped.safetensors');
+    const args = ['train', 'mnist', '--data', join(dir, 'digits'), '--batch-size', '10', '--epochs', '1000', '--out', out, '--json'];
+    const stopped = await receptive(args, (line, kill) => {
+      if (JSON.parse(line).event === 'epoch') kill();
+    });
+    expect(stopped.code).toBe(130);
+    expect(events(stopped).at(-1)).toMatchObject({ event: 'interrupted', out });
+    const { code } = await receptive(['evaluate', out, '--data', join(dir, 'digits')]);
+    expect(code).toBe(0);
+  });
+
+  test('a reader that goes away ends nothing early', async () => {
+    const out = join(dir, 'piped.safetensors');
+    const child = spawn(
+      'sh',
+      [
+        '-c',
+        '"$0" "$@" | head -n 1',
+        process.execPath,
+        main,
+        'train',
+        'mnist',
+        '--data',
+        join(dir, 'digits'),
+        '--epochs',
+        '2',
+        '--out',
+        out,
+      ],
+      {
+        stdio: 'ignore',
+      },
+    );
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(existsSync(out)).toBe(true);
+  });
+});
+
+describe('what a user can put right is one line that names it, and exit code 1', () => {
+  const digits = () => ['--data', join(dir, 'digits')];
+  const damaged: [name: string, metadata: Record<string, string>, message: RegExp][] = [
+    ['no-description', {}, /which network they belong to/],
+    ['not-json', { receptive: '{' }, /not JSON/],
+    ['null', { receptive: 'null' }, /network is undefined, this version knows lenet5, mlp/],
+    ['other-network', { receptive: '{"architecture":"constructor","task":"mnist"}' }, /network is "constructor"/],
+    ['other-task', { receptive: '{"architecture":"lenet5","task":"text"}' }, /trained for "text"/],
+    ['no-weights', { receptive: '{"architecture":"lenet5","task":"mnist"}' }, /does not fit the model: .* is missing/],
+  ];
+  test.each(damaged)('evaluate › %s', async (name, metadata, message) => {
+    const path = join(dir, `${name}.safetensors`);
+    await save(path, {}, { metadata });
+    expect((await readSafetensors(path)).metadata).toMatchObject(metadata);
+    const { code, stderr } = await receptive(['evaluate', path, ...digits()]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(stderr).toContain(path);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  const cases: [name: string, args: () => string[], message: RegExp][] = [
+    ['a missing model', () => ['evaluate', join(dir, 'none'), ...digits()], /none: ENOENT/],
+    ['a missing folder of data', () => ['train', 'mnist', '--data', join(dir, 'none')], /none: ENOENT/],
+    ['a folder without data', () => ['train', 'mnist', '--data', dir], /holds none of train-images-idx3-ubyte/],
+    ['an output that is a folder', () => ['train', 'mnist', ...digits(), '--out', dir], /is a folder/],
+    ['an output below a file', () => ['train', 'mnist', ...digits(), '--out', join(main, 'model')], /EEXIST|ENOTDIR/],
+    ['a task nobody knows', () => ['train', 'cifar'], /Allowed choices are mnist/],
+    ['no epochs', () => ['train', 'mnist', '--epochs', '0'], /--epochs.*Expected a positive integer/],
+    ['a negative rate', () => ['train', 'mnist', '--lr', '-1'], /--lr.*Expected a number of at least 0/],
+    ['an option nobody knows', () => ['train', 'mnist', '--epoch', '3'], /unknown option '--epoch'/],
+  ];
+  test.each(cases)('%s', async (_, args, message) => {
+    const { code, stderr, stdout } = await receptive(args());
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(stdout).toBe('');
+  });
+
+  test('nothing is left beside an output that could not be written', () => {
+    expect(readdirSync(dir).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+});
+
+test.each(['train', 'evaluate', 'predict'])('%s --help names its options', async (command) => {
+  const { code, stdout } = await receptive([command, '--help']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/--data <dir>/);
+  expect(stdout).toMatch(/--json/);
+});
