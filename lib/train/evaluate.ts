@@ -72,26 +72,26 @@ export async function score<M extends Record<string, Metric>>(
   measures: Measures<M>,
   signal: AbortSignal | undefined,
 ): Promise<Scores<M>> {
-  const restore = remember(model);
   const averages = new Averages('evaluate', measures.names);
-  try {
-    model.eval();
-    await pipelined(
-      loader,
-      signal,
-      (batch) => noGrad(() => measures.of(model, batch)),
-      (pending) => averages.add(pending),
-    );
-    return averages.result() as Scores<M>;
-  } finally {
-    restore();
-  }
+  await pipelined(
+    loader,
+    signal,
+    (batch) => inMode(model, 'inference', () => noGrad(() => measures.of(model, batch))),
+    (pending) => averages.add(pending),
+  );
+  return averages.result() as Scores<M>;
 }
 
-/** @internal Notes which mode each module is in; the function it gives sets them back. */
-export function remember(model: Module): () => void {
+/**
+ * @internal Runs fn with the model in a mode, and sets each module's own back. A step does not wait for anything, so whatever else uses
+ * the model meanwhile, another evaluation or a training, never sees a mode that is not its own.
+ */
+export function inMode<R>(model: Module, mode: 'training' | 'inference', fn: () => R): R {
   const modes = Array.from(model.namedModules(), ([, module]) => [module, module.training] as const);
-  return () => {
+  try {
+    model.train(mode === 'training');
+    return fn();
+  } finally {
     for (const [module, training] of modes) module.training = training;
-  };
+  }
 }

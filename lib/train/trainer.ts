@@ -4,7 +4,7 @@ import { Module } from '../nn/module';
 import { Optimizer, type Schedule } from '../optim';
 import type { Tensor } from '../tensor';
 import { Averages } from './averages';
-import { Measures, type Objective, remember, type Scores, score } from './evaluate';
+import { inMode, Measures, type Objective, type Scores, score } from './evaluate';
 import type { Metric } from './metrics';
 import { type Batches, pipelined } from './pipeline';
 
@@ -86,15 +86,10 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   ): AsyncGenerator<Epoch<M> & { validation?: Scores<M> }, void, void> {
     if (!Number.isSafeInteger(epochs) || epochs < 1) throw rangeError('fit', 'epochs', epochs, 'a positive integer');
     const begin = this.#scheduled(loader, epochs);
-    const restore = remember(this.model);
-    try {
-      for (let epoch = 1; epoch <= epochs; epoch++) {
-        const result = await this.#epoch(epoch, loader, begin, signal, onStep);
-        if (validation) yield { ...result, validation: await this.evaluate(validation, { signal }) };
-        else yield result;
-      }
-    } finally {
-      restore();
+    for (let epoch = 1; epoch <= epochs; epoch++) {
+      const result = await this.#epoch(epoch, loader, begin, signal, onStep);
+      if (validation) yield { ...result, validation: await this.evaluate(validation, { signal }) };
+      else yield result;
     }
   }
 
@@ -124,7 +119,6 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   ): Promise<Epoch<M>> {
     const averages = new Averages('fit', this.#measures.names);
     const started = performance.now();
-    this.model.train();
     this.optimizer.zeroGrad();
     await pipelined(
       loader,
@@ -150,7 +144,7 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
 
   /** Queues one update, and gives the batch's loss and metrics from before it. */
   #train(batch: Batch): Tensor[] {
-    const scores = this.#measures.of(this.model, batch);
+    const scores = inMode(this.model, 'training', () => this.#measures.of(this.model, batch));
     scores[0]!.backward();
     this.optimizer.step();
     this.optimizer.zeroGrad();

@@ -155,6 +155,35 @@ describe('modes', () => {
     expect([model.training, model.inner.training]).toEqual([false, true]);
   });
 
+  test('evaluations of unequal length at once leave them as they were', async () => {
+    const model = new Spy();
+    const objective = { loss: losses.crossEntropy };
+    const batches = (batchSize: number) => new data.DataLoader(new Quadrants(), { batchSize });
+    const [few, many] = await Promise.all([evaluate(model, batches(32), objective), evaluate(model, batches(4), objective)]);
+    expect(few.loss).toBeCloseTo(many.loss, 6);
+    expect(model.seen).toEqual(new Array(2 + 16).fill(false));
+    expect([model.training, model.inner.training]).toEqual([true, true]);
+  });
+
+  test('an evaluation during a training changes neither', async () => {
+    const run = async (beside: (trainer: Trainer) => Promise<unknown>) => {
+      manualSeed(11);
+      const model = new nn.Sequential(new nn.Linear(2, 8), new nn.BatchNorm1d(8), new nn.Linear(8, 2));
+      const norm = model.at(1)!.eval(); // a mode of its own
+      const trainer = new Trainer(model, { optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }), loss: losses.crossEntropy });
+      const loader = new data.DataLoader(new Quadrants(), { batchSize: 8 });
+      const fitting = collect(trainer.fit(loader, { epochs: 3, validation: loader }));
+      await Promise.all([fitting, beside(trainer)]);
+      expect([model.training, norm.training]).toEqual([true, false]);
+      return weights(model);
+    };
+    const alone = await run(async () => {});
+    const evaluated = await run(async (trainer) => {
+      for (const batchSize of [2, 32, 5]) await trainer.evaluate(new data.DataLoader(new Quadrants(), { batchSize }));
+    });
+    expect(evaluated).toEqual(alone);
+  });
+
   test('evaluating changes nothing and leaves no gradient', async () => {
     const { trainer, model, loader } = setUp();
     const before = weights(model);
