@@ -14,7 +14,8 @@ namespace receptive::RECEPTIVE_ISA {
 
 void matmul(const MatmulArgs<float>&, Context&);
 
-constexpr int64_t kStepsInL2 = 384;
+constexpr int64_t kSteps = 384;             // of a block: its part of a panel stays in L2
+constexpr int64_t kStepsTransposed = 128;   // fewer where each step reads another line of a, all of one set when rows are 4 KiB apart
 constexpr int64_t kProductGrain = 1 << 18;  // multiply-adds worth a chunk
 
 // Rows [begin, end) of one matrix, columns of panel p.
@@ -26,7 +27,7 @@ static void multiply(const MatmulArgs<float>& p, const float* a, const float* pa
   const Tiles tiles(end - begin, rows_for(nr));
   int64_t k = 0;
   do {
-    const int64_t steps = smaller(p.K - k, kStepsInL2);
+    const int64_t steps = smaller(p.K - k, p.trans_a ? kStepsTransposed : kSteps);
     const Segment segment = {k, steps};
     for (int64_t t = 0; t < tiles.count; ++t) {
       const int64_t m = begin + tiles.begin(t);
