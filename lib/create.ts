@@ -1,6 +1,8 @@
 import { checkValue, type Dtype, dtypeOf, dtypes, isFloat, type TypedArray, toArray } from './dtype';
 import { dtypeError, rangeError, shapeError, typeError } from './errors';
 import { native } from './native';
+import { checkTensor } from './op';
+import { checkOptions, type OptionNames } from './options';
 import { takeRandom } from './random';
 import { checkShape, maxRank, type Shape, showShape, sizeOf } from './shape';
 import { type NestedNumbers, Tensor } from './tensor';
@@ -12,7 +14,10 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
-function checkOptions(operation: string, options: TensorOptions, otherwise: Dtype): { dtype: Dtype; requiresGrad: boolean } {
+const names: OptionNames<TensorOptions> = { dtype: true, requiresGrad: true };
+
+function complete(operation: string, options: TensorOptions, otherwise: Dtype): Required<TensorOptions> {
+  checkOptions(operation, options, names);
   const { dtype = otherwise, requiresGrad = false } = options;
   if (!Object.hasOwn(dtypes, dtype)) throw typeError(operation, 'dtype', dtype, Object.keys(dtypes).join(', '));
   if (requiresGrad && !isFloat(dtype))
@@ -43,7 +48,7 @@ export function tensor(values: TypedArray | Uint8ClampedArray | NestedNumbers, s
   if (sizeOf(wanted) !== flat.length) {
     throw shapeError('tensor', `${flat.length} values do not fill shape ${showShape(wanted)}, which holds ${sizeOf(wanted)}`);
   }
-  const { dtype, requiresGrad } = checkOptions('tensor', options, arrayType ?? 'float32');
+  const { dtype, requiresGrad } = complete('tensor', options, arrayType ?? 'float32');
   const array = arrayType === dtype ? (flat as TypedArray) : toArray('tensor', flat, dtype);
   return finish(upload(array, wanted, dtype), requiresGrad);
 }
@@ -77,14 +82,16 @@ function flatten(values: unknown): { flat: number[]; natural: number[] } {
 
 /** A tensor whose elements are all the same number. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const { dtype, requiresGrad } = checkOptions('full', options, 'float32');
+  const { dtype, requiresGrad } = complete('full', options, 'float32');
   checkValue('full', value, dtype);
   const made = Tensor.empty(checkShape('full', shape), dtype);
   native.ops.fill(made.id, value);
   return finish(made, requiresGrad);
 }
 
+/** A tensor of zeros. */
 export const zeros = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 0, options);
+/** A tensor of ones. */
 export const ones = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 1, options);
 
 /** The numbers from start (default 0) up to, not including, stop, in steps (default 1). */
@@ -93,14 +100,14 @@ export function arange(start: number, stop?: number, step = 1, options: TensorOp
   if (!Number.isFinite(from) || !Number.isFinite(to))
     throw rangeError('arange', 'bound', Number.isFinite(from) ? to : from, 'a finite number');
   if (!Number.isFinite(step) || step === 0) throw rangeError('arange', 'step', step, 'a finite number other than 0');
-  const { dtype, requiresGrad } = checkOptions('arange', options, 'float32');
+  const { dtype, requiresGrad } = complete('arange', options, 'float32');
   const count = checkShape('arange', [Math.max(0, Math.ceil((to - from) / step))])[0]!;
   const values = Float64Array.from({ length: count }, (_, i) => from + i * step);
   return finish(upload(toArray('arange', values, dtype), [count], dtype), requiresGrad);
 }
 
 function random(operation: string, kind: number, shape: Shape, a: number, b: number, options: TensorOptions): Tensor {
-  const { dtype, requiresGrad } = checkOptions(operation, options, 'float32');
+  const { dtype, requiresGrad } = complete(operation, options, 'float32');
   if (!isFloat(dtype)) throw dtypeError(operation, `dtype is ${dtype}, expected float32 or float64`);
   const made = Tensor.empty(checkShape(operation, shape), dtype);
   native.ops.random(made.id, kind, a, b, ...takeRandom(made.size));
@@ -119,7 +126,7 @@ export function uniform(shape: Shape, low = 0, high = 1, options: TensorOptions 
 
 /** A tensor of the bytes of a buffer (copied), taken as elements in this machine's byte order. */
 export function fromBuffer(buffer: ArrayBuffer | ArrayBufferView, shape: Shape, options: TensorOptions = {}): Tensor {
-  const { dtype, requiresGrad } = checkOptions('fromBuffer', options, 'float32');
+  const { dtype, requiresGrad } = complete('fromBuffer', options, 'float32');
   const bytes = ArrayBuffer.isView(buffer) ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) : bytesOf(buffer);
   const wanted = checkShape('fromBuffer', shape);
   const expected = sizeOf(wanted) * dtypes[dtype].bytes;
@@ -136,11 +143,39 @@ function bytesOf(buffer: unknown): Uint8Array {
   return new Uint8Array(buffer as ArrayBuffer);
 }
 
-const like = (x: Tensor, options: TensorOptions): TensorOptions => ({ dtype: x.dtype, ...options });
+/** The shape and the options of a tensor made in the likeness of x. */
+function like(operation: string, x: Tensor, options: TensorOptions): [Shape, TensorOptions] {
+  checkTensor(operation, 'input', x);
+  checkOptions(operation, options, names);
+  return [x.shape, { dtype: x.dtype, ...options }];
+}
 
-export const fullLike = (x: Tensor, value: number, options: TensorOptions = {}): Tensor => full(x.shape, value, like(x, options));
-export const zerosLike = (x: Tensor, options: TensorOptions = {}): Tensor => fullLike(x, 0, options);
-export const onesLike = (x: Tensor, options: TensorOptions = {}): Tensor => fullLike(x, 1, options);
-export const randnLike = (x: Tensor, options: TensorOptions = {}): Tensor => randn(x.shape, like(x, options));
-export const uniformLike = (x: Tensor, low = 0, high = 1, options: TensorOptions = {}): Tensor =>
-  uniform(x.shape, low, high, like(x, options));
+/** A tensor of x's shape and type whose elements are all the same number. */
+export function fullLike(x: Tensor, value: number, options: TensorOptions = {}): Tensor {
+  const [shape, own] = like('fullLike', x, options);
+  return full(shape, value, own);
+}
+
+/** Zeros in x's shape and type. */
+export function zerosLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  const [shape, own] = like('zerosLike', x, options);
+  return full(shape, 0, own);
+}
+
+/** Ones in x's shape and type. */
+export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  const [shape, own] = like('onesLike', x, options);
+  return full(shape, 1, own);
+}
+
+/** `randn` in x's shape and type. */
+export function randnLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  const [shape, own] = like('randnLike', x, options);
+  return randn(shape, own);
+}
+
+/** `uniform` in x's shape and type. */
+export function uniformLike(x: Tensor, low = 0, high = 1, options: TensorOptions = {}): Tensor {
+  const [shape, own] = like('uniformLike', x, options);
+  return uniform(shape, low, high, own);
+}

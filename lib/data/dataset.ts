@@ -1,7 +1,8 @@
 import { tensor } from '../create';
-import { shapeError } from '../errors';
+import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { gather } from '../ops/gather';
+import { checkOptions, type OptionNames } from '../options';
 import { scope } from '../scope';
 import { type Shape, showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
@@ -27,6 +28,8 @@ export interface Normalization {
   readonly std: number;
 }
 
+const names: OptionNames<Normalization> = { mean: true, std: true };
+
 /**
  * Images with a class each, kept as bytes in native memory. A batch is x float32 [N,H,W,C], (pixel / 255 - mean) / std, and y int32 [N];
  * it is put together on the native thread.
@@ -48,6 +51,10 @@ export class ImageDataset implements Dataset {
         `${pixels.length} pixels and ${labels.length} labels do not fill images of shape ${showShape(shape)}`,
       );
     }
+    checkOptions('ImageDataset', normalization, names);
+    const { mean, std } = normalization;
+    if (!Number.isFinite(mean)) throw rangeError('ImageDataset', 'mean', mean, 'a finite number');
+    if (!Number.isFinite(std) || std <= 0) throw rangeError('ImageDataset', 'std', std, 'a positive number');
     this.length = labels.length;
     this.#normalization = normalization;
     [this.images, this.labels] = scope.outside(() => [tensor(pixels, shape), tensor(labels)]);

@@ -1,4 +1,5 @@
 import { rangeError, typeError } from '../errors';
+import { checkOptions, type OptionNames } from '../options';
 import { takeRandom } from '../random';
 import { scope } from '../scope';
 import type { Dataset, Samples } from './dataset';
@@ -20,6 +21,8 @@ export interface DataLoaderOptions {
   dropLast?: boolean;
 }
 
+const names: OptionNames<DataLoaderOptions> = { batchSize: true, shuffle: true, seed: true, dropLast: true };
+
 /**
  * Goes through a dataset in batches, any number of times. The next batch is asked for before the one at hand is given out, so that it
  * is prepared while that one is worked on.
@@ -38,12 +41,14 @@ export class DataLoader implements AsyncIterable<Batch> {
 
   constructor(
     readonly dataset: Dataset,
-    { batchSize, shuffle = false, seed, dropLast = false }: DataLoaderOptions,
+    options: DataLoaderOptions,
   ) {
     const { length, batch } = dataset ?? {};
     if (!Number.isSafeInteger(length) || typeof batch !== 'function') {
       throw typeError('DataLoader', 'dataset', dataset, 'an object with a length and a function batch(indices)');
     }
+    checkOptions('DataLoader', options, names);
+    const { batchSize, shuffle = false, seed, dropLast = false } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) throw rangeError('DataLoader', 'batchSize', batchSize, 'a positive integer');
     if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0)) {
       throw rangeError('DataLoader', 'seed', seed, 'an integer from 0 to 2^53 - 1');

@@ -3,9 +3,19 @@ import { join } from 'node:path';
 import { rangeError, typeError } from '../errors';
 import { asFileError, fileError } from '../formats/file';
 import { readIdx } from '../formats/idx';
+import { checkOptions, type OptionNames } from '../options';
 import { ImageDataset } from './dataset';
 
 export type MnistSplit = 'train' | 'test';
+
+export interface MnistOptions {
+  /** The folder the files are in. */
+  dir: string;
+  /** Which half to read. Default: both. */
+  split?: MnistSplit;
+}
+
+const names: OptionNames<MnistOptions> = { dir: true, split: true };
 
 const prefixes: Readonly<Record<MnistSplit, string>> = { train: 'train', test: 't10k' };
 
@@ -21,9 +31,11 @@ const normalization = { mean: 0.1307, std: 0.3081 };
  * ```
  * @throws ReceptiveError `ERR_FILE`, which names the file and what is wrong with it.
  */
-export async function mnist(options: { dir: string }): Promise<Record<MnistSplit, ImageDataset>>;
-export async function mnist(options: { dir: string; split: MnistSplit }): Promise<ImageDataset>;
-export async function mnist({ dir, split }: { dir: string; split?: MnistSplit }): Promise<Record<MnistSplit, ImageDataset> | ImageDataset> {
+export async function mnist(options: MnistOptions & { split?: undefined }): Promise<Record<MnistSplit, ImageDataset>>;
+export async function mnist(options: MnistOptions & { split: MnistSplit }): Promise<ImageDataset>;
+export async function mnist(options: MnistOptions): Promise<Record<MnistSplit, ImageDataset> | ImageDataset> {
+  checkOptions('mnist', options, names);
+  const { dir, split } = options;
   if (typeof dir !== 'string') throw typeError('mnist', 'dir', dir, 'the path of a folder');
   if (split !== undefined && !Object.hasOwn(prefixes, split)) throw rangeError('mnist', 'split', split, 'train or test');
   const files = await readdir(dir).catch((cause) => {

@@ -1,6 +1,7 @@
 import { dtypeError, rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { checkReduction, type Reduction, reductions } from './reduction';
@@ -15,6 +16,8 @@ export interface CrossEntropyOptions {
   /** Default 'mean': over the rows that count, by the weights of their classes. */
   reduction?: Reduction;
 }
+
+const names: OptionNames<CrossEntropyOptions> = { weight: true, labelSmoothing: true, ignoreIndex: true, reduction: true };
 
 interface Attrs {
   readonly reduction: Reduction;
@@ -66,6 +69,7 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
  * losses.crossEntropy(model.forward(images), labels).backward();
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions('crossEntropy', options, names);
   const { weight = null, labelSmoothing = 0, ignoreIndex = -100, reduction = 'mean' } = options;
   checkReduction('crossEntropy', reduction);
   checkTensor('crossEntropy', 'logits', logits);

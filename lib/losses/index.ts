@@ -1,4 +1,4 @@
 export * from './bceWithLogits';
 export * from './crossEntropy';
 export type { Reduction } from './reduction';
-export * from './regression';
+export { type LossOptions, l1, mse } from './regression';

@@ -1,5 +1,6 @@
 import { sub } from '../ops/binary';
 import { abs, square } from '../ops/unary';
+import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { checkPair, checkReduction, type Reduction, reduced } from './reduction';
@@ -9,8 +10,12 @@ export interface LossOptions {
   reduction?: Reduction;
 }
 
+export const lossOptionNames: OptionNames<LossOptions> = { reduction: true };
+
 function define(name: string, measure: (difference: Tensor) => Tensor) {
-  return (input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor => {
+  return (input: Tensor, target: Tensor, options: LossOptions = {}): Tensor => {
+    checkOptions(name, options, lossOptionNames);
+    const { reduction = 'mean' } = options;
     checkReduction(name, reduction);
     checkPair(name, input, target);
     return tidy(() => reduced(measure(sub(input, target)), reduction));

@@ -1,5 +1,6 @@
 import { rangeError } from '../errors';
 import { Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '../nn';
+import { checkOptions, type OptionNames } from '../options';
 
 export interface LeNet5Options {
   /** Default 10. */
@@ -10,11 +11,15 @@ export interface LeNet5Options {
   size?: number;
 }
 
+const names: OptionNames<LeNet5Options> = { classes: true, channels: true, size: true };
+
 /**
  * LeNet-5 (LeCun et al. 1998) as it is built today, with rectifiers, maximum pooling and fully connected feature maps: 61,706
  * parameters for digits. Input [N,size,size,channels], output [N,classes].
  */
-export function lenet5({ classes = 10, channels = 1, size = 28 }: LeNet5Options = {}): Sequential {
+export function lenet5(options: LeNet5Options = {}): Sequential {
+  checkOptions('lenet5', options, names);
+  const { classes = 10, channels = 1, size = 28 } = options;
   const side = Math.floor((Math.floor(size / 2) - 4) / 2);
   if (!Number.isInteger(size) || side < 1) throw rangeError('lenet5', 'size', size, 'an integer of at least 12');
   return new Sequential(

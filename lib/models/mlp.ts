@@ -1,5 +1,6 @@
 import { rangeError } from '../errors';
 import { Flatten, Linear, ReLU, Sequential } from '../nn';
+import { checkOptions, type OptionNames } from '../options';
 
 export interface MlpOptions {
   /** Numbers in one sample; samples of any shape are flattened. */
@@ -9,8 +10,12 @@ export interface MlpOptions {
   classes: number;
 }
 
+const names: OptionNames<MlpOptions> = { inputs: true, hidden: true, classes: true };
+
 /** A multilayer perceptron: fully connected layers with rectifiers between them. Input [N,…], output [N,classes]. */
-export function mlp({ inputs, hidden, classes }: MlpOptions): Sequential {
+export function mlp(options: MlpOptions): Sequential {
+  checkOptions('mlp', options, names);
+  const { inputs, hidden, classes } = options;
   if (!Array.isArray(hidden)) throw rangeError('mlp', 'hidden', hidden, 'a list of layer sizes');
   const model = new Sequential(new Flatten());
   let features = inputs;

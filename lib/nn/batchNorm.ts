@@ -1,6 +1,7 @@
 import { ones, zeros } from '../create';
 import { rangeError, shapeError } from '../errors';
 import { batchNorm } from '../ops/batchNorm';
+import { checkOptions, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
@@ -17,6 +18,8 @@ export interface BatchNormOptions {
   affine?: boolean;
 }
 
+const names: OptionNames<BatchNormOptions> = { eps: true, momentum: true, affine: true };
+
 /**
  * Batch normalisation of each channel, the last axis: of images [N,H,W,C], or of features [N,C]. See `ops.batchNorm`.
  *
@@ -32,11 +35,13 @@ class BatchNorm extends Module {
 
   constructor(
     readonly channels: number,
-    { eps = 1e-5, momentum = 0.1, affine = true }: BatchNormOptions = {},
+    options: BatchNormOptions = {},
   ) {
     super();
     const { name } = new.target;
     count(name, 'channels', channels);
+    checkOptions(name, options, names);
+    const { eps = 1e-5, momentum = 0.1, affine = true } = options;
     if (!(eps > 0 && eps < Infinity)) throw rangeError(name, 'eps', eps, 'a positive number');
     if (!(momentum >= 0 && momentum <= 1)) throw rangeError(name, 'momentum', momentum, 'a number from 0 to 1');
     this.eps = eps;

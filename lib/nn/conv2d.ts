@@ -1,6 +1,7 @@
 import { rangeError } from '../errors';
 import { conv2d } from '../ops/conv2d';
-import { makeWindow, type Padding, type Pair, type WindowOptions } from '../ops/window';
+import { makeWindow, type Padding, type Pair, type WindowOptions, windowOptionNames } from '../ops/window';
+import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { call, count, weightAndBias } from './layer';
 import { Module } from './module';
@@ -12,6 +13,8 @@ export interface Conv2dOptions extends WindowOptions {
   /** Whether a learned number is added to every output channel. Default true. */
   bias?: boolean;
 }
+
+const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, groups: true, bias: true };
 
 /**
  * Convolution with learned kernels: input [N,H,W,inChannels], output [N,H',W',outChannels]; see `ops.conv2d` for sizes and options.
@@ -36,9 +39,11 @@ export class Conv2d extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     readonly kernelSize: Pair,
-    { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }: Conv2dOptions = {},
+    options: Conv2dOptions = {},
   ) {
     super();
+    checkOptions('Conv2d', options, names);
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
     count('Conv2d', 'inChannels', inChannels);
     count('Conv2d', 'outChannels', outChannels);
     count('Conv2d', 'groups', groups);

@@ -5,7 +5,7 @@ export { Dropout } from './dropout';
 export { Flatten } from './flatten';
 export * as init from './init';
 export { Linear, type LinearOptions } from './linear';
-export { Module, type StateDict } from './module';
+export { type LoadOptions, Module, type Part, type StateDict } from './module';
 export { Buffer, Parameter } from './parameter';
 export { AvgPool2d, type AvgPool2dOptions, MaxPool2d, type MaxPool2dOptions } from './pool';
 export { Sequential } from './sequential';

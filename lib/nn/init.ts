@@ -1,6 +1,7 @@
 import { isFloat } from '../dtype';
 import { dtypeError, rangeError, shapeError } from '../errors';
 import { native } from '../native';
+import { checkOptions, type OptionNames } from '../options';
 import { takeRandom } from '../random';
 import { showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
@@ -94,18 +95,22 @@ export interface KaimingOptions {
   slope?: number;
 }
 
-function kaimingStd(tensor: Tensor, { mode = 'in', nonlinearity = 'leakyRelu', slope = 0 }: KaimingOptions): number {
-  if (mode !== 'in' && mode !== 'out') throw rangeError('init.kaiming', 'mode', mode, 'in or out');
+const names: OptionNames<KaimingOptions> = { mode: true, nonlinearity: true, slope: true };
+
+function kaimingStd(operation: string, tensor: Tensor, options: KaimingOptions): number {
+  checkOptions(operation, options, names);
+  const { mode = 'in', nonlinearity = 'leakyRelu', slope = 0 } = options;
+  if (mode !== 'in' && mode !== 'out') throw rangeError(operation, 'mode', mode, 'in or out');
   return gain(nonlinearity, slope) / Math.sqrt(fans(tensor)[mode]);
 }
 
 /** Of variance gain² / fan, evenly (He et al. 2015). */
 export function kaimingUniform(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  const bound = Math.sqrt(3) * kaimingStd(tensor, options);
+  const bound = Math.sqrt(3) * kaimingStd('init.kaimingUniform', tensor, options);
   return uniform(tensor, -bound, bound);
 }
 
 /** Of variance gain² / fan, normally (He et al. 2015). */
 export function kaimingNormal(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  return normal(tensor, 0, kaimingStd(tensor, options));
+  return normal(tensor, 0, kaimingStd('init.kaimingNormal', tensor, options));
 }

@@ -1,4 +1,5 @@
 import { linear } from '../ops/linear';
+import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { call, count, weightAndBias } from './layer';
 import { Module } from './module';
@@ -8,6 +9,8 @@ export interface LinearOptions {
   /** Whether a learned number is added to every output. Default true. */
   bias?: boolean;
 }
+
+const names: OptionNames<LinearOptions> = { bias: true };
 
 /**
  * A fully connected layer on the last axis: input [...,inFeatures], output [...,outFeatures].
@@ -25,9 +28,11 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    { bias = true }: LinearOptions = {},
+    options: LinearOptions = {},
   ) {
     super();
+    checkOptions('Linear', options, names);
+    const { bias = true } = options;
     count('Linear', 'inFeatures', inFeatures);
     count('Linear', 'outFeatures', outFeatures);
     [this.weight, this.bias] = weightAndBias([outFeatures, inFeatures], outFeatures, bias);

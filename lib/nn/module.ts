@@ -1,10 +1,18 @@
 import { ReceptiveError, typeError } from '../errors';
+import { checkOptions, type OptionNames } from '../options';
 import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { Buffer, Parameter } from './parameter';
 
 /** Tensors by name, as `stateDict` gives them and safetensors files hold them. */
 export type StateDict = Record<string, Tensor>;
+
+export interface LoadOptions {
+  /** Whether names missing on either side are errors. Default true. */
+  strict?: boolean;
+}
+
+const loadOptionNames: OptionNames<LoadOptions> = { strict: true };
 
 /** What a module is made of. */
 export type Part = Module | Parameter | Buffer;
@@ -71,11 +79,12 @@ export abstract class Module {
 
   /**
    * Copies values into the parameters and buffers of the same names. Nothing is written unless everything fits.
-   * @param options.strict Whether names missing on either side are errors. Default true.
    * @returns The names this module has and the state lacks, and those it does not have; both empty where strict.
    */
-  loadStateDict(state: StateDict, { strict = true }: { strict?: boolean } = {}): { missing: string[]; unexpected: string[] } {
+  loadStateDict(state: StateDict, options: LoadOptions = {}): { missing: string[]; unexpected: string[] } {
     if (typeof state !== 'object' || state === null) throw typeError('loadStateDict', 'state', state, 'an object of tensors by name');
+    checkOptions('loadStateDict', options, loadOptionNames);
+    const { strict = true } = options;
     const own = this.stateDict();
     const missing = Object.keys(own).filter((name) => !Object.hasOwn(state, name));
     const unexpected = Object.keys(state).filter((name) => !Object.hasOwn(own, name));

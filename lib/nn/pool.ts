@@ -1,12 +1,16 @@
 import { type AvgPool2dOptions as AvgOptions, avgPool2d } from '../ops/avgPool2d';
 import { type MaxPool2dOptions as MaxOptions, maxPool2d } from '../ops/maxPool2d';
-import { makeWindow, type Pair } from '../ops/window';
+import { makeWindow, type Pair, windowOptionNames } from '../ops/window';
+import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { call } from './layer';
 import { Module } from './module';
 
 export type MaxPool2dOptions = Omit<MaxOptions, 'kernelSize'>;
 export type AvgPool2dOptions = Omit<AvgOptions, 'kernelSize'>;
+
+const maxNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, ceilMode: true };
+const avgNames: OptionNames<AvgPool2dOptions> = { stride: true, padding: true, ceilMode: true, countIncludePad: true };
 
 /** The largest value of each window: input [N,H,W,C], output [N,H',W',C]. See `ops.maxPool2d`. */
 export class MaxPool2d extends Module {
@@ -17,6 +21,7 @@ export class MaxPool2d extends Module {
     options: MaxPool2dOptions = {},
   ) {
     super();
+    checkOptions('MaxPool2d', options, maxNames);
     makeWindow('MaxPool2d', [1, 1], kernelSize, options);
     this.options = { ...options };
   }
@@ -39,6 +44,7 @@ export class AvgPool2d extends Module {
     options: AvgPool2dOptions = {},
   ) {
     super();
+    checkOptions('AvgPool2d', options, avgNames);
     makeWindow('AvgPool2d', [1, 1], kernelSize, options);
     this.options = { ...options };
   }

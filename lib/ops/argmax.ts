@@ -1,6 +1,7 @@
 import { shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { checkAxis, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -16,12 +17,21 @@ const op: Op<[Tensor], { readonly axis: number; readonly keepDims: boolean }> = 
   },
 };
 
+export interface ArgmaxOptions {
+  /** Whether the axis stays, with dimension 1. Default false. */
+  keepDims?: boolean;
+}
+
+const names: OptionNames<ArgmaxOptions> = { keepDims: true };
+
 /**
  * Where the largest value is along an axis, the first of several: int32. Default the last axis. No gradient.
  * @example
  * ops.argmax(tensor([[1, 5, 2]])); // [1]
  */
-export function argmax(x: Tensor, axis = -1, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+export function argmax(x: Tensor, axis = -1, options: ArgmaxOptions = {}): Tensor {
   checkTensor('argmax', 'input', x);
+  checkOptions('argmax', options, names);
+  const { keepDims = false } = options;
   return apply(op, [x], { axis: checkAxis('argmax', axis, x.rank), keepDims });
 }

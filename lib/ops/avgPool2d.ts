@@ -1,5 +1,6 @@
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { Tensor } from '../tensor';
 import { checkPadding, makeWindow, outputSize, type Padding, type Pair, type Window, windowNumbers } from './window';
 
@@ -15,6 +16,14 @@ export interface AvgPool2dOptions {
   /** Whether cells of the padding count in the mean. Default true. */
   countIncludePad?: boolean;
 }
+
+const names: OptionNames<AvgPool2dOptions> = {
+  kernelSize: true,
+  stride: true,
+  padding: true,
+  ceilMode: true,
+  countIncludePad: true,
+};
 
 interface Attrs {
   readonly window: Window;
@@ -50,6 +59,7 @@ const op: Op<[Tensor], Attrs> = {
  */
 export function avgPool2d(x: Tensor, options: AvgPool2dOptions): Tensor {
   checkShapeOf('avgPool2d', 'input', x, 'N,H,W,C');
+  checkOptions('avgPool2d', options, names);
   const { kernelSize, stride = kernelSize, padding, ceilMode = false, countIncludePad = true } = options;
   const window = makeWindow('avgPool2d', [x.shape[1]!, x.shape[2]!], kernelSize, { stride, padding });
   checkPadding('avgPool2d', window);

@@ -1,6 +1,7 @@
 import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
 
@@ -20,6 +21,16 @@ export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
 }
+
+const names: OptionNames<BatchNormOptions> = {
+  weight: true,
+  bias: true,
+  runningMean: true,
+  runningVar: true,
+  training: true,
+  momentum: true,
+  eps: true,
+};
 
 interface Attrs {
   readonly training: boolean;
@@ -77,6 +88,7 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   checkTensor('batchNorm', 'input', x);
+  checkOptions('batchNorm', options, names);
   const { weight = null, bias = null, runningMean = null, runningVar = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
   if (x.rank < 2) throw shapeError('batchNorm', `input has shape ${showShape(x.shape)}, expected rank 2 or more, channels last`);
   if (!Number.isFinite(momentum) || momentum < 0 || momentum > 1)

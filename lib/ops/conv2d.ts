@@ -1,10 +1,11 @@
 import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { sumTo } from './gradients';
-import { makeWindow, outputSize, type Window, type WindowOptions } from './window';
+import { makeWindow, outputSize, type Window, type WindowOptions, windowOptionNames } from './window';
 
 /** How a convolution is computed: 'auto' chooses, 'direct' sums the products in order. */
 export type ConvAlgorithm = 'auto' | 'direct';
@@ -17,6 +18,8 @@ export interface Conv2dOptions extends WindowOptions {
   /** Default 'auto'. */
   algorithm?: ConvAlgorithm;
 }
+
+const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, bias: true, groups: true, algorithm: true };
 
 interface Attrs {
   readonly window: Window;
@@ -72,9 +75,11 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
  * const x = randn([8, 28, 28, 1]), w = randn([5, 5, 1, 6]);
  * ops.conv2d(x, w, { padding: 'same' }).shape; // [8, 28, 28, 6]
  */
-export function conv2d(x: Tensor, w: Tensor, { bias = null, groups = 1, algorithm = 'auto', ...options }: Conv2dOptions = {}): Tensor {
+export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tensor {
   checkShapeOf('conv2d', 'input', x, 'N,H,W,C');
   checkShapeOf('conv2d', 'kernel', w, 'kh,kw,C/groups,K');
+  checkOptions('conv2d', options, names);
+  const { bias = null, groups = 1, algorithm = 'auto' } = options;
   if (!Number.isInteger(groups) || groups < 1) throw rangeError('conv2d', 'groups', groups, 'a positive integer');
   if (!Object.hasOwn(algorithms, algorithm)) throw rangeError('conv2d', 'algorithm', algorithm, "'auto' or 'direct'");
   const window = makeWindow('conv2d', [x.shape[1]!, x.shape[2]!], [w.shape[0]!, w.shape[1]!], options);

@@ -1,4 +1,4 @@
-export { argmax } from './argmax';
+export { type ArgmaxOptions, argmax } from './argmax';
 export * from './avgPool2d';
 export * from './batchNorm';
 export * from './binary';

@@ -1,6 +1,7 @@
 import { shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
 
@@ -10,6 +11,8 @@ export interface MatmulOptions {
   /** Whether b is. Default false. */
   transposeB?: boolean;
 }
+
+const names: OptionNames<MatmulOptions> = { transposeA: true, transposeB: true };
 
 type Attrs = Required<MatmulOptions>;
 
@@ -53,8 +56,10 @@ const op: Op<[Tensor, Tensor], Attrs> = {
  * @example
  * ops.matmul(tensor([[1, 2]]), tensor([[3], [4]])); // [[11]]
  */
-export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   checkTensor('matmul', 'a', a);
   checkTensor('matmul', 'b', b);
+  checkOptions('matmul', options, names);
+  const { transposeA = false, transposeB = false } = options;
   return apply(op, [a, b], { transposeA, transposeB });
 }

@@ -1,7 +1,17 @@
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { Tensor } from '../tensor';
-import { checkPadding, makeWindow, outputSize, type Pair, type Window, type WindowOptions, windowNumbers } from './window';
+import {
+  checkPadding,
+  makeWindow,
+  outputSize,
+  type Pair,
+  type Window,
+  type WindowOptions,
+  windowNumbers,
+  windowOptionNames,
+} from './window';
 
 export interface MaxPool2dOptions extends WindowOptions {
   /** Height and width of the window. */
@@ -11,6 +21,8 @@ export interface MaxPool2dOptions extends WindowOptions {
   /** Whether a last window may hang over the end of the input. Default false. */
   ceilMode?: boolean;
 }
+
+const names: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, kernelSize: true, ceilMode: true };
 
 interface Attrs {
   readonly window: Window;
@@ -45,9 +57,11 @@ const op: Op<[Tensor], Attrs> = {
  * @example
  * ops.maxPool2d(randn([1, 28, 28, 6]), { kernelSize: 2 }).shape; // [1, 14, 14, 6]
  */
-export function maxPool2d(x: Tensor, { kernelSize, stride = kernelSize, ceilMode = false, ...options }: MaxPool2dOptions): Tensor {
+export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
   checkShapeOf('maxPool2d', 'input', x, 'N,H,W,C');
-  const window = makeWindow('maxPool2d', [x.shape[1]!, x.shape[2]!], kernelSize, { stride, ...options });
+  checkOptions('maxPool2d', options, names);
+  const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false } = options;
+  const window = makeWindow('maxPool2d', [x.shape[1]!, x.shape[2]!], kernelSize, { stride, padding, dilation });
   checkPadding('maxPool2d', window);
   return apply(op, [x], { window, ceilMode });
 }

@@ -1,6 +1,7 @@
 import { rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { checkAxis, type Shape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { div, equal, mul } from './binary';
@@ -14,6 +15,8 @@ export interface ReduceOptions {
   /** Whether reduced axes stay, with dimension 1. Default false. */
   keepDims?: boolean;
 }
+
+const names: OptionNames<ReduceOptions> = { axis: true, keepDims: true };
 
 interface Attrs {
   /** Bit i is set where axis i is reduced. */
@@ -55,8 +58,10 @@ function define(name: string, kind: number, backward: NonNullable<Op<[Tensor], A
     },
     backward,
   };
-  return (x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor => {
+  return (x: Tensor, options: ReduceOptions = {}): Tensor => {
     checkTensor(name, 'input', x);
+    checkOptions(name, options, names);
+    const { axis, keepDims = false } = options;
     return apply(op, [x], { mask: maskOf(name, axis, x.rank), keepDims });
   };
 }

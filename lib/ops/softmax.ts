@@ -1,5 +1,6 @@
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
 import { checkAxis } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
@@ -9,6 +10,8 @@ export interface SoftmaxOptions {
   /** The axis along which the values become a distribution; a negative one counts from the end. Default the last. */
   axis?: number;
 }
+
+const names: OptionNames<SoftmaxOptions> = { axis: true };
 
 function define(name: string, log: 0 | 1): (x: Tensor, options?: SoftmaxOptions) => Tensor {
   const op: Op<[Tensor], void> = {
@@ -24,8 +27,10 @@ function define(name: string, log: 0 | 1): (x: Tensor, options?: SoftmaxOptions)
       return [dx];
     },
   };
-  return (x, { axis = -1 } = {}) => {
+  return (x, options = {}) => {
     checkTensor(name, 'input', x);
+    checkOptions(name, options, names);
+    const { axis = -1 } = options;
     const along = checkAxis(name, axis, x.rank);
     const last = x.rank - 1;
     if (along === last) return apply(op, [x], undefined);

@@ -1,4 +1,5 @@
 import { rangeError, shapeError, typeError } from '../errors';
+import type { OptionNames } from '../options';
 
 // What convolutions and pools share: a window that slides over two axes. Arguments are brought to one form here, and nowhere else.
 
@@ -29,6 +30,8 @@ export interface WindowOptions {
   /** Distance between neighbouring taps of a window. Default 1. */
   dilation?: Pair;
 }
+
+export const windowOptionNames: OptionNames<WindowOptions> = { stride: true, padding: true, dilation: true };
 
 /** The most a stride, a dilation, a kernel's side or a padding may be; sums and products of them then stay exact. */
 const limit = 2 ** 20;

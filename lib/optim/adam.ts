@@ -1,6 +1,7 @@
 import { zerosLike } from '../create';
 import { rangeError } from '../errors';
 import { native } from '../native';
+import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { atLeastZero, fraction, Optimizer, type Slot } from './optimizer';
 
@@ -15,6 +16,8 @@ export interface AdamOptions {
   weightDecay?: number;
 }
 
+const names: OptionNames<AdamOptions> = { lr: true, betas: true, eps: true, weightDecay: true };
+
 abstract class AdaptiveMoments extends Optimizer {
   readonly #options: Required<Omit<AdamOptions, 'lr'>>;
 
@@ -22,8 +25,11 @@ abstract class AdaptiveMoments extends Optimizer {
     name: string,
     parameters: Iterable<Tensor>,
     private readonly decoupled: boolean,
-    { lr = 0.001, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: AdamOptions,
+    options: AdamOptions,
+    defaultDecay: number,
   ) {
+    checkOptions(name, options, names);
+    const { lr = 0.001, betas = [0.9, 0.999], eps = 1e-8, weightDecay = defaultDecay } = options;
     super(name, parameters, lr, ['m', 'v']);
     if (!Array.isArray(betas) || betas.length !== 2) throw rangeError(name, 'betas', betas, 'two numbers');
     for (const beta of betas) fraction(name, 'a beta', beta);
@@ -51,13 +57,13 @@ abstract class AdaptiveMoments extends Optimizer {
  */
 export class Adam extends AdaptiveMoments {
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
-    super('Adam', parameters, false, options);
+    super('Adam', parameters, false, options, 0);
   }
 }
 
 /** Adam whose weight decay acts on the parameter itself, not through the gradient (Loshchilov and Hutter 2019). */
 export class AdamW extends AdaptiveMoments {
-  constructor(parameters: Iterable<Tensor>, { weightDecay = 0.01, ...options }: AdamOptions = {}) {
-    super('AdamW', parameters, true, { weightDecay, ...options });
+  constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
+    super('AdamW', parameters, true, options, 0.01);
   }
 }

@@ -1,5 +1,6 @@
 import { rangeError } from '../errors';
 import { native } from '../native';
+import { checkOptions, type OptionNames } from '../options';
 import { Tensor } from '../tensor';
 import { atLeastZero, Optimizer, type Slot } from './optimizer';
 
@@ -16,6 +17,8 @@ export interface SGDOptions {
   weightDecay?: number;
 }
 
+const names: OptionNames<SGDOptions> = { lr: true, momentum: true, dampening: true, nesterov: true, weightDecay: true };
+
 /**
  * Stochastic gradient descent: `v = momentum · v + (1 - dampening) · g; p = p - lr · v`, where v starts as the first gradient.
  *
@@ -26,7 +29,9 @@ export interface SGDOptions {
 export class SGD extends Optimizer {
   readonly #options: Required<Omit<SGDOptions, 'lr'>>;
 
-  constructor(parameters: Iterable<Tensor>, { lr, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 }: SGDOptions) {
+  constructor(parameters: Iterable<Tensor>, options: SGDOptions) {
+    checkOptions('SGD', options, names);
+    const { lr, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
     super('SGD', parameters, lr, ['velocity']);
     atLeastZero('SGD', 'momentum', momentum);
     atLeastZero('SGD', 'weightDecay', weightDecay);

@@ -2,6 +2,7 @@ import { noGrad } from '../autograd';
 import type { Batch } from '../data';
 import { rangeError, typeError } from '../errors';
 import { Module } from '../nn/module';
+import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { Averages } from './averages';
 import type { Metric } from './metrics';
@@ -14,6 +15,8 @@ export interface Objective<M extends Record<string, Metric>> {
   /** Reported beside the loss, by name. */
   metrics?: M;
 }
+
+export const objectiveNames: OptionNames<Objective<never>> = { loss: true, metrics: true };
 
 /** Mean loss and metrics over samples. */
 export type Scores<M> = { loss: number } & { [Name in keyof M]: number };
@@ -30,6 +33,9 @@ export class Measures<M extends Record<string, Metric>> {
 
   constructor(operation: string, { loss, metrics }: Objective<M>) {
     if (typeof loss !== 'function') throw typeError(operation, 'loss', loss, 'a function of output and target');
+    if (metrics !== undefined && (typeof metrics !== 'object' || metrics === null)) {
+      throw typeError(operation, 'metrics', metrics, 'an object of functions');
+    }
     const measured = Object.entries(metrics ?? {});
     for (const [name, metric] of measured) {
       if (typeof metric !== 'function') throw typeError(operation, `metrics.${name}`, metric, 'a function of output and target');
@@ -48,6 +54,13 @@ export class Measures<M extends Record<string, Metric>> {
   }
 }
 
+export interface EvaluateOptions {
+  /** Stops after the running batch; the promise then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export const evaluateOptionNames: OptionNames<EvaluateOptions> = { signal: true };
+
 /**
  * The mean loss and metrics of a model over all samples, in inference mode.
  *
@@ -59,10 +72,11 @@ export class Measures<M extends Record<string, Metric>> {
 export async function evaluate<M extends Record<string, Metric> = Record<never, Metric>>(
   model: Module,
   loader: Batches,
-  { signal, ...objective }: Objective<M> & { signal?: AbortSignal },
+  options: Objective<M> & EvaluateOptions,
 ): Promise<Scores<M>> {
   if (!(model instanceof Module)) throw typeError('evaluate', 'model', model, 'a Module');
-  return score(model, loader, new Measures('evaluate', objective as Objective<M>), signal);
+  checkOptions('evaluate', options, { ...objectiveNames, ...evaluateOptionNames });
+  return score(model, loader, new Measures('evaluate', options), options.signal);
 }
 
 /** @internal */

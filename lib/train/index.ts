@@ -1,4 +1,4 @@
-export { evaluate, type Objective, type Scores } from './evaluate';
+export { type EvaluateOptions, evaluate, type Objective, type Scores } from './evaluate';
 export * as metrics from './metrics';
 export type { Batches } from './pipeline';
 export { type Epoch, type FitOptions, type Step, Trainer, type TrainerOptions } from './trainer';

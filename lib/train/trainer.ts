@@ -2,9 +2,19 @@ import type { Batch } from '../data';
 import { ReceptiveError, rangeError, typeError } from '../errors';
 import { Module } from '../nn/module';
 import { Optimizer, type Schedule } from '../optim';
+import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { Averages } from './averages';
-import { inMode, Measures, type Objective, type Scores, score } from './evaluate';
+import {
+  type EvaluateOptions,
+  evaluateOptionNames,
+  inMode,
+  Measures,
+  type Objective,
+  objectiveNames,
+  type Scores,
+  score,
+} from './evaluate';
 import type { Metric } from './metrics';
 import { type Batches, pipelined } from './pipeline';
 
@@ -13,6 +23,8 @@ export interface TrainerOptions<M extends Record<string, Metric>> extends Object
   /** The learning rate of each step of a `fit`, such as `optim.cosine(0.05)`. By default the optimiser's own stays. */
   schedule?: Schedule;
 }
+
+const trainerNames: OptionNames<TrainerOptions<never>> = { ...objectiveNames, optimizer: true, schedule: true };
 
 /** Scores of one pass over the training data, each batch's taken before its update. */
 export type Epoch<M> = Scores<M> & {
@@ -36,12 +48,17 @@ export type Step<M> = Scores<M> & {
 };
 
 export interface FitOptions<M> {
+  /** Passes over the training data. */
   epochs: number;
+  /** Measured after each epoch. */
+  validation?: Batches;
   /** Stops the training after the running step; `fit` then throws the signal's reason, and the model is fit for use. */
   signal?: AbortSignal;
   /** Called when a step's loss is known. */
   onStep?: (step: Step<M>) => void;
 }
+
+const fitNames: OptionNames<FitOptions<never>> = { epochs: true, validation: true, signal: true, onStep: true };
 
 /**
  * Trains a model and measures it.
@@ -58,14 +75,16 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
 
   constructor(
     readonly model: Module,
-    { optimizer, schedule, ...objective }: TrainerOptions<M>,
+    options: TrainerOptions<M>,
   ) {
     if (!(model instanceof Module)) throw typeError('Trainer', 'model', model, 'a Module');
+    checkOptions('Trainer', options, trainerNames);
+    const { optimizer, schedule } = options;
     if (!(optimizer instanceof Optimizer)) throw typeError('Trainer', 'optimizer', optimizer, 'an optimizer, such as optim.SGD');
     if (schedule !== undefined && typeof schedule !== 'function')
       throw typeError('Trainer', 'schedule', schedule, 'a function of step and steps');
     this.optimizer = optimizer;
-    this.#measures = new Measures('Trainer', objective);
+    this.#measures = new Measures('Trainer', options);
     this.#schedule = schedule;
   }
 
@@ -76,14 +95,10 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
    */
   fit(loader: Batches, options: FitOptions<M> & { validation: Batches }): AsyncGenerator<Epoch<M> & { validation: Scores<M> }, void, void>;
   fit(loader: Batches, options: FitOptions<M> & { validation?: undefined }): AsyncGenerator<Epoch<M>, void, void>;
-  fit(
-    loader: Batches,
-    options: FitOptions<M> & { validation?: Batches },
-  ): AsyncGenerator<Epoch<M> & { validation?: Scores<M> }, void, void>;
-  async *fit(
-    loader: Batches,
-    { epochs, validation, signal, onStep }: FitOptions<M> & { validation?: Batches },
-  ): AsyncGenerator<Epoch<M> & { validation?: Scores<M> }, void, void> {
+  fit(loader: Batches, options: FitOptions<M>): AsyncGenerator<Epoch<M> & { validation?: Scores<M> }, void, void>;
+  async *fit(loader: Batches, options: FitOptions<M>): AsyncGenerator<Epoch<M> & { validation?: Scores<M> }, void, void> {
+    checkOptions('fit', options, fitNames);
+    const { epochs, validation, signal, onStep } = options;
     if (!Number.isSafeInteger(epochs) || epochs < 1) throw rangeError('fit', 'epochs', epochs, 'a positive integer');
     const begin = this.#scheduled(loader, epochs);
     for (let epoch = 1; epoch <= epochs; epoch++) {
@@ -94,8 +109,9 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   }
 
   /** See the function `evaluate`. */
-  evaluate(loader: Batches, { signal }: { signal?: AbortSignal } = {}): Promise<Scores<M>> {
-    return score(this.model, loader, this.#measures, signal);
+  async evaluate(loader: Batches, options: EvaluateOptions = {}): Promise<Scores<M>> {
+    checkOptions('evaluate', options, evaluateOptionNames);
+    return score(this.model, loader, this.#measures, options.signal);
   }
 
   /** What to do before each step: set the learning rate the schedule has for it. */

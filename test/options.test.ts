@@ -1,0 +1,124 @@
+import * as receptive from '../lib';
+import { data, evaluate, losses, models, nn, ones, ops, optim, type Tensor, Trainer } from '../lib';
+
+// Every function and constructor that takes options, called with some that it does not have.
+
+const image = ones([1, 4, 4, 1]);
+const [matrix, labels] = [ones([2, 2]), ones([2], { dtype: 'int32' })];
+const kernel = ones([2, 2, 1, 1]);
+const parameters = [ones([2], { requiresGrad: true })];
+const model = new nn.Linear(2, 2);
+const dataset: data.Dataset = { length: 1, batch: () => ({ x: matrix, y: labels }) };
+const loader = new data.DataLoader(dataset, { batchSize: 1 });
+const trainer = new Trainer(model, { optimizer: new optim.SGD(model.parameters(), { lr: 1 }), loss: losses.crossEntropy });
+
+type Call = (options: never) => unknown;
+
+/** Names of functions called with the options, of which some may be left out altogether. */
+const optional: readonly (readonly [operation: string, call: Call])[] = [
+  ['tensor', (o) => receptive.tensor([1], null, o)],
+  ['full', (o) => receptive.full([1], 2, o)],
+  ['full', (o) => receptive.zeros([1], o)],
+  ['full', (o) => receptive.ones([1], o)],
+  ['arange', (o) => receptive.arange(0, 3, 1, o)],
+  ['randn', (o) => receptive.randn([1], o)],
+  ['uniform', (o) => receptive.uniform([1], 0, 1, o)],
+  ['fromBuffer', (o) => receptive.fromBuffer(new ArrayBuffer(4), [1], o)],
+  ['fullLike', (o) => receptive.fullLike(matrix, 2, o)],
+  ['zerosLike', (o) => receptive.zerosLike(matrix, o)],
+  ['onesLike', (o) => receptive.onesLike(matrix, o)],
+  ['randnLike', (o) => receptive.randnLike(matrix, o)],
+  ['uniformLike', (o) => receptive.uniformLike(matrix, 0, 1, o)],
+  ['argmax', (o) => ops.argmax(matrix, 0, o)],
+  ['conv2d', (o) => ops.conv2d(image, kernel, o)],
+  ['dropout', (o) => ops.dropout(matrix, 0.5, o)],
+  ['matmul', (o) => ops.matmul(matrix, matrix, o)],
+  ...(['sum', 'mean', 'max', 'min', 'softmax', 'logSoftmax'] as const).map((name) => [name, (o: never) => ops[name](matrix, o)] as const),
+  ['Conv2d', (o) => new nn.Conv2d(1, 1, 2, o)],
+  ['Linear', (o) => new nn.Linear(1, 1, o)],
+  ['MaxPool2d', (o) => new nn.MaxPool2d(2, o)],
+  ['AvgPool2d', (o) => new nn.AvgPool2d(2, o)],
+  ['BatchNorm1d', (o) => new nn.BatchNorm1d(2, o)],
+  ['BatchNorm2d', (o) => new nn.BatchNorm2d(2, o)],
+  ['loadStateDict', (o) => model.loadStateDict(model.stateDict(), o)],
+  ['init.kaimingUniform', (o) => nn.init.kaimingUniform(ones([2, 2]), o)],
+  ['init.kaimingNormal', (o) => nn.init.kaimingNormal(ones([2, 2]), o)],
+  ['Adam', (o) => new optim.Adam(parameters, o)],
+  ['AdamW', (o) => new optim.AdamW(parameters, o)],
+  ['cosine', (o) => optim.cosine(1, o)],
+  ['crossEntropy', (o) => losses.crossEntropy(matrix, labels, o)],
+  ...(['mse', 'l1', 'bceWithLogits'] as const).map((name) => [name, (o: never) => losses[name](matrix, matrix, o)] as const),
+  ['lenet5', (o) => models.lenet5(o)],
+  ['evaluate', (o) => trainer.evaluate(loader, o)],
+];
+
+/** Those where at least one option has no default. */
+const required: typeof optional = [
+  ['batchNorm', (o) => ops.batchNorm(image, o)],
+  ['maxPool2d', (o) => ops.maxPool2d(image, o)],
+  ['avgPool2d', (o) => ops.avgPool2d(image, o)],
+  ['SGD', (o) => new optim.SGD(parameters, o)],
+  ['mlp', (o) => models.mlp(o)],
+  ['DataLoader', (o) => new data.DataLoader(dataset, o)],
+  ['ImageDataset', (o) => new data.ImageDataset(new Uint8Array(1), [1, 1, 1, 1], new Int32Array(1), o)],
+  ['mnist', (o) => data.mnist(o)],
+  ['Trainer', (o) => new Trainer(model, o)],
+  ['fit', (o) => trainer.fit(loader, o).next()],
+  ['evaluate', (o) => evaluate(model, loader, o)],
+];
+
+/** What is thrown or rejected with. */
+async function faultOf(call: Call, options: unknown): Promise<{ code: string; message: string }> {
+  try {
+    await call(options as never);
+  } catch (error) {
+    const { code, message } = error as Error & { code: string };
+    return { code, message };
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe.each([...optional, ...required])('%s', (operation, call) => {
+  test.each(['nonesuch', 'constructor'])('names an option it does not have: %s', async (name) => {
+    const { code, message } = await faultOf(call, { [name]: undefined });
+    expect(code).toBe('ERR_INVALID_VALUE');
+    expect(message).toContain(`${operation}: an option name is "${name}", expected one of `);
+  });
+
+  test.each([null, 2, false, 'same', [1], () => 1])('expects an object of options, not %p', async (options) => {
+    const { code, message } = await faultOf(call, options);
+    expect(code).toBe('ERR_INVALID_TYPE');
+    expect(message).toMatch(`${operation}: options is `);
+  });
+
+  test('does not take a tensor for options', async () => {
+    expect((await faultOf(call, matrix)).message).toContain(`${operation}: an option name is "shape"`);
+  });
+});
+
+test.each(optional)('%s may be called without options', async (_, call) => {
+  await call(undefined as never);
+});
+
+test.each(required)('%s may not be called without options', async (operation, call) => {
+  const { code, message } = await faultOf(call, undefined);
+  expect([code.startsWith('ERR_INVALID_'), message.startsWith(`${operation}: `)]).toEqual([true, true]);
+});
+
+test('the error lists what there is', async () => {
+  const pool = () => new nn.MaxPool2d(2, { strides: 1 } as never);
+  expect(pool).toThrow('MaxPool2d: an option name is "strides", expected one of stride, padding, dilation, ceilMode');
+  expect(() => ops.sum(matrix, 0 as never)).toThrow('sum: options is 0, expected an object such as { axis, keepDims }');
+  expect(() => new Trainer(model, { optimizer: trainer.optimizer, loss: losses.mse, metrics: losses.mse as never })).toThrow(
+    'Trainer: metrics is a function, expected an object of functions',
+  );
+});
+
+test('options made by a class or without a prototype count as any', () => {
+  class Settings {
+    axis = 0;
+  }
+  const x: Tensor = ones([2, 3]);
+  expect(ops.sum(x, new Settings()).shape).toEqual([3]);
+  expect(ops.sum(x, Object.assign(Object.create(null), { axis: 1 })).shape).toEqual([2]);
+});
