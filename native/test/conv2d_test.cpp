@@ -37,9 +37,9 @@ constexpr size_t kNamedCases = 27;  // those listed one by one, which every buil
 
 std::vector<Case> cases() {
   std::vector<Case> all = {
-      {64, 28, 28, 1, 6, 5, 5, 1, 1, 2, 2, 2, 2},     // LeNet-5, first layer
+      {16, 28, 28, 1, 6, 5, 5, 1, 1, 2, 2, 2, 2},     // LeNet-5, first layer
       {8, 14, 14, 6, 16, 5, 5},                       // and second
-      {1, 28, 28, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1},  // more than one chunk, panel and reduction block
+      {1, 16, 20, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1},  // more than one chunk, panel and reduction block
       {1, 40, 40, 3, 64, 7, 7, 2, 2, 3, 3, 3, 3},     // a ResNet's stem
       {2, 7, 7, 160, 96, 3, 3, 2, 2, 1, 1, 1, 1},
       {3, 9, 9, 48, 80, 1, 1},
