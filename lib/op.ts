@@ -7,7 +7,7 @@ import { Tensor } from './tensor';
 
 export type { BackwardContext };
 
-/** Inputs of an operation; null where an optional one was left out. */
+/** Inputs of an operation; null where an optional one, which is never the first, was left out. */
 export type Inputs = readonly (Tensor | null)[];
 
 /** One run of an operation: what its forward function reads and fills. */
@@ -40,7 +40,7 @@ export function apply<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A): T
   let wanted = false;
   for (let i = 0; i < inputs.length; i++) {
     const input = inputs[i];
-    if (!input) continue;
+    if (input === null && i > 0) continue;
     checkTensor(op.name, `input ${i}`, input);
     input.use(op.name, `input ${i}`);
     wanted ||= input.history !== null;

@@ -1,5 +1,6 @@
 import { ones, zeros } from '../create';
 import { rangeError, shapeError } from '../errors';
+import { checkShapeOf, checkTensor } from '../op';
 import { batchNorm } from '../ops/batchNorm';
 import { checkOptions, type OptionNames } from '../options';
 import { showShape } from '../shape';
@@ -77,7 +78,7 @@ class BatchNorm extends Module {
  */
 export class BatchNorm2d extends BatchNorm {
   override forward(x: Tensor): Tensor {
-    if (x.rank !== 4) throw shapeOf('BatchNorm2d', x, '[N,H,W,C]');
+    checkShapeOf('BatchNorm2d', 'input', x, 'N,H,W,C');
     return super.forward(x);
   }
 }
@@ -85,10 +86,10 @@ export class BatchNorm2d extends BatchNorm {
 /** Batch normalisation of features [N,C], or of sequences [N,L,C], each channel over all else. */
 export class BatchNorm1d extends BatchNorm {
   override forward(x: Tensor): Tensor {
-    if (x.rank !== 2 && x.rank !== 3) throw shapeOf('BatchNorm1d', x, '[N,C] or [N,L,C]');
+    checkTensor('BatchNorm1d', 'input', x);
+    if (x.rank !== 2 && x.rank !== 3) {
+      throw shapeError('BatchNorm1d', `input has shape ${showShape(x.shape)}, expected [N,C] or [N,L,C]`);
+    }
     return super.forward(x);
   }
 }
-
-const shapeOf = (operation: string, x: Tensor, expected: string): RangeError =>
-  shapeError(operation, `input has shape ${showShape(x.shape)}, expected ${expected}`);

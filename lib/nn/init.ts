@@ -1,6 +1,7 @@
 import { isFloat } from '../dtype';
 import { dtypeError, rangeError, shapeError } from '../errors';
 import { native } from '../native';
+import { checkTensor } from '../op';
 import { checkOptions, type OptionNames } from '../options';
 import { takeRandom } from '../random';
 import { showShape, sizeOf } from '../shape';
@@ -11,6 +12,7 @@ import type { Tensor } from '../tensor';
 
 /** Values that one output is summed from (in), and outputs that one input goes to (out). */
 export function fans(weight: Tensor): { in: number; out: number } {
+  checkTensor('init', 'tensor', weight);
   const { shape, rank } = weight;
   if (rank < 2) throw shapeError('init', `a tensor of shape ${showShape(shape)} has no fan in and out, expected at least 2 dimensions`);
   if (rank === 2) return { in: shape[1]!, out: shape[0]! };
@@ -38,6 +40,7 @@ export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
 }
 
 function sample(operation: string, tensor: Tensor, kind: number, a: number, b: number): Tensor {
+  checkTensor(operation, 'tensor', tensor);
   tensor.use(operation);
   if (!isFloat(tensor.dtype)) throw dtypeError(operation, `tensor is ${tensor.dtype}, expected float32 or float64`);
   native.ops.random(tensor.id, kind, a, b, ...takeRandom(tensor.size));
@@ -65,14 +68,18 @@ export function normal(tensor: Tensor, mean = 0, std = 1): Tensor {
   return sample('init.normal', tensor, 1, mean, std);
 }
 
+/** The same number everywhere. */
 export function constant(tensor: Tensor, value: number): Tensor {
+  checkTensor('init.constant', 'tensor', tensor);
   if (typeof value !== 'number') throw rangeError('init.constant', 'value', value, 'a number');
   native.ops.fill(tensor.use('init.constant'), value);
   tensor.written();
   return tensor;
 }
 
+/** Zeros. */
 export const zeros = (tensor: Tensor): Tensor => constant(tensor, 0);
+/** Ones. */
 export const ones = (tensor: Tensor): Tensor => constant(tensor, 1);
 
 /** Of variance gain² · 2 / (in + out), evenly (Glorot and Bengio 2010). */

@@ -35,8 +35,9 @@ function define(name: string, kind: number, saves: boolean, backward?: Rule): Bi
     backward,
   };
   return (a, b) => {
-    if (typeof a !== 'number' && typeof b !== 'number') return apply(op, [a, b], undefined);
-    return tidy(() => apply(op, operands(name, a, b), undefined));
+    if (typeof a === 'number' || typeof b === 'number') return tidy(() => apply(op, operands(name, a, b), undefined));
+    checkTensor(name, 'input 1', b);
+    return apply(op, [a, b], undefined);
   };
 }
 

@@ -1,5 +1,6 @@
 import { Leaf } from '../autograd';
-import { ReceptiveError, rangeError, shapeError, typeError } from '../errors';
+import { ReceptiveError, rangeError, shapeError, show, typeError } from '../errors';
+import { checkTensor } from '../op';
 import { scope } from '../scope';
 import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
@@ -27,7 +28,7 @@ export abstract class Optimizer {
   readonly #slots: Slot[];
   #lr = 0;
 
-  /** @param kept Names of the running tensors a parameter may have. */
+  /** @param kept Names of the running tensors that a parameter has once it was updated. */
   constructor(
     private readonly operation: string,
     parameters: Iterable<Tensor>,
@@ -96,18 +97,29 @@ export abstract class Optimizer {
   }
 
   /** Takes on a state that `stateDict` gave, copying its tensors. Nothing is changed unless all of it fits. */
-  loadStateDict({ lr, steps, tensors }: OptimizerState): void {
+  loadStateDict(state: OptimizerState): void {
     const operation = `${this.operation}.loadStateDict`;
+    if (typeof state !== 'object' || state === null) throw typeError(operation, 'state', state, 'what stateDict() gave');
+    const { lr, steps, tensors } = state;
     atLeastZero(operation, 'lr', lr);
     if (!Array.isArray(steps) || steps.length !== this.parameters.length || !steps.every((n) => Number.isSafeInteger(n) && n >= 0)) {
       throw rangeError(operation, 'steps', steps, `${this.parameters.length} counts, one a parameter`);
     }
+    if (typeof tensors !== 'object' || tensors === null) throw typeError(operation, 'tensors', tensors, 'an object of tensors by name');
     const found = Object.entries(tensors).map(([key, tensor]) => ({ ...this.#place(operation, key), key, tensor }));
     for (const { key, tensor, parameter } of found) {
+      checkTensor(operation, key, tensor);
       tensor.use(operation, key);
       if (!sameShape(tensor.shape, parameter.shape) || tensor.dtype !== parameter.dtype) {
         const expected = `${parameter.dtype} ${showShape(parameter.shape)}`;
         throw shapeError(operation, `${key} is ${tensor.dtype} ${showShape(tensor.shape)}, expected ${expected}`);
+      }
+    }
+    for (const [index, updates] of steps.entries()) {
+      const given = found.filter((one) => one.index === index).map(({ key }) => key);
+      const expected = updates > 0 ? this.kept.map((name) => `${name}.${index}`) : [];
+      if (given.length !== expected.length || !expected.every((key) => given.includes(key))) {
+        throw rangeError(operation, `the list of tensors of parameter ${index}, after ${updates} updates,`, given, show(expected));
       }
     }
     const loaded = steps.map((n): Slot => ({ steps: n, tensors: {} }));
@@ -124,7 +136,8 @@ export abstract class Optimizer {
     const index = Number(digits);
     const parameter = this.parameters[index];
     if (!this.kept.includes(name) || !parameter) {
-      throw rangeError(operation, 'a tensor name', key, `${this.kept.join(' or ')}, a dot, and 0 to ${this.parameters.length - 1}`);
+      const expected = this.kept.length === 0 ? 'none' : `${this.kept.join(' or ')}, a dot, and 0 to ${this.parameters.length - 1}`;
+      throw rangeError(operation, 'a tensor name', key, expected);
     }
     return { index, name, parameter };
   }

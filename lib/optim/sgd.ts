@@ -32,7 +32,7 @@ export class SGD extends Optimizer {
   constructor(parameters: Iterable<Tensor>, options: SGDOptions) {
     checkOptions('SGD', options, names);
     const { lr, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
-    super('SGD', parameters, lr, ['velocity']);
+    super('SGD', parameters, lr, momentum === 0 ? [] : ['velocity']);
     atLeastZero('SGD', 'momentum', momentum);
     atLeastZero('SGD', 'weightDecay', weightDecay);
     if (!Number.isFinite(dampening)) throw rangeError('SGD', 'dampening', dampening, 'a finite number');

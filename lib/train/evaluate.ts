@@ -1,12 +1,19 @@
 import { noGrad } from '../autograd';
-import type { Batch } from '../data';
-import { rangeError, typeError } from '../errors';
+import type { Samples } from '../data';
+import { rangeError, shapeError, typeError } from '../errors';
 import { Module } from '../nn/module';
+import { checkTensor } from '../op';
 import { checkOptions, type OptionNames } from '../options';
+import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { Averages } from './averages';
 import type { Metric } from './metrics';
 import { type Batches, pipelined } from './pipeline';
+
+function checkScalar(operation: string, what: string, value: unknown): void {
+  checkTensor(operation, what, value);
+  if (value.size !== 1) throw shapeError(operation, `${what} has shape ${showShape(value.shape)}, expected a scalar (see ops.mean)`);
+}
 
 /** What a model is to be good at. */
 export interface Objective<M extends Record<string, Metric>> {
@@ -47,10 +54,12 @@ export class Measures<M extends Record<string, Metric>> {
   }
 
   /** Scalars in the order of the names; the loss first, on the tape where gradients are on. */
-  of(model: Module, { x, y }: Batch): Tensor[] {
+  of(operation: string, model: Module, { x, y }: Samples): Tensor[] {
     const output = model.forward(x);
     const loss = this.#loss(output, y);
-    return [loss, ...noGrad(() => this.#metrics.map((metric) => metric(output, y)))];
+    const scores = [loss, ...noGrad(() => this.#metrics.map((metric) => metric(output, y)))];
+    for (const [i, score] of scores.entries()) checkScalar(operation, `what ${i === 0 ? 'loss' : `metrics.${this.names[i]}`} gives`, score);
+    return scores;
   }
 }
 
@@ -88,9 +97,10 @@ export async function score<M extends Record<string, Metric>>(
 ): Promise<Scores<M>> {
   const averages = new Averages('evaluate', measures.names);
   await pipelined(
+    'evaluate',
     loader,
     signal,
-    (batch) => inMode(model, 'inference', () => noGrad(() => measures.of(model, batch))),
+    (batch) => inMode(model, 'inference', () => noGrad(() => measures.of('evaluate', model, batch))),
     (pending) => averages.add(pending),
   );
   return averages.result() as Scores<M>;

@@ -1,4 +1,4 @@
-import type { Batch } from '../data';
+import type { Samples } from '../data';
 import { ReceptiveError, rangeError, typeError } from '../errors';
 import { Module } from '../nn/module';
 import { Optimizer, type Schedule } from '../optim';
@@ -90,7 +90,7 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
 
   /**
    * Trains for a number of epochs and gives each one's scores as it ends. Steps are queued one ahead of the one that runs; the event loop
-   * stays free.
+   * stays free. A batch's tensors are disposed of after its step.
    * @throws ReceptiveError `ERR_DIVERGED` when the loss is not a finite number.
    */
   fit(loader: Batches, options: FitOptions<M> & { validation: Batches }): AsyncGenerator<Epoch<M> & { validation: Scores<M> }, void, void>;
@@ -137,6 +137,7 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     const started = performance.now();
     this.optimizer.zeroGrad();
     await pipelined(
+      'fit',
       loader,
       signal,
       (batch) => {
@@ -159,8 +160,8 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   }
 
   /** Queues one update, and gives the batch's loss and metrics from before it. */
-  #train(batch: Batch): Tensor[] {
-    const scores = inMode(this.model, 'training', () => this.#measures.of(this.model, batch));
+  #train(batch: Samples): Tensor[] {
+    const scores = inMode(this.model, 'training', () => this.#measures.of('fit', this.model, batch));
     scores[0]!.backward();
     this.optimizer.step();
     this.optimizer.zeroGrad();

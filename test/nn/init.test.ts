@@ -89,3 +89,10 @@ describe('init', () => {
     expect(run).toThrow(message);
   });
 });
+
+test.each(Object.entries(init).filter(([name]) => name !== 'gain'))('%s expects a tensor', (name, fill) => {
+  for (const tensor of [undefined, null, [1]] as never[]) {
+    const call = () => (fill as (tensor: never, value?: number) => unknown)(tensor, name === 'constant' ? 1 : undefined);
+    expect(call).toThrow(expect.objectContaining({ message: expect.stringMatching(/^init.*: tensor is .*, expected a Tensor/) }));
+  }
+});

@@ -146,3 +146,20 @@ test.each<[string, () => unknown, string]>([
 ])('a wrong argument is named: %s', (_, run, message) => {
   expect(run).toThrow(message);
 });
+
+test.each<[string, (x: never) => unknown]>([
+  ['Conv2d', (x) => new nn.Conv2d(1, 1, 1).forward(x)],
+  ['Linear', (x) => new nn.Linear(1, 1).forward(x)],
+  ['BatchNorm1d', (x) => new nn.BatchNorm1d(1).forward(x)],
+  ['BatchNorm2d', (x) => new nn.BatchNorm2d(1).forward(x)],
+  ['MaxPool2d', (x) => new nn.MaxPool2d(1).forward(x)],
+  ['AvgPool2d', (x) => new nn.AvgPool2d(1).forward(x)],
+  ['Dropout', (x) => new nn.Dropout().forward(x)],
+  ['Flatten', (x) => new nn.Flatten().forward(x)],
+  ['ReLU', (x) => new nn.ReLU().forward(x)],
+  ['Softmax', (x) => new nn.Softmax().forward(x)],
+])('%s expects a tensor', (_, forward) => {
+  for (const x of [undefined, null, [1]] as never[]) {
+    expect(() => forward(x)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_TYPE', message: expect.stringContaining('a Tensor') }));
+  }
+});

@@ -175,6 +175,11 @@ describe('add › bad arguments', () => {
       ['TypeError', 'ERR_INVALID_TYPE', 'add: input 1 is "2", expected a Tensor of this copy of receptive'],
     ],
     [
+      'nothing',
+      () => ops.add(ones([2]), null as never),
+      ['TypeError', 'ERR_INVALID_TYPE', 'add: input 1 is null, expected a Tensor of this copy of receptive'],
+    ],
+    [
       'half a number beside int32',
       () => ops.add(ones([2], { dtype: 'int32' }), 0.5),
       ['RangeError', 'ERR_INVALID_VALUE', 'full: a value is 0.5, expected an integer from -2147483648 to 2147483647 (int32); see ops.cast'],

@@ -213,6 +213,12 @@ describe('loadStateDict', () => {
     ['a learning rate below 0', { lr: -1 }, 'lr is -1'],
     ["another kind's tensor", { tensors: { 'velocity.0': moment() } }, 'a tensor name is "velocity.0", expected m or v, a dot, and 0 to 0'],
     ['an index out of range', { tensors: { 'm.1': moment() } }, 'a tensor name is "m.1"'],
+    ['updates without their tensors', { steps: [1000], tensors: {} }, 'of parameter 0, after 1000 updates, is [], expected ["m.0","v.0"]'],
+    ['half of the tensors', { tensors: { 'm.0': moment() } }, 'of parameter 0, after 3 updates, is ["m.0"], expected ["m.0","v.0"]'],
+    ['one of the tensors twice', { tensors: { 'm.0': moment(), 'm.00': moment() } }, 'is ["m.0","m.00"], expected ["m.0","v.0"]'],
+    ['tensors without updates', { steps: [0] }, 'of parameter 0, after 0 updates, is ["m.0","v.0"], expected []'],
+    ['no tensors at all', { tensors: null }, 'tensors is null, expected an object of tensors by name'],
+    ['what is no tensor', { tensors: { ...state.tensors, 'v.0': [1, 1, 1] } }, 'v.0 is [1,1,1], expected a Tensor'],
     ['another shape', { tensors: { ...state.tensors, 'v.0': zeros([2]) } }, 'v.0 is float32 [2], expected float64 [3]'],
   ])('refuses %s and changes nothing', (_, faults, message) => {
     const p = parameter();
@@ -226,6 +232,22 @@ describe('loadStateDict', () => {
       expect(after.tensors[name]).toBe(tensors[name]);
       expect(after.tensors[name].disposed).toBe(false);
     }
+  });
+
+  test('refuses what is no state', () => {
+    expect(() => new optim.Adam([parameter()]).loadStateDict(null as never)).toThrow('Adam.loadStateDict: state is null, expected what');
+  });
+
+  test('SGD has a velocity where it has momentum', () => {
+    const [plain, heavy] = [new optim.SGD([parameter()], { lr: 1 }), new optim.SGD([parameter()], { lr: 1, momentum: 0.9 })];
+    const [bare, full] = [
+      { ...state, tensors: {} },
+      { ...state, tensors: { 'velocity.0': moment() } },
+    ];
+    plain.loadStateDict(bare);
+    heavy.loadStateDict(full);
+    expect(() => plain.loadStateDict(full)).toThrow('a tensor name is "velocity.0", expected none');
+    expect(() => heavy.loadStateDict(bare)).toThrow('after 3 updates, is [], expected ["velocity.0"]');
   });
 
   test('copies the tensors', () => {

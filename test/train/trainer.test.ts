@@ -316,6 +316,70 @@ describe('arguments', () => {
   });
 });
 
+describe('batches', () => {
+  const objective = { loss: losses.crossEntropy };
+  const all = () => new Quadrants().batch(Int32Array.from({ length: 64 }, (_, i) => i));
+
+  test('without a size count by the first dimension of x', async () => {
+    const { trainer, model } = setUp();
+    const [small, large] = [
+      new Quadrants().batch(Int32Array.of(0, 1, 2)),
+      new Quadrants().batch(Int32Array.from({ length: 61 }, (_, i) => i + 3)),
+    ];
+    const { x, y } = all();
+    expect((await evaluate(model, [small, large] as never, objective)).loss).toBeCloseTo(
+      await losses.crossEntropy(model.forward(x), y).item(),
+      5,
+    );
+    const [epoch] = await collect(trainer.fit([all()] as never, { epochs: 1 }));
+    expect(epoch.loss).toBeGreaterThan(0);
+    expect(epoch.imagesPerSecond * epoch.seconds).toBeCloseTo(64);
+  });
+
+  test('are disposed of', async () => {
+    const batch = all();
+    await evaluate(setUp().model, [batch] as never, objective);
+    expect([batch.x.disposed, batch.y.disposed]).toEqual([true, true]);
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ['an x', () => ({}), "a batch's x is undefined, expected a Tensor"],
+    ['a batch', () => null, "a batch's x is undefined, expected a Tensor"],
+    ['a y', () => ({ ...all(), y: [1] }), "a batch's y is [1], expected a Tensor"],
+    ['a size', () => ({ ...all(), size: 0 }), "a batch's size is 0, expected a positive integer"],
+    ['a size that is a number', () => ({ ...all(), size: Number.NaN }), "a batch's size is NaN, expected a positive integer"],
+  ])('expect %s', async (_, batch, message) => {
+    const { trainer, model } = setUp();
+    await expect(evaluate(model, [batch()] as never, objective)).rejects.toThrow(`evaluate: ${message}`);
+    await expect(collect(trainer.fit([batch()] as never, { epochs: 1 }))).rejects.toThrow(`fit: ${message}`);
+  });
+
+  test.each([undefined, null, {}, 3])('come from an iterable, not from %p', async (loader) => {
+    const { trainer, model } = setUp();
+    await expect(evaluate(model, loader as never, objective)).rejects.toThrow('evaluate: loader is ');
+    await expect(collect(trainer.fit(loader as never, { epochs: 1 }))).rejects.toMatchObject({ code: 'ERR_INVALID_TYPE' });
+  });
+});
+
+describe('what losses and metrics give', () => {
+  const each: typeof losses.crossEntropy = (output, labels) => losses.crossEntropy(output, labels, { reduction: 'none' });
+  test.each<[string, object, string]>([
+    ['a loss for each sample', { loss: each }, 'what loss gives has shape [16], expected a scalar'],
+    ['a number', { loss: () => 1 }, 'what loss gives is 1, expected a Tensor'],
+    ['nothing', { loss: losses.crossEntropy, metrics: { f1: () => undefined } }, 'what metrics.f1 gives is undefined, expected a Tensor'],
+    [
+      'a metric of each sample',
+      { loss: losses.crossEntropy, metrics: { each } },
+      'what metrics.each gives has shape [16], expected a scalar',
+    ],
+  ])('is a scalar, not %s', async (_, objective, message) => {
+    const { model, optimizer, loader } = setUp();
+    await expect(evaluate(model, loader, objective as never)).rejects.toThrow(`evaluate: ${message}`);
+    const trainer = new Trainer(model, { optimizer, ...objective } as never);
+    await expect(collect(trainer.fit(loader, { epochs: 1 }))).rejects.toThrow(`fit: ${message}`);
+  });
+});
+
 test('accuracy: the share of rows whose largest value is at the label', async () => {
   const output = tensor([
     [1, 2, 0],
