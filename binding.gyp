@@ -1,8 +1,7 @@
 {
   # What `npm install` (where there is no prebuilt binary) and prebuildify build with. Sources come from native/sources.cjs.
   'target_defaults': {
-    'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
-    'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_ADDON_API_CPP_EXCEPTIONS'],
+    'defines': ['NAPI_VERSION=8'],
     'cflags': ['-fvisibility=hidden', '-Wall', '-Wextra', '-Wno-unused-function', '-fno-math-errno'],
     'cflags!': ['-fno-exceptions'],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++20', '-std=gnu++17'],

@@ -34,7 +34,7 @@ function checkout(): string {
     if (existsSync(join(root, name))) cpSync(join(root, name), join(directory, name), { recursive: true });
   }
   mkdirSync(join(directory, 'node_modules'));
-  for (const name of ['node-addon-api', 'node-api-headers', 'node-gyp-build']) {
+  for (const name of ['node-api-headers', 'node-gyp-build']) {
     cpSync(join(root, 'node_modules', name), join(directory, 'node_modules', name), { recursive: true });
   }
   return directory;
