@@ -27,7 +27,8 @@ export interface BackwardContext<A> {
   readonly shapes: readonly Shape[];
   /** Whether the gradient of each input is wanted. */
   readonly needs: readonly boolean[];
-  readonly saved: readonly Tensor[];
+  /** What forward saved; null where it did not. */
+  readonly saved: readonly (Tensor | null)[];
 }
 
 /** An operation as the tape knows it. */
@@ -42,7 +43,7 @@ let count = 0;
 /** One operation on the tape. */
 export class Node implements Scoped {
   readonly order = ++count;
-  readonly #saved: Saved[] = [];
+  readonly #saved: (Saved | null)[];
   #released = false;
 
   constructor(
@@ -50,9 +51,9 @@ export class Node implements Scoped {
     readonly inputs: readonly (History | null)[],
     private readonly attrs: unknown,
     private readonly shapes: readonly Shape[],
-    saved: readonly Tensor[],
+    saved: readonly (Tensor | null)[],
   ) {
-    for (const tensor of saved) this.#saved.push({ tensor: tensor.share(), version: tensor.storage.version });
+    this.#saved = saved.map((tensor) => tensor && { tensor: tensor.share(), version: tensor.storage.version });
   }
 
   /** Throws unless the gradient can still be computed. */
@@ -63,8 +64,9 @@ export class Node implements Scoped {
         `backward: what ${this.operation.name} saved was freed by an earlier backward(); run the forward pass again, or add the losses and call backward() once`,
       );
     }
-    for (const { tensor, version } of this.#saved) {
-      if (tensor.storage.version !== version) {
+    for (const saved of this.#saved) {
+      if (saved && saved.tensor.storage.version !== saved.version) {
+        const { tensor, version } = saved;
         throw new ReceptiveError(
           'ERR_AUTOGRAD',
           `backward: a tensor of shape ${showShape(tensor.shape)} that ${this.operation.name} needs for its gradient was written to afterwards ` +
@@ -79,14 +81,14 @@ export class Node implements Scoped {
       attrs: this.attrs,
       shapes: this.shapes,
       needs: this.inputs.map((input) => input !== null),
-      saved: this.#saved.map(({ tensor }) => tensor),
+      saved: this.#saved.map((saved) => saved && saved.tensor),
     });
   }
 
   /** Frees what was saved. */
   dispose(): void {
     this.#released = true;
-    for (const { tensor } of this.#saved) tensor.dispose();
+    for (const saved of this.#saved) saved?.tensor.dispose();
     this.#saved.length = 0;
   }
 }

@@ -17,8 +17,10 @@ export interface Call<I extends Inputs, A> {
   readonly output: Tensor;
   /** Whether a gradient may be asked for later; where not, nothing needs saving. */
   readonly recording: boolean;
-  /** Keeps tensors for the gradient rule, in this order. */
-  save(...tensors: Tensor[]): void;
+  /** Whether the gradient of each input may be asked for; empty where nothing is recorded. */
+  readonly needs: readonly boolean[];
+  /** Keeps tensors for the gradient rule, in this order; null for one that no wanted gradient needs. */
+  save(...tensors: (Tensor | null)[]): void;
 }
 
 /**
@@ -65,10 +67,11 @@ export function apply<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A): T
 
 /** Queues an operation's kernels; its node where it is recorded. Tensors made besides the output are freed with the scope around. */
 function run<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A, output: Tensor, recording: boolean): Node | null {
-  const saved: Tensor[] = [];
-  op.forward?.({ inputs, attrs, output, recording, save: (...tensors) => void saved.push(...tensors) });
+  const histories = recording ? inputs.map((input) => input?.history ?? null) : [];
+  const needs = histories.map((history) => history !== null);
+  const saved: (Tensor | null)[] = [];
+  op.forward?.({ inputs, attrs, output, recording, needs, save: (...tensors) => void saved.push(...tensors) });
   if (!recording) return null;
-  const histories = inputs.map((input) => input?.history ?? null);
   const shapes = inputs.map((input) => input?.shape ?? []);
   return new Node(op, histories, attrs, shapes, saved);
 }

@@ -1,4 +1,4 @@
-import { memory, noGrad, ones, ops, randn, type Tensor, tensor, tidy, zeros } from '../lib';
+import { memory, nn, noGrad, ones, ops, randn, type Tensor, tensor, tidy, zeros } from '../lib';
 import { fault } from './support/fault';
 import { settle } from './support/memory';
 
@@ -203,6 +203,59 @@ describe('backward › errors', () => {
   });
 });
 
+describe('what an operation keeps', () => {
+  type Row = readonly [name: string, op: (...inputs: Tensor[]) => Tensor, shapes: number[][], reads: readonly (readonly number[])[]];
+  const pair = [
+    [2, 2],
+    [2, 2],
+  ];
+  const image = [[1, 3, 3, 2], [2, 2, 2, 3], [3]];
+  const normal = (training: boolean) => (x: Tensor, weight: Tensor, bias: Tensor) =>
+    ops.batchNorm(x, { weight, bias, training, runningMean: zeros([2]), runningVar: ones([2]) });
+  /** Of each input, the inputs that its gradient alone reads. */
+  const rows: readonly Row[] = [
+    ['add', ops.add, pair, [[], []]],
+    ['mul', ops.mul, pair, [[1], [0]]],
+    ['div', ops.div, pair, [[1], [0, 1]]],
+    [
+      'maximum',
+      ops.maximum,
+      pair,
+      [
+        [0, 1],
+        [0, 1],
+      ],
+    ],
+    [
+      'pow',
+      ops.pow,
+      pair,
+      [
+        [0, 1],
+        [0, 1],
+      ],
+    ],
+    ['matmul', (a, b) => ops.matmul(a, b), pair, [[1], [0]]],
+    ['linear', ops.linear, [...pair, [2]], [[1], [0], []]],
+    ['conv2d', (x, w, bias) => ops.conv2d(x, w, { bias }), image, [[1], [0], []]],
+    ['batchNorm in training', normal(true), [[3, 2], [2], [2]], [[0, 1], [0], [0]]],
+    ['batchNorm in inference', normal(false), [[3, 2], [2], [2]], [[0, 1], [0], [0]]],
+  ];
+  const cases = rows.flatMap(([name, op, shapes, reads]) => reads.map((read, wanted) => [name, wanted, op, shapes, read] as const));
+
+  test.each(cases)('%s, for the gradient of input %d', (_, wanted, op, shapes, reads) => {
+    for (const written of shapes.keys()) {
+      const inputs = shapes.map((shape, i) => ops.add(randn(shape), 3).detach());
+      inputs[wanted].requiresGrad = true;
+      const y = ops.sum(op(...inputs));
+      nn.init.ones(inputs[written]);
+      if (reads.includes(written)) expect(() => y.backward()).toThrow('was written to afterwards');
+      else y.backward();
+      expect(inputs.map(({ grad }) => grad !== null)).toEqual(shapes.map((_, i) => i === wanted && !reads.includes(written)));
+    }
+  });
+});
+
 describe('noGrad', () => {
   test('records nothing, gives back its result, and nests', () => {
     const x = leaf(2);
@@ -309,6 +362,17 @@ describe('memory', () => {
     expect(memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes });
     ops.sum(x).backward();
     expect(values(x.grad)).toEqual([1, 1]);
+  });
+
+  test('of a frozen layer does not hold its input', () => {
+    const [x, w] = [randn([1, 8, 8, 3], { requiresGrad: true }), randn([3, 3, 3, 4])];
+    const h = ops.neg(x);
+    const y = ops.conv2d(h, w);
+    const { bytes } = memory();
+    h.dispose();
+    expect(bytes - memory().bytes).toBe(8 * 8 * 3 * 4);
+    ops.sum(y).backward();
+    expect(x.grad!.shape).toEqual(x.shape);
   });
 
   test('of inference holds nothing but the results', () => {

@@ -50,20 +50,19 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
     if (runningVar) checkShapeOf('batchNorm', 'runningVar', runningVar, channels);
     return { shape: x.shape, dtype: commonFloat('batchNorm', [x, weight, bias, runningMean, runningVar]) };
   },
-  forward({ inputs: [x, weight, bias, runningMean, runningVar], attrs: { training, momentum, eps }, output, recording, save }) {
-    const parameters = [x.id, weight?.id ?? 0, bias?.id ?? 0, runningMean?.id ?? 0, runningVar?.id ?? 0, output.id];
+  forward({ inputs: [x, weight, bias, runningMean, runningVar], attrs: { training, momentum, eps }, output, recording, needs, save }) {
     const statistics = () => Tensor.empty([x.shape[x.rank - 1]!], x.dtype);
+    const mean = training ? statistics() : runningMean;
+    const invstd = training || recording ? statistics() : null;
+    const tensors = [x.id, weight?.id ?? 0, bias?.id ?? 0, runningMean?.id ?? 0, runningVar?.id ?? 0, output.id];
     if (training) {
-      const [mean, invstd] = [statistics(), statistics()];
-      native.ops.batch_norm_train(...parameters, mean.id, invstd.id, momentum, eps);
+      native.ops.batch_norm_train(...tensors, mean!.id, invstd!.id, momentum, eps);
       runningMean?.written();
       runningVar?.written();
-      save(x, mean, invstd, ...(weight ? [weight] : []));
     } else {
-      const invstd = recording ? statistics() : null;
-      native.ops.batch_norm_infer(...parameters, invstd?.id ?? 0, eps);
-      if (invstd) save(x, runningMean!, invstd, ...(weight ? [weight] : []));
+      native.ops.batch_norm_infer(...tensors, invstd?.id ?? 0, eps);
     }
+    save(x, mean, invstd, needs[0] ? weight : null);
   },
   backward(grad, { saved: [x, mean, invstd, weight], needs, attrs: { training } }) {
     const [dx, dweight, dbias] = [x!, mean!, mean!].map((like, i) => (needs[i] ? Tensor.empty(like.shape, like.dtype) : null));

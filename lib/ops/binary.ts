@@ -9,6 +9,8 @@ import { scaled, sumTo } from './gradients';
 // Elementwise operations of two operands, with NumPy's broadcasting. An operand may be a number.
 
 type Rule = NonNullable<Op<[Tensor, Tensor], void>['backward']>;
+/** Which operands a rule reads, given which gradients are wanted. */
+type Reads = (needs: readonly boolean[]) => readonly [a: boolean, b: boolean];
 type Binary = (a: Tensor | number, b: Tensor | number) => Tensor;
 
 /** Runs a kernel outside of the tape, for gradient rules. */
@@ -20,7 +22,10 @@ function run(kind: number, a: Tensor, b: Tensor): Tensor {
 
 const [ADD, SUB, MUL, DIV, MAX, MIN, POW, EQUAL, GREATER, GREATER_EQUAL] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 
-function define(name: string, kind: number, saves: boolean, backward?: Rule): Binary {
+const neither: Reads = () => [false, false];
+const both: Reads = () => [true, true];
+
+function define(name: string, kind: number, reads: Reads, backward?: Rule): Binary {
   const op: Op<[Tensor, Tensor], void> = {
     name,
     infer([a, b]) {
@@ -28,9 +33,10 @@ function define(name: string, kind: number, saves: boolean, backward?: Rule): Bi
       if (a.dtype === 'int32' && b.dtype === 'int32' && kind !== POW) return { shape, dtype: 'int32' };
       return { shape, dtype: commonFloat(name, [a, b]) };
     },
-    forward({ inputs: [a, b], output, save }) {
+    forward({ inputs: [a, b], output, needs, save }) {
       native.ops.binary(a.id, b.id, output.id, kind);
-      if (saves) save(a, b);
+      const [readsA, readsB] = reads(needs);
+      save(readsA ? a : null, readsB ? b : null);
     },
     backward,
   };
@@ -51,29 +57,39 @@ function operands(name: string, a: Tensor | number, b: Tensor | number): [Tensor
 }
 
 /** a + b. */
-export const add = define('add', ADD, false, (g, { shapes: [a, b], needs }) => [
+export const add = define('add', ADD, neither, (g, { shapes: [a, b], needs }) => [
   needs[0] ? sumTo(g, a!) : null,
   needs[1] ? sumTo(g, b!) : null,
 ]);
 
 /** a - b. */
-export const sub = define('sub', SUB, false, (g, { shapes: [a, b], needs }) => [
+export const sub = define('sub', SUB, neither, (g, { shapes: [a, b], needs }) => [
   needs[0] ? sumTo(g, a!) : null,
   needs[1] ? scaled(sumTo(g, b!), -1) : null,
 ]);
 
 /** a · b, element by element. */
-export const mul = define('mul', MUL, true, (g, { needs, saved }) => {
-  const [a, b] = saved as [Tensor, Tensor];
-  return [needs[0] ? sumTo(run(MUL, g, b), a.shape) : null, needs[1] ? sumTo(run(MUL, g, a), b.shape) : null];
-});
+export const mul = define(
+  'mul',
+  MUL,
+  ([a, b]) => [b!, a!],
+  (g, { needs, shapes, saved: [a, b] }) => [
+    needs[0] ? sumTo(run(MUL, g, b!), shapes[0]!) : null,
+    needs[1] ? sumTo(run(MUL, g, a!), shapes[1]!) : null,
+  ],
+);
 
 /** a / b. */
-export const div = define('div', DIV, true, (g, { needs, saved }) => {
-  const [a, b] = saved as [Tensor, Tensor];
-  const da = run(DIV, g, b);
-  return [needs[0] ? sumTo(da, a.shape) : null, needs[1] ? scaled(sumTo(run(MUL, da, run(DIV, a, b)), b.shape), -1) : null];
-});
+export const div = define(
+  'div',
+  DIV,
+  ([, b]) => [b!, true],
+  (g, { needs, shapes, saved: [a, b] }) => {
+    const da = run(DIV, g, b!);
+    const db = () => scaled(sumTo(run(MUL, da, run(DIV, a!, b!)), shapes[1]!), -1);
+    return [needs[0] ? sumTo(da, shapes[0]!) : null, needs[1] ? db() : null];
+  },
+);
 
 // The gradient of the larger (smaller) of two goes to that operand; of two equal ones to both in halves, as PyTorch does.
 const extremum =
@@ -89,19 +105,19 @@ const extremum =
 export const maximum = define(
   'maximum',
   MAX,
-  true,
+  both,
   extremum((mine, other) => run(GREATER, mine, other)),
 );
 /** The smaller of a and b; equal operands share the gradient. */
 export const minimum = define(
   'minimum',
   MIN,
-  true,
+  both,
   extremum((mine, other) => run(GREATER, other, mine)),
 );
 
 /** a to the power b. The gradient for b needs a > 0. */
-export const pow = define('pow', POW, true, (g, { needs, saved }) => {
+export const pow = define('pow', POW, both, (g, { needs, saved }) => {
   const [a, b] = saved as [Tensor, Tensor];
   const constant = (value: number) => full([], value, { dtype: b.dtype });
   // b · a^(b-1); of the power 0, which is constant, also at a = 0.
@@ -118,8 +134,8 @@ export const pow = define('pow', POW, true, (g, { needs, saved }) => {
 });
 
 /** 1 where a = b, else 0, in the operands' type. No gradient. */
-export const equal = define('equal', EQUAL, false);
+export const equal = define('equal', EQUAL, neither);
 /** 1 where a > b, else 0. No gradient. */
-export const greater = define('greater', GREATER, false);
+export const greater = define('greater', GREATER, neither);
 /** 1 where a >= b, else 0. No gradient. */
-export const greaterEqual = define('greaterEqual', GREATER_EQUAL, false);
+export const greaterEqual = define('greaterEqual', GREATER_EQUAL, neither);

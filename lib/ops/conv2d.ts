@@ -51,17 +51,15 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
     if (bias) checkShapeOf('conv2d', 'bias', bias, [kernels]);
     return { shape: [n, ...outputSize('conv2d', [height, width], window), kernels], dtype };
   },
-  forward({ inputs: [x, w, bias], attrs, output, save }) {
+  forward({ inputs: [x, w, bias], attrs, output, needs, save }) {
     native.ops.conv2d(x.id, w.id, bias?.id ?? 0, output.id, ...numbers(attrs));
-    save(x, w);
+    save(needs[1] ? x : null, needs[0] ? w : null);
   },
-  backward(grad, { saved: [x, w], needs: [needsInput, needsKernel, needsBias], attrs }) {
-    const dx = needsInput ? Tensor.empty(x!.shape, x!.dtype) : null;
-    const dw = needsKernel ? Tensor.empty(w!.shape, w!.dtype) : null;
-    const db = needsBias ? Tensor.empty([w!.shape[3]!], w!.dtype) : null;
+  backward(grad, { saved: [x, w], shapes, needs, attrs }) {
+    const [dx, dw, db] = shapes.map((shape, i) => (needs[i] ? Tensor.empty(shape, grad.dtype) : null));
     if (dx) native.ops.conv2d_backward_input(grad.id, w!.id, dx.id, ...numbers(attrs));
     if (dw) native.ops.conv2d_backward_weight(x!.id, grad.id, dw.id, db?.id ?? 0, ...numbers(attrs));
-    return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
+    return [dx!, dw!, dw ? db! : db && sumTo(grad, db.shape)];
   },
 };
 

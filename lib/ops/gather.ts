@@ -15,14 +15,14 @@ const op: Op<[Tensor, Tensor], void> = {
     return { shape: [...index.shape, ...x.shape.slice(1)], dtype: x.dtype };
   },
   forward({ inputs: [x, index], output, save }) {
-    const rows = output.view([index.size, ...x.shape.slice(1)]);
-    native.ops.gather(x.id, index.view([index.size]).id, rows.id);
+    const [numbers, rows] = [index.view([index.size]), output.view([index.size, ...x.shape.slice(1)])];
+    native.ops.gather(x.id, numbers.id, rows.id);
     save(index);
   },
   backward(grad, { shapes: [shape], saved: [index] }) {
     const dx = Tensor.empty(shape!, grad.dtype);
-    const rows = grad.view([index!.size, ...shape!.slice(1)]);
-    native.ops.scatter_add(rows.id, index!.view([index!.size]).id, dx.id);
+    const [numbers, rows] = [index!.view([index!.size]), grad.view([index!.size, ...shape!.slice(1)])];
+    native.ops.scatter_add(rows.id, numbers.id, dx.id);
     return [dx, null];
   },
 };

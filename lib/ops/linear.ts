@@ -22,17 +22,18 @@ const op: Op<[Tensor, Tensor, Tensor | null], void> = {
     if (bias) checkShapeOf('linear', 'bias', bias, [outFeatures]);
     return { shape: [...x.shape.slice(0, -1), outFeatures], dtype };
   },
-  forward({ inputs: [x, weight, bias], output, save }) {
-    native.ops.matmul(rows(x).id, weight.id, bias?.id ?? 0, rows(output).id, 0, 1);
-    save(x, weight);
+  forward({ inputs: [x, weight, bias], output, needs, save }) {
+    const [from, to] = [rows(x), rows(output)];
+    native.ops.matmul(from.id, weight.id, bias?.id ?? 0, to.id, 0, 1);
+    save(needs[1] ? x : null, needs[0] ? weight : null);
   },
-  backward(grad, { saved, needs }) {
-    const [x, weight] = saved as [Tensor, Tensor];
+  backward(grad, { saved: [x, weight], shapes, needs }) {
     const g = rows(grad);
+    const [outFeatures, inFeatures] = shapes[1] as [number, number];
     return [
-      needs[0] ? product(g, false, weight, false, rows(x).shape).view(x.shape) : null,
-      needs[1] ? product(g, true, rows(x), false, weight.shape) : null,
-      needs[2] ? sumTo(g, [weight.shape[0]!]) : null,
+      needs[0] ? product(g, false, weight!, false, [g.shape[0]!, inFeatures]).view(shapes[0]!) : null,
+      needs[1] ? product(g, true, rows(x!), false, shapes[1]!) : null,
+      needs[2] ? sumTo(g, [outFeatures]) : null,
     ];
   },
 };

@@ -2,7 +2,7 @@ import { shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
-import { showShape } from '../shape';
+import { type Shape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 
 export interface MatmulOptions {
@@ -37,15 +37,15 @@ const op: Op<[Tensor, Tensor], Attrs> = {
     if (inner !== expected) throw shapeError('matmul', `a has ${inner} columns, b has ${expected} rows ${where}`);
     return { shape: [...a.shape.slice(0, -2), m, n], dtype };
   },
-  forward({ inputs: [a, b], attrs: { transposeA, transposeB }, output, save }) {
+  forward({ inputs: [a, b], attrs: { transposeA, transposeB }, output, needs, save }) {
     native.ops.matmul(a.id, b.id, 0, output.id, Number(transposeA), Number(transposeB));
-    save(a, b);
+    save(needs[1] ? a : null, needs[0] ? b : null);
   },
   // With A and B what is multiplied, dA = g Bᵀ and dB = Aᵀ g; of a transposed operand the transpose of that.
-  backward(g, { saved, needs, attrs: { transposeA, transposeB } }) {
-    const [a, b] = saved as [Tensor, Tensor];
-    const da = () => (transposeA ? product(b, transposeB, g, true, a.shape) : product(g, false, b, !transposeB, a.shape));
-    const db = () => (transposeB ? product(g, true, a, transposeA, b.shape) : product(a, !transposeA, g, false, b.shape));
+  backward(g, { saved: [a, b], shapes, needs, attrs: { transposeA, transposeB } }) {
+    const [aShape, bShape] = shapes as [Shape, Shape];
+    const da = () => (transposeA ? product(b!, transposeB, g, true, aShape) : product(g, false, b!, !transposeB, aShape));
+    const db = () => (transposeB ? product(g, true, a!, transposeA, bShape) : product(a!, !transposeA, g, false, bShape));
     return [needs[0] ? da() : null, needs[1] ? db() : null];
   },
 };
