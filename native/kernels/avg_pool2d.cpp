@@ -10,7 +10,7 @@ void avg_pool2d_backward(const AvgPool2dBackwardArgs<float>&, Context&);
 
 // What the sum over window (i, j) is multiplied by.
 RECEPTIVE_INLINE Vec share_of(const Windows& w, bool count_padding, int64_t i, int64_t j, const Taps& rows, const Taps& columns) {
-  int64_t height = larger<int64_t>(rows.count, 0), width = larger<int64_t>(columns.count, 0);
+  int64_t height = rows.count, width = columns.count;
   if (count_padding) {
     height = smaller(w.kh, w.H + w.bottom - (i * w.sh - w.top));
     width = smaller(w.kw, w.W + w.right - (j * w.sw - w.left));

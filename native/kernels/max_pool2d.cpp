@@ -19,7 +19,7 @@ void max_pool2d(const MaxPool2dArgs<float>& args, Context& context) {
       const int64_t out = ((n * w.OH + i) * w.OW + j) * w.C;
       const float* x = args.x + ((n * w.H + rows.first) * w.W + columns.first) * w.C;
       const float first = static_cast<float>(rows.begin * w.kw + columns.begin);
-      const bool empty = rows.count <= 0 || columns.count <= 0;
+      const bool empty = rows.count == 0 || columns.count == 0;
       for (int64_t c = 0; c < w.C; c += Vec::width) {
         const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, w.C - c));
         Vec best = broadcast(-INFINITY), where = zero();

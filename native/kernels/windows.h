@@ -6,7 +6,7 @@
 
 namespace receptive::RECEPTIVE_ISA {
 
-// The taps of a window that lie in the image, along one axis: tap begin + t, 0 <= t < count, is at first + t dilation.
+// The taps of a window that lie in the image, along one axis: tap begin + t, 0 <= t < count, is at first + t dilation. All 0 for none.
 struct Taps {
   int64_t begin, count, first;
 };
@@ -15,13 +15,14 @@ RECEPTIVE_INLINE Taps taps_of(int64_t output, int64_t stride, int64_t before, in
   const int64_t start = output * stride - before, last = start + (kernel - 1) * dilation;
   const int64_t begin = start >= 0 ? 0 : (dilation - 1 - start) / dilation;
   const int64_t end = last < size ? kernel : kernel - (last - size + dilation) / dilation;
-  return {begin, end - begin, start + begin * dilation};
+  return begin < end ? Taps{begin, end - begin, start + begin * dilation} : Taps{0, 0, 0};
 }
 
-// body(n, i) for each row of the output, in chunks of rows that read about a grain.
+// body(n, i) for each row of the output, in chunks of rows that read about a grain; factors stop at it, so that none overflows.
 template <class Body>
 RECEPTIVE_INLINE void each_output_row(const Windows& w, Context& context, const Body& body) {
-  const int64_t read = larger<int64_t>(w.OW * w.kh * w.kw * w.C, 1);
+  const int64_t taps = smaller(smaller(w.kh, w.H) * smaller(w.kw, w.W), kElementGrain);
+  const int64_t read = larger<int64_t>(smaller(w.OW * w.C, kElementGrain) * taps, 1);
   split(context, w.N * w.OH, kElementGrain / read, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) body(row / w.OH, row % w.OH);
   });

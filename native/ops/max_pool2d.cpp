@@ -10,6 +10,13 @@ namespace receptive {
 
 namespace reference {
 
+namespace {
+
+// The first tap of a window at `start` that does not lie before the image: a window over much padding has taps without number.
+int64_t first_inside(int64_t start, int64_t dilation) { return start >= 0 ? 0 : (dilation - 1 - start) / dilation; }
+
+}  // namespace
+
 template <class T>
 void max_pool2d(const MaxPool2dArgs<T>& args, Context& context) {
   const Windows& w = args.w;
@@ -19,11 +26,10 @@ void max_pool2d(const MaxPool2dArgs<T>& args, Context& context) {
         for (int64_t c = 0; c < w.C; ++c) {
           T best = -std::numeric_limits<T>::infinity();
           int64_t where = -1;
-          for (int64_t a = 0; a < w.kh; ++a) {
-            for (int64_t b = 0; b < w.kw; ++b) {
-              const int64_t row = i * w.sh - w.top + a * w.dh, column = j * w.sw - w.left + b * w.dw;
-              if (row < 0 || row >= w.H || column < 0 || column >= w.W) continue;
-              const T x = args.x[((n * w.H + row) * w.W + column) * w.C + c];
+          const int64_t top = i * w.sh - w.top, left = j * w.sw - w.left;
+          for (int64_t a = first_inside(top, w.dh); a < w.kh && top + a * w.dh < w.H; ++a) {
+            for (int64_t b = first_inside(left, w.dw); b < w.kw && left + b * w.dw < w.W; ++b) {
+              const T x = args.x[((n * w.H + top + a * w.dh) * w.W + left + b * w.dw) * w.C + c];
               if (where < 0 || x > best || x != x) {
                 best = x;
                 where = a * w.kw + b;
@@ -93,7 +99,7 @@ void record_max_pool2d(Call& call) {
   call.require_apart(x, y, "input", "output");
   if (x.dtype == Dtype::float32) {
     const MaxPool2dArgs<float> args{w, x.as<float>(), y.as<float>(), bytes_of(w, argmax), words_of(w, argmax)};
-    call.submit(fits_byte(w) ? kernels().max_pool2d : reference::max_pool2d<float>, args);
+    call.submit(args.wide_argmax == nullptr ? kernels().max_pool2d : reference::max_pool2d<float>, args);
   } else {
     call.submit(reference::max_pool2d<double>,
                 MaxPool2dArgs<double>{w, x.as<double>(), y.as<double>(), bytes_of(w, argmax), words_of(w, argmax)});

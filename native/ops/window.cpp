@@ -28,6 +28,8 @@ Windows windows_of(const Call& call, const Tensor& image, const Tensor& output, 
   const int64_t* y = output.dims;
   for (int i = 0; i < 4; ++i)
     call.require(x[i] <= kLargest, "dimension %d is %lld, at most %lld", i, static_cast<long long>(x[i]), static_cast<long long>(kLargest));
+  call.require(x[1] > 0 && x[2] > 0 && x[3] > 0, "image has shape %s, expected at least one row, column and channel",
+               shape_text(image).c_str());
   const auto size = [&](int i) { return call.integer(i, 1, kLargest); };
   const auto padding = [&](int i) { return call.integer(i, 0, kLargest); };
   const Windows w{x[0],

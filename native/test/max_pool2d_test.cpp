@@ -38,11 +38,27 @@ TEST(max_pool2d, a_window_of_more_than_256_cells_keeps_a_wide_argmax) {
   const std::vector<double> attrs{17, 17, 1, 1, 0, 0, 0, 0, 1, 1};
   const Operand in = reals(x, 1);
   expect_agreement("max_pool2d", {in, result(y), int32_result(y)}, attrs, 0, "wide");
+  expect_agreement("max_pool2d", {in, result(y), absent()}, attrs, 0, "wide, no argmax");
   const OpRun forward("max_pool2d", {in, result(y), int32_result(y)}, attrs, Dtype::float32);
   expect_agreement("max_pool2d_backward", {integers(y, 2), int32s(y, forward[2].all()), result(x)}, attrs, 0, "wide");
   std::vector<double> any(static_cast<size_t>(size_of_dims(y)));
   for (size_t i = 0; i < any.size(); ++i) any[i] = i % 3 == 0 ? -2147483648.0 : i % 3 == 1 ? 2147483647.0 : 288;
   expect_agreement("max_pool2d_backward", {integers(y, 2), int32s(y, any), result(x)}, attrs, 0, "any argmax");
+}
+
+// Work is what lies in the image: two thousand million rows and columns of padding must cost nothing.
+TEST(max_pool2d, a_window_over_vast_padding_returns) {
+  const double vast = 2147483648.0;
+  const Operand x = integers({1, 2, 3, 5}, 1);
+  const Dims y{1, 1, 1, 5};
+  expect_agreement("max_pool2d", {x, result(y), absent()}, {vast, vast, 1, 1, vast - 2, 0, 0, vast - 3, 1, 1}, 0, "before the image");
+  expect_agreement("max_pool2d", {x, result(y), absent()}, {vast, vast, vast, vast, 0, vast - 3, vast - 2, 0, 1, 1}, 0, "behind it");
+  // one column, so that an argmax still fits 32 bits
+  const std::vector<double> tall{vast - 1, 1, 1, 1, vast - 3, 0, 0, 0, 1, 1};
+  const Dims columns{1, 1, 3, 5};
+  expect_agreement("max_pool2d", {x, result(columns), int32_result(columns)}, tall, 0, "with an argmax");
+  const OpRun forward("max_pool2d", {x, result(columns), int32_result(columns)}, tall, Dtype::float32);
+  expect_agreement("max_pool2d_backward", {integers(columns, 2), int32s(columns, forward[2].all()), result(x.dims)}, tall, 0, "gradient");
 }
 
 TEST(max_pool2d, special_values) {
@@ -88,6 +104,10 @@ TEST(max_pool2d, refuses_what_does_not_fit) {
   refused(x, y, byte_result(y), with(9, NAN), "attribute 9");
   refused(x, y, byte_result(y), with(0, 2147483648.0), "height");
   refused(x, {1, 0, 3, 3}, byte_result({1, 0, 3, 3}), attrs, "height");
+  // no cell to compute, yet windows without number to visit
+  const double vast = 2147483648.0;
+  const Dims hollow{1, 2147483648, 2147483648, 0};
+  refused(reals({1, 0, 0, 0}, 1), hollow, byte_result(hollow), {1, 1, 1, 1, vast, 0, 0, vast, 1, 1}, "at least one row");
 }
 
 }  // namespace receptive::test
