@@ -69,6 +69,12 @@ namespace {
 
 constexpr int64_t kMaxStep = 1 << 15;  // of strides, dilations and paddings: keeps every index far from overflow
 
+// Whether a padded image has at most 2^44 values, so that the bytes of a kernel's copies of it can be counted.
+bool can_be_copied(int64_t rows, int64_t columns, int64_t channels) {
+  constexpr int64_t most = int64_t{1} << 44;
+  return rows <= most && columns <= most / std::max<int64_t>(rows, 1) && channels <= most / std::max<int64_t>(rows * columns, 1);
+}
+
 // Checks input [N,H,W,C], weight [kh,kw,C/groups,K] and output [N,OH,OW,K] against each other and the attributes
 // sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm.
 Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tensor& y) {
@@ -97,16 +103,17 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
                static_cast<long long>(s.C), static_cast<long long>(s.K));
   call.require(w.dims[2] == s.C / s.groups, "weight has shape %s, expected %lld input channels a group on axis 2", shape_text(w).c_str(),
                static_cast<long long>(s.C / s.groups));
-  constexpr int64_t kMaxKernel = int64_t{1} << 31;
-  call.require(s.kh > 0 && s.kw > 0 && s.kh <= kMaxKernel && s.kw <= kMaxKernel, "weight has shape %s, expected a kernel of at least 1x1",
-               shape_text(w).c_str());
+  call.require(s.kh > 0 && s.kw > 0, "weight has shape %s, expected a kernel of at least 1x1", shape_text(w).c_str());
 
-  const int64_t height = s.H + s.top + bottom - s.dh * (s.kh - 1), width = s.W + s.left + right - s.dw * (s.kw - 1);
-  call.require(height > 0 && width > 0, "kernel %lldx%lld (dilation %lld,%lld) is larger than the padded input %lldx%lld",
-               static_cast<long long>(s.kh), static_cast<long long>(s.kw), static_cast<long long>(s.dh), static_cast<long long>(s.dw),
-               static_cast<long long>(s.H + s.top + bottom), static_cast<long long>(s.W + s.left + right));
-  s.OH = (height - 1) / s.sh + 1;
-  s.OW = (width - 1) / s.sw + 1;
+  const int64_t rows = s.H + s.top + bottom, columns = s.W + s.left + right;
+  call.require(can_be_copied(rows, columns, std::max(s.C, s.K)), "input of shape %s, padded to %lldx%lld, is too large",
+               shape_text(x).c_str(), static_cast<long long>(rows), static_cast<long long>(columns));
+  call.require(s.dh * (s.kh - 1) < rows && s.dw * (s.kw - 1) < columns,
+               "kernel %lldx%lld (dilation %lld,%lld) is larger than the padded input %lldx%lld", static_cast<long long>(s.kh),
+               static_cast<long long>(s.kw), static_cast<long long>(s.dh), static_cast<long long>(s.dw), static_cast<long long>(rows),
+               static_cast<long long>(columns));
+  s.OH = (rows - s.dh * (s.kh - 1) - 1) / s.sh + 1;
+  s.OW = (columns - s.dw * (s.kw - 1) - 1) / s.sw + 1;
   call.require(y.dims[0] == s.N && y.dims[1] == s.OH && y.dims[2] == s.OW && y.dims[3] == s.K,
                "output has shape %s, expected [%lld,%lld,%lld,%lld]", shape_text(y).c_str(), static_cast<long long>(s.N),
                static_cast<long long>(s.OH), static_cast<long long>(s.OW), static_cast<long long>(s.K));

@@ -236,6 +236,13 @@ TEST(conv2d, record_refuses_bad_arguments) {
       {"negative padding", [](Arguments& a) { a.attrs[3] = -1; }},
       {"dilation 0", [](Arguments& a) { a.attrs[6] = 0; }},
       {"other padding", [](Arguments& a) { a.attrs[5] = 4; }},
+      {"padding without end",
+       [](Arguments& a) {
+         a.x = {nullptr, Dtype::float32, 4, {2, 7, 9, 8192}};
+         a.w.dims[2] = 4096;
+         a.y = {nullptr, Dtype::float32, 4, {2, 65541, 65543, 4}};
+         a.attrs = {1, 1, 32768, 32768, 32768, 32768, 1, 1, 2, 0};
+       }},
       {"winograd", [](Arguments& a) { a.attrs[9] = 2; }},
   };
   for (const char* op : {"conv2d", "conv2d_backward_input", "conv2d_backward_weight"}) {
