@@ -56,10 +56,11 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
     save(needs[1] ? x : null, needs[0] ? w : null);
   },
   backward(grad, { saved: [x, w], shapes, needs, attrs }) {
-    const [dx, dw, db] = shapes.map((shape, i) => (needs[i] ? Tensor.empty(shape, grad.dtype) : null));
+    const gradient = (i: number) => (needs[i] ? Tensor.empty(shapes[i]!, grad.dtype) : null);
+    const [dx, dw, db] = [gradient(0), gradient(1), gradient(2)];
     if (dx) native.ops.conv2d_backward_input(grad.id, w!.id, dx.id, ...numbers(attrs));
     if (dw) native.ops.conv2d_backward_weight(x!.id, grad.id, dw.id, db?.id ?? 0, ...numbers(attrs));
-    return [dx!, dw!, dw ? db! : db && sumTo(grad, db.shape)];
+    return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
   },
 };
 
