@@ -102,9 +102,12 @@ void Environment::close() {
 Block* Environment::acquire(size_t bytes, bool for_host) {
   const auto take = [&] { return for_host ? allocator_.take_idle(bytes) : allocator_.take(bytes); };
   Block* block = take();
+  if (block == nullptr) {  // commands that have yet to run may hold what is missing
+    stream_.wait(stream_.recorded());
+    block = take();
+  }
   if (block == nullptr) {
     collect_garbage();
-    stream_.wait(stream_.recorded());
     block = take();
   }
   if (block == nullptr) {

@@ -75,7 +75,7 @@ Block* Allocator::take(size_t bytes) {
 Block* Allocator::take_idle(size_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const List& list = lists_[class_of(bytes)];
-  if (list.oldest != nullptr && idle(*list.oldest) && !exact_) return use(unlink(list.oldest));
+  if (list.oldest != nullptr && idle(*list.oldest)) return use(exact_ ? fresh(bytes) : unlink(list.oldest));
   return list.bytes > kSlack ? nullptr : use(fresh(bytes));
 }
 

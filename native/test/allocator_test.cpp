@@ -97,19 +97,22 @@ TEST(allocator, the_host_gets_a_freed_block_only_when_the_stream_is_done_with_it
 }
 
 TEST(allocator, tells_the_host_to_wait_rather_than_pile_up_blocks) {
-  Fixture f;
-  const size_t bytes = Allocator::kSlack / 8;
-  int taken = 0;
-  while (Block* block = f.allocator.take_idle(bytes)) {
-    block->last_use = static_cast<uint64_t>(++taken);
-    f.allocator.put(block);
-    ASSERT_LT(taken, 20);
+  for (const bool exact : {false, true}) {
+    std::atomic<uint64_t> completed{0};
+    Allocator allocator(completed, exact);
+    const size_t bytes = Allocator::kSlack / 8;
+    int taken = 0;
+    while (Block* block = allocator.take_idle(bytes)) {
+      block->last_use = static_cast<uint64_t>(++taken);
+      allocator.put(block);
+      ASSERT_LT(taken, 20);
+    }
+    EXPECT_GE(taken, 8);
+    completed = 1;
+    Block* block = allocator.take_idle(bytes);
+    ASSERT_NE(block, nullptr) << (exact ? "exact" : "cached");
+    allocator.put(block);
   }
-  EXPECT_GE(taken, 8);
-  f.completed = 1;
-  Block* block = f.allocator.take_idle(bytes);
-  ASSERT_NE(block, nullptr);
-  f.allocator.put(block);
 }
 
 TEST(allocator, trim_returns_only_what_the_stream_is_done_with) {

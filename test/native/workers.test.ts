@@ -97,8 +97,8 @@ describe('worker threads', () => {
 });
 
 /** Runs a program in a process of its own. */
-function run(program: string) {
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 });
+function run(program: string, ...flags: string[]) {
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [...flags, '-e', program], { encoding: 'utf8', timeout: 60_000 });
   return { status, signal, stdout, stderr };
 }
 const clean = { status: 0, signal: null, stderr: '' };
@@ -111,6 +111,24 @@ describe('processes', () => {
     ['the end of an idle program', `native.syncSync();`],
   ])('%s is clean', (_name, body) => {
     for (let i = 0; i < 3; i++) expect(run(`${prologue} const x = make(1 << 18); ${body}`)).toMatchObject(clean);
+  });
+
+  test('uploads faster than the commands that want the old contents wait for those, and do not make V8 collect', () => {
+    const program = `${prologue}
+      const x = make(1 << 21);
+      const y = make(1 << 21);
+      const data = new Float32Array(1 << 21);
+      for (let i = 0; i < 60; i++) {
+        for (let j = 0; j < 10; j++) native.ops.unary(x.id, y.id, 6);
+        data[0] = i;
+        native.upload(x.id, data); // 8 MB
+      }
+      native.ops.unary(x.id, y.id, 6);
+      console.log('last', new Float32Array(native.readSync(y.id))[0]);`;
+    const { stdout, ...end } = run(program, '--trace-gc');
+    expect(end).toEqual(clean);
+    expect(stdout).toContain('last 59');
+    expect(stdout).not.toMatch(/external memory pressure/i);
   });
 
   test('a read keeps the process alive, the addon alone does not', () => {
