@@ -97,7 +97,12 @@ let gradEnabled = true;
 
 export const isGradEnabled = (): boolean => gradEnabled;
 
-/** Runs fn without recording anything on the tape: for evaluation, and for updating parameters. */
+/**
+ * Runs fn without recording anything on the tape, for inference: what it makes requires no gradient, and nothing is kept for one.
+ * @throws TypeError where fn returns a promise: its work would be recorded again.
+ * @example
+ * const scores = noGrad(() => model.forward(x));
+ */
 export function noGrad<R>(fn: () => R): R {
   const before = gradEnabled;
   gradEnabled = false;

@@ -3,13 +3,14 @@ import { rangeError } from './errors';
 // Random numbers are counter-based (Philox4x32-10, Salmon et al. 2011): a seed and a position give the same numbers on every machine,
 // instruction set and number of threads. One counter for the environment; every use takes the numbers it needs.
 
-interface State {
+/** A place in the sequence of random numbers that a seed gives. */
+export interface RandomState {
   seed: number;
   /** Blocks of four 32-bit numbers taken so far. */
   position: number;
 }
 
-const state: State = { seed: Math.floor(Math.random() * 2 ** 53), position: 0 };
+const state: RandomState = { seed: Math.floor(Math.random() * 2 ** 53), position: 0 };
 
 /** Makes every random result from here on repeatable: initial weights, dropout, `randn`, `uniform`. @param seed 0 to 2^53 - 1 */
 export function manualSeed(seed: number): void {
@@ -19,9 +20,10 @@ export function manualSeed(seed: number): void {
 }
 
 /** The generator's state, to be saved with a checkpoint; `setRandomState` continues from it. */
-export const randomState = (): Readonly<State> => ({ ...state });
+export const randomState = (): Readonly<RandomState> => ({ ...state });
 
-export function setRandomState({ seed, position }: Readonly<State>): void {
+/** Goes on from a state that `randomState` gave. */
+export function setRandomState({ seed, position }: Readonly<RandomState>): void {
   manualSeed(seed);
   if (!Number.isSafeInteger(position) || position < 0)
     throw rangeError('setRandomState', 'position', position, 'an integer from 0 to 2^53 - 1');

@@ -19,6 +19,7 @@ interface Handle {
   holders: number;
 }
 
+/** Numbers as `tensor` takes and `array` gives them: one, or arrays of them in arrays. */
 export type NestedNumbers = number | NestedNumbers[];
 
 /**
@@ -28,6 +29,7 @@ export type NestedNumbers = number | NestedNumbers[];
  * loop, their `…Sync` forms hold it. The memory is freed by `dispose()` (or `using`, or `tidy`), else when the object is collected.
  */
 export class Tensor implements Disposable {
+  /** The length of each axis. */
   readonly shape: Shape;
   readonly dtype: Dtype;
   /** Number of elements. */
@@ -89,10 +91,12 @@ export class Tensor implements Disposable {
     this.storage.version++;
   }
 
+  /** Number of axes; 0 for a scalar. */
   get rank(): number {
     return this.shape.length;
   }
 
+  /** Whether `dispose()` was called; using the tensor is then an error. */
   get disposed(): boolean {
     return this.id === 0;
   }

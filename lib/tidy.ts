@@ -4,7 +4,11 @@ import { Tensor } from './tensor';
 
 /**
  * Runs fn and frees every tensor made inside it, but for those in its result (a tensor, or arrays and plain objects of them) and for
- * gradients left on leaves.
+ * gradients left on leaves. Instances of classes, Maps and Sets in the result are not searched: what they hold is freed. Parameters and
+ * buffers belong to their module, which may be made inside. `Trainer` and `evaluate` run each step inside a tidy of its own.
+ * @throws TypeError where fn returns a promise: its work would run after the end.
+ * @example
+ * const y = tidy(() => ops.mul(ops.exp(x), 2)); // e^x is freed, y is not
  */
 export function tidy<R>(fn: () => R): R {
   const since = nodeCount();

@@ -22,7 +22,21 @@ function define(name: string, measure: (difference: Tensor) => Tensor) {
   };
 }
 
-/** The squared error (input - target)², of two tensors of one shape. */
+/**
+ * The squared error (input - target)².
+ *
+ * input and target [...], of one shape and type, give a scalar, or [...] with reduction 'none'.
+ * @throws RangeError where the shapes differ: nothing is broadcast.
+ * @example
+ * losses.mse(tensor([1, 2]), tensor([1, 4])); // 2
+ */
 export const mse = define('mse', square);
-/** The absolute error |input - target|; its gradient where they are equal is 0. */
+/**
+ * The absolute error |input - target|; its gradient where they are equal is 0.
+ *
+ * input and target [...], of one shape and type, give a scalar, or [...] with reduction 'none'.
+ * @throws RangeError where the shapes differ: nothing is broadcast.
+ * @example
+ * losses.l1(tensor([1, 2]), tensor([1, 4])); // 1
+ */
 export const l1 = define('l1', abs);

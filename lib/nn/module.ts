@@ -38,6 +38,7 @@ export abstract class Module {
   /** Whether layers that differ between training and inference (batch norm, dropout) train. Set by `train()` and `eval()`. */
   training = true;
 
+  /** What the module computes. A subclass says so, of as many tensors as it needs. */
   abstract forward(...inputs: Tensor[]): Tensor;
 
   /** The modules, parameters and buffers directly inside, with their names. */
@@ -54,18 +55,22 @@ export abstract class Module {
     for (const [name, part] of everyPart(this)) if (part instanceof Module) yield [name, part];
   }
 
+  /** The parameters at any depth, each once, with their dotted names: `['conv.weight', …]`. */
   *namedParameters(): Generator<[name: string, parameter: Parameter]> {
     for (const [name, part] of everyPart(this)) if (part instanceof Parameter) yield [name, part];
   }
 
+  /** The buffers at any depth, each once, with their dotted names. */
   *namedBuffers(): Generator<[name: string, buffer: Buffer]> {
     for (const [name, part] of everyPart(this)) if (part instanceof Buffer) yield [name, part];
   }
 
+  /** The parameters at any depth, each once: what an optimiser is given. */
   parameters(): Parameter[] {
     return Array.from(this.namedParameters(), ([, parameter]) => parameter);
   }
 
+  /** The buffers at any depth, each once. */
   buffers(): Buffer[] {
     return Array.from(this.namedBuffers(), ([, buffer]) => buffer);
   }
@@ -126,18 +131,29 @@ export abstract class Module {
     return '';
   }
 
+  /** The module and those inside it, a line each; one that contains the place it is found at is shown as `Name(…)`. */
   toString(): string {
-    const lines: string[] = [];
-    for (const [name, part] of this.namedParts()) {
-      if (part instanceof Module) lines.push(`  (${name}): ${part.toString().replaceAll('\n', '\n  ')}\n`);
+    const { name } = this.constructor;
+    if (beingShown.has(this)) return `${name}(…)`;
+    beingShown.add(this);
+    try {
+      const lines: string[] = [];
+      for (const [at, part] of this.namedParts()) {
+        if (part instanceof Module) lines.push(`  (${at}): ${part.toString().replaceAll('\n', '\n  ')}\n`);
+      }
+      return `${name}(${this.describe()}${lines.length > 0 ? `\n${lines.join('')}` : ''})`;
+    } finally {
+      beingShown.delete(this);
     }
-    return `${this.constructor.name}(${this.describe()}${lines.length > 0 ? `\n${lines.join('')}` : ''})`;
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
 }
+
+/** The modules whose `toString` is running. */
+const beingShown = new Set<Module>();
 
 /** All parts at any depth, each once, by dotted name; a module comes before what it holds. */
 function* everyPart(module: Module, prefix = '', seen = new Set<Part>([module])): Generator<[name: string, part: Part]> {

@@ -133,9 +133,24 @@ export const pow = define('pow', POW, both, (g, { needs, saved }) => {
   return [needs[0] ? sumTo(da(), a.shape) : null, needs[1] ? sumTo(db(), b.shape) : null];
 });
 
-/** 1 where a = b, else 0, in the operands' type. No gradient. */
+/**
+ * 1 where a = b, else 0, in the operands' type. No gradient.
+ * @throws RangeError where the shapes do not broadcast.
+ * @example
+ * ops.equal(tensor([1, 2, 3]), 2); // [0, 1, 0]
+ */
 export const equal = define('equal', EQUAL, neither);
-/** 1 where a > b, else 0. No gradient. */
+/**
+ * 1 where a > b, else 0, in the operands' type. No gradient.
+ * @throws RangeError where the shapes do not broadcast.
+ * @example
+ * ops.greater(tensor([1, 2, 3]), 2); // [0, 0, 1]
+ */
 export const greater = define('greater', GREATER, neither);
-/** 1 where a >= b, else 0. No gradient. */
+/**
+ * 1 where a >= b, else 0, in the operands' type. No gradient.
+ * @throws RangeError where the shapes do not broadcast.
+ * @example
+ * ops.greaterEqual(tensor([1, 2, 3]), 2); // [0, 1, 1]
+ */
 export const greaterEqual = define('greaterEqual', GREATER_EQUAL, neither);

@@ -38,6 +38,7 @@ abstract class AdaptiveMoments extends Optimizer {
     this.#options = { betas: [betas[0], betas[1]], eps, weightDecay };
   }
 
+  /** @internal */
   protected update(parameter: Tensor, grad: Tensor, { steps, tensors }: Slot): void {
     const { betas, eps, weightDecay } = this.#options;
     tensors.m ??= zerosLike(parameter);

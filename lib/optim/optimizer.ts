@@ -5,7 +5,7 @@ import { scope } from '../scope';
 import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 
-/** What an optimiser knows about one parameter besides its gradient. */
+/** @internal What an optimiser knows about one parameter besides its gradient. */
 export interface Slot {
   /** Updates made. */
   steps: number;
@@ -22,13 +22,14 @@ export interface OptimizerState {
   readonly tensors: Record<string, Tensor>;
 }
 
-/** Changes parameters by their gradients. A subclass says how one parameter is updated. */
+/** What the optimisers of this package have in common: they change parameters by their gradients. Not made to be subclassed elsewhere. */
 export abstract class Optimizer {
+  /** What is updated. */
   readonly parameters: readonly Tensor[];
   readonly #slots: Slot[];
   #lr = 0;
 
-  /** @param kept Names of the running tensors that a parameter has once it was updated. */
+  /** @internal @param kept Names of the running tensors that a parameter has once it was updated. */
   constructor(
     private readonly operation: string,
     parameters: Iterable<Tensor>,
@@ -61,7 +62,7 @@ export abstract class Optimizer {
     this.#lr = atLeastZero(this.operation, 'lr', value);
   }
 
-  /** Updates one parameter in place. `slot.steps` counts this update. */
+  /** @internal Updates one parameter in place. `slot.steps` counts this update. */
   protected abstract update(parameter: Tensor, grad: Tensor, slot: Slot): void;
 
   /** Updates every parameter that has a gradient. */
@@ -88,6 +89,7 @@ export abstract class Optimizer {
     }
   }
 
+  /** What is needed to go on later as if nothing had happened: its tensors are the optimiser's own, and change with its next step. */
   stateDict(): OptimizerState {
     const tensors: Record<string, Tensor> = {};
     for (const [i, slot] of this.#slots.entries()) {

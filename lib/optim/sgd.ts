@@ -47,6 +47,7 @@ export class SGD extends Optimizer {
     this.#options = { momentum, dampening, nesterov, weightDecay };
   }
 
+  /** @internal */
   protected update(parameter: Tensor, grad: Tensor, slot: Slot): void {
     const { momentum, dampening, nesterov, weightDecay } = this.#options;
     const before = slot.tensors.velocity;

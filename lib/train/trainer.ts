@@ -108,7 +108,14 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     }
   }
 
-  /** See the function `evaluate`. */
+  /**
+   * The mean loss and metrics of the model over all samples, in inference mode; as the function `evaluate`, with this trainer's objective.
+   *
+   * ```ts
+   * const { loss, accuracy } = await trainer.evaluate(test);
+   * ```
+   * @throws ReceptiveError where the loader gives no samples; the signal's reason once it is aborted.
+   */
   async evaluate(loader: Batches, options: EvaluateOptions = {}): Promise<Scores<M>> {
     checkOptions('evaluate', options, evaluateOptionNames);
     return score(this.model, loader, this.#measures, options.signal);

@@ -90,6 +90,27 @@ describe('Module', () => {
   });
 });
 
+test('a module that refers back to one around it is shown by its name there', () => {
+  class Leg extends nn.Module {
+    constructor(readonly body: nn.Module) {
+      super();
+    }
+    forward(x: Tensor): Tensor {
+      return x;
+    }
+  }
+  class Body extends nn.Module {
+    self = this;
+    leg = new Leg(this);
+    forward(x: Tensor): Tensor {
+      return x;
+    }
+  }
+  const body = new Body();
+  const expected = ['Body(', '  (self): Body(…)', '  (leg): Leg(', '    (body): Body(…)', '  )', ')'].join('\n');
+  expect([inspect(body), String(body)]).toEqual([expected, expected]);
+});
+
 describe('loadStateDict', () => {
   test('copies values, which then do not follow the source', () => {
     const [from, to] = [new Net(), new Net()];

@@ -78,6 +78,11 @@ describe('the packed package', () => {
 
   const consumer = `
     import { losses, models, ops, optim, Tensor, tensor, type Shape } from 'receptive';
+    import { metrics, memory, nn, runtime, type MemoryUse, type Metric, type RuntimeInfo } from 'receptive';
+    const use: MemoryUse = memory();
+    const info: RuntimeInfo = runtime.info();
+    const metric: Metric = metrics.accuracy;
+    const parts = (module: nn.Module): nn.Part[] => Array.from(module.namedParts(), ([, part]) => part);
     const model = models.lenet5();
     const x: Tensor = tensor(new Float32Array(28 * 28), [1, 28, 28, 1]);
     const y: Tensor = model.forward(x);
