@@ -120,12 +120,7 @@ Block* Environment::acquire(size_t bytes, bool for_host) {
 
 double Environment::create(napi_value owner, const Tensor& shape) {
   const auto bytes = static_cast<size_t>(checked_bytes(shape));
-  made_since_sweep_ += static_cast<int64_t>(bytes) + kOverhead;
-  if (made_since_sweep_ > kSweepStep + kSweepStepPerTensor * tensors_.tensors()) {
-    report_memory();
-    sweep();
-    if (held() > least_held_ / 2 * 3 + allowed_garbage_) collect_garbage();
-  }
+  made(static_cast<int64_t>(bytes) + kOverhead);
   Block* const block = acquire(bytes, false);
   double id;
   try {
@@ -139,9 +134,9 @@ double Environment::create(napi_value owner, const Tensor& shape) {
 }
 
 double Environment::view(napi_value owner, const Tensor& shape, double id) {
-  made_since_sweep_ += kOverhead;
   const double view = tensors_.add_view(shape, tensor(id));
   own(owner, view);
+  made(kOverhead);  // last: the viewed tensor's owner may be collected in it
   return view;
 }
 
@@ -175,6 +170,15 @@ void Environment::on_collected(napi_env, void* self, void* id) {
 
 void Environment::forget_owner(TensorTable::Entry& entry) {
   if (void* const owner = std::exchange(entry.owner, nullptr)) napi_delete_reference(env_, static_cast<napi_ref>(owner));
+}
+
+// To be called for each tensor made, with the bytes it holds: now and then it looks for collected owners.
+void Environment::made(int64_t bytes) {
+  made_since_sweep_ += bytes;
+  if (made_since_sweep_ <= kSweepStep + kSweepStepPerTensor * tensors_.tensors()) return;
+  report_memory();
+  sweep();
+  if (held() > least_held_ / 2 * 3 + allowed_garbage_) collect_garbage();
 }
 
 // Frees the tensors whose owners were collected. Node calls finalizers from the event loop only, so a synchronous loop would never see

@@ -58,6 +58,7 @@ class Environment {
 
   Block* acquire(size_t bytes, bool for_host);
   void own(napi_value owner, double id);
+  void made(int64_t bytes);
   void sweep();
   void collect_garbage();
   void report_memory();

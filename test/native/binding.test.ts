@@ -233,6 +233,17 @@ describe('memory', () => {
     expect(most).toBeLessThan(300 * 2 ** 20);
   });
 
+  test('of a view whose owner was collected comes back in such a loop too', () => {
+    const x = new Handle(float32, 4);
+    const live = native.memory().tensors;
+    let most = 0;
+    for (let i = 0; i < 1_000_000; i++) {
+      native.view({}, x.id, 2, 2);
+      if (i % 1000 === 0) most = Math.max(most, native.memory().tensors - live);
+    }
+    expect(most).toBeLessThan(500_000);
+  });
+
   test('of a tensor whose owner was collected comes back when the event loop turns', async () => {
     require('node:v8').setFlagsFromString('--expose-gc');
     const gc = runInNewContext('gc') as () => void;
