@@ -40,11 +40,20 @@ BindingError kernel_error(const std::string& failure) { return {BindingError::Ty
 
 }  // namespace
 
+// A read that JavaScript waits for. The stream writes native memory, never an ArrayBuffer, which JavaScript could detach meanwhile.
 struct Environment::Read {
   Environment* environment;
-  napi_deferred deferred;
-  napi_ref buffer;  // null: undefined is read
+  napi_deferred deferred = nullptr;
+  Block* block = nullptr;  // null: undefined is read
+  size_t bytes = 0;
   std::string failure;
+
+  explicit Read(Environment* environment) : environment(environment) {}
+  Read(const Read&) = delete;
+  Read& operator=(const Read&) = delete;
+  ~Read() {
+    if (block != nullptr) environment->allocator_.put(block);
+  }
 };
 
 void Environment::attach(napi_env env) {
@@ -85,10 +94,6 @@ Environment::~Environment() { close(); }
 void Environment::close() {
   if (std::exchange(closed_, true)) return;
   stream_.stop();
-  for (Read* read : reads_) {
-    if (read->buffer != nullptr) napi_delete_reference(env_, read->buffer);
-    delete read;
-  }
   reads_.clear();
   if (settled_ != nullptr) napi_release_threadsafe_function(settled_, napi_tsfn_abort);
   if (array_buffer_ != nullptr) napi_delete_reference(env_, array_buffer_);
@@ -233,10 +238,8 @@ void Environment::upload(double id, const void* bytes) {
   std::memcpy(storage.block->data, bytes, storage.bytes);
 }
 
-// An ArrayBuffer as large as the tensor. Made by the constructor, which throws when there is no memory; napi_create_arraybuffer ends
-// the process.
-napi_value Environment::new_array_buffer(double id, void** data) {
-  const size_t bytes = tensor(id).storage->bytes;
+// Made by the constructor, which throws when there is no memory; napi_create_arraybuffer ends the process.
+napi_value Environment::new_array_buffer(size_t bytes, void** data) {
   napi_value constructor, length, buffer;
   check(env_, napi_get_reference_value(env_, array_buffer_, &constructor));
   check(env_, napi_create_double(env_, static_cast<double>(bytes), &length));
@@ -254,21 +257,34 @@ uint64_t Environment::record_read(double id, void* destination, Stream::Done don
 }
 
 napi_value Environment::read(double id) {
-  auto read = std::make_unique<Read>();
-  read->environment = this;
-  void* destination = nullptr;
-  if (id != 0) check(env_, napi_create_reference(env_, new_array_buffer(id, &destination), 1, &read->buffer));
+  auto owned = std::make_unique<Read>(this);
+  Read* const read = owned.get();
+  if (id != 0) {
+    read->bytes = tensor(id).storage->bytes;
+    read->block = acquire(read->bytes, false);
+  }
   napi_value promise;
   check(env_, napi_create_promise(env_, &read->deferred, &promise));
+  if (reads_.empty()) check(env_, napi_ref_threadsafe_function(env_, settled_));
+  reads_.emplace(read, std::move(owned));
   const auto done = [](void* self, std::string failure) {
     auto* const finished = static_cast<Read*>(self);
     finished->failure = std::move(failure);
     napi_call_threadsafe_function(finished->environment->settled_, finished, napi_tsfn_nonblocking);
   };
-  record_read(id, destination, done, read.get());
-  if (reads_.empty()) check(env_, napi_ref_threadsafe_function(env_, settled_));
-  reads_.insert(read.release());
+  try {
+    const uint64_t number = record_read(id, read->block != nullptr ? read->block->data : nullptr, done, read);
+    if (read->block != nullptr) read->block->last_use = number;
+  } catch (...) {
+    forget_read(read);
+    throw;
+  }
   return promise;
+}
+
+void Environment::forget_read(Read* read) {
+  reads_.erase(read);
+  if (reads_.empty()) check(env_, napi_unref_threadsafe_function(env_, settled_));
 }
 
 void Environment::on_settled(napi_env env, napi_value, void* context, void* data) {
@@ -280,29 +296,30 @@ void Environment::on_settled(napi_env env, napi_value, void* context, void* data
   }
 }
 
-void Environment::settle(Read* finished) {
-  const std::unique_ptr<Read> read(finished);
-  reads_.erase(finished);
-  if (reads_.empty()) check(env_, napi_unref_threadsafe_function(env_, settled_));
-  napi_value result;
-  if (read->buffer != nullptr) {
-    check(env_, napi_get_reference_value(env_, read->buffer, &result));
-    check(env_, napi_delete_reference(env_, read->buffer));
-  } else {
-    check(env_, napi_get_undefined(env_, &result));
+void Environment::settle(Read* read) {
+  const napi_deferred deferred = read->deferred;
+  napi_value result, error = nullptr;
+  check(env_, napi_get_undefined(env_, &result));
+  try {
+    if (!read->failure.empty()) throw kernel_error(read->failure);
+    if (read->block != nullptr) {
+      void* data = nullptr;
+      result = new_array_buffer(read->bytes, &data);
+      if (read->bytes > 0) std::memcpy(data, read->block->data, read->bytes);
+    }
+  } catch (...) {
+    throw_caught(env_);
+    check(env_, napi_get_and_clear_last_exception(env_, &error));
   }
-  if (read->failure.empty()) {
-    check(env_, napi_resolve_deferred(env_, read->deferred, result));
-  } else {
-    check(env_, napi_reject_deferred(env_, read->deferred, make_error(env_, kernel_error(read->failure))));
-  }
+  forget_read(read);
+  check(env_, error == nullptr ? napi_resolve_deferred(env_, deferred, result) : napi_reject_deferred(env_, deferred, error));
 }
 
 napi_value Environment::read_sync(double id) {
   napi_value result;
   void* destination = nullptr;
   if (id != 0) {
-    result = new_array_buffer(id, &destination);
+    result = new_array_buffer(tensor(id).storage->bytes, &destination);
   } else {
     check(env_, napi_get_undefined(env_, &result));
   }

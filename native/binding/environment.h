@@ -5,7 +5,7 @@
 
 #include <memory>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "../runtime/allocator.h"
 #include "../runtime/stream.h"
@@ -64,9 +64,10 @@ class Environment {
   void report_memory();
   int64_t held() const;
   void forget_owner(TensorTable::Entry& entry);
-  napi_value new_array_buffer(double id, void** data);
+  napi_value new_array_buffer(size_t bytes, void** data);
   TensorTable::Entry& tensor(double id);
   uint64_t record_read(double id, void* destination, Stream::Done done, void* data);
+  void forget_read(Read* read);
   void settle(Read* read);
   static void on_settled(napi_env env, napi_value callback, void* context, void* data);
   static void on_collected(napi_env env, void* self, void* id);
@@ -75,7 +76,7 @@ class Environment {
   Stream stream_;
   Allocator allocator_;
   TensorTable tensors_;
-  std::unordered_set<Read*> reads_;
+  std::unordered_map<Read*, std::unique_ptr<Read>> reads_;
   napi_threadsafe_function settled_ = nullptr;  // keeps the event loop alive while there are reads
   napi_ref array_buffer_ = nullptr;             // the constructor
   int64_t made_since_sweep_ = 0;                // bytes

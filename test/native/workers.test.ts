@@ -131,6 +131,35 @@ describe('processes', () => {
     expect(stdout).not.toMatch(/external memory pressure/i);
   });
 
+  test('what the stream writes is out of reach of JavaScript, though ArrayBuffer was replaced', () => {
+    const program = `
+      const Original = ArrayBuffer;
+      const made = [];
+      let misbehave = () => {};
+      globalThis.ArrayBuffer = class extends Original {
+        constructor(size) { super(misbehave(size) ?? size); made.push(this); }
+      };
+      ${prologue}
+      (async () => {
+        const x = make(1 << 20);
+        const read = native.read(x.id);
+        console.log(made.length, 'made while the stream writes');
+        for (const buffer of made) structuredClone(buffer, { transfer: [buffer] });
+        console.log(new Float32Array(await read)[12345]);
+        misbehave = () => 8;
+        await native.read(x.id).catch((error) => console.log(error.code));
+        misbehave = () => { throw new TypeError('mine'); };
+        await native.read(x.id).catch((error) => console.log(error.message));
+        misbehave = () => { native.free(x.id); };
+        console.log((await native.read(x.id)).byteLength);
+        console.log(native.memory().tensors, 'tensors');
+      })();`;
+    expect(run(program)).toMatchObject({
+      ...clean,
+      stdout: '0 made while the stream writes\n1\nERR_NODE_API\nmine\n4194304\n0 tensors\n',
+    });
+  });
+
   test('a read keeps the process alive, the addon alone does not', () => {
     const program = `${prologue} const x = make(4); native.read(x.id).then(() => console.log('read'));`;
     expect(run(program)).toMatchObject({ ...clean, stdout: 'read\n' });
