@@ -2,7 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { type Dtype, dtypes } from '../dtype';
 import { typeError } from '../errors';
 import { native } from '../native';
-import { Module, type StateDict } from '../nn/module';
+import { type LoadOptions, loadOptionNames, Module, type StateDict } from '../nn/module';
+import { checkOptions, type OptionNames } from '../options';
 import { scope } from '../scope';
 import { Tensor } from '../tensor';
 import { asFileError, fileError, readFully, writeAtomically, writeFully } from './file';
@@ -15,6 +16,8 @@ export interface SaveOptions {
   metadata?: Readonly<Record<string, string>>;
 }
 
+const saveOptionNames: OptionNames<SaveOptions> = { metadata: true };
+
 /**
  * Saves a model's parameters and buffers, or tensors by name, as a safetensors file: the values they have now, whatever is queued later.
  * The file is replaced whole or not at all.
@@ -23,7 +26,9 @@ export interface SaveOptions {
  * await save('lenet5.safetensors', model, { metadata: { architecture: 'lenet5' } });
  * ```
  */
-export async function save(path: string, model: Module | StateDict, { metadata = {} }: SaveOptions = {}): Promise<void> {
+export async function save(path: string, model: Module | StateDict, options: SaveOptions = {}): Promise<void> {
+  checkOptions('save', options, saveOptionNames);
+  const { metadata = {} } = options;
   if (typeof path !== 'string') throw typeError('save', 'path', path, 'a string');
   if (typeof model !== 'object' || model === null) throw typeError('save', 'model', model, 'a Module or an object of tensors by name');
   for (const [key, value] of Object.entries(metadata)) {
@@ -56,15 +61,16 @@ export async function save(path: string, model: Module | StateDict, { metadata =
  * @param options.strict Whether tensors missing on either side are errors. Default true.
  * @returns The file's metadata.
  */
-export async function load(path: string, model: Module, options: { strict?: boolean } = {}): Promise<Readonly<Record<string, string>>> {
+export async function load(path: string, model: Module, options: LoadOptions = {}): Promise<Readonly<Record<string, string>>> {
   if (!(model instanceof Module)) throw typeError('load', 'model', model, 'a Module');
+  checkOptions('load', options, loadOptionNames);
   const file = await readSafetensors(path);
   fill(model, path, file, options);
   return file.metadata;
 }
 
 /** @internal Copies what was read from a file into a model, and frees it. */
-export function fill(model: Module, path: string, { tensors }: SafetensorsFile, options: { strict?: boolean } = {}): void {
+export function fill(model: Module, path: string, { tensors }: SafetensorsFile, options: LoadOptions = {}): void {
   try {
     model.loadStateDict(tensors, options);
   } catch (cause) {

@@ -12,7 +12,8 @@ export interface LoadOptions {
   strict?: boolean;
 }
 
-const loadOptionNames: OptionNames<LoadOptions> = { strict: true };
+/** @internal */
+export const loadOptionNames: OptionNames<LoadOptions> = { strict: true };
 
 /** What a module is made of. */
 export type Part = Module | Parameter | Buffer;

@@ -248,3 +248,9 @@ describe('writing', () => {
     await expect(run()).rejects.toThrow(message);
   });
 });
+
+test.each([[{ meta: {} }], [null], ['text']])('save and load refuse options that are %j before they touch a file', async (options) => {
+  const wrong = options as never;
+  await expect(save('/nowhere/file', {}, wrong)).rejects.toThrow(/^save: (an option name|options) is/);
+  await expect(load('/nowhere/file', new nn.Linear(1, 1), wrong)).rejects.toThrow(/^load: (an option name|options) is/);
+});
