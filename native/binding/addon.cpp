@@ -50,6 +50,7 @@ napi_value call_op(napi_env env, napi_callback_info info) {
                      "got " + std::to_string(arguments.count()) + " arguments, expected " + std::to_string(op.tensors) + " tensors and " +
                          (op.attrs >= 0 ? std::to_string(op.attrs) : "at most " + std::to_string(Call::kMaxAttrs)) + " numbers");
     }
+    static_assert(Uses::kMax >= Call::kMaxTensors, "a command's blocks are its call's tensors");
     Entry* used[Call::kMaxTensors];
     int uses = 0;
     for (int i = 0; i < op.tensors; ++i) {

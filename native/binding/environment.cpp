@@ -226,7 +226,6 @@ void Environment::report_memory() {
 
 void Environment::upload(double id, const void* bytes) {
   const Storage& used = *tensor(id).storage;
-  if (used.bytes == 0) return;
   if (used.block->last_use > stream_.completed()) {
     // Commands recorded before still want the old contents. The new ones go to other memory, the old memory back to the cache.
     Block* block = acquire(used.bytes, true);
@@ -234,8 +233,10 @@ void Environment::upload(double id, const void* bytes) {
     if (entry != nullptr) std::swap(entry->storage->block, block);
     allocator_.put(block);
   }
-  const Storage& storage = *tensor(id).storage;
-  std::memcpy(storage.block->data, bytes, storage.bytes);
+  Storage& storage = *tensor(id).storage;
+  if (storage.bytes > 0) std::memcpy(storage.block->data, bytes, storage.bytes);
+  storage.block->failure = nullptr;
+  storage.written = true;
 }
 
 // Made by the constructor, which throws when there is no memory; napi_create_arraybuffer ends the process.
@@ -251,9 +252,9 @@ napi_value Environment::new_array_buffer(size_t bytes, void** data) {
 }
 
 uint64_t Environment::record_read(double id, void* destination, Stream::Done done, void* data) {
-  if (id == 0) return stream_.read(nullptr, nullptr, 0, done, data);
-  const TensorTable::Entry& entry = tensor(id);
-  return entry.storage->block->last_use = stream_.read(destination, entry.tensor.data, entry.storage->bytes, done, data);
+  if (id == 0) return stream_.sync(done, data);
+  const Storage& storage = *tensor(id).storage;
+  return storage.block->last_use = stream_.read(destination, *storage.block, storage.bytes, done, data);
 }
 
 napi_value Environment::read(double id) {

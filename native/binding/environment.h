@@ -36,15 +36,21 @@ class Environment {
 
   // Fills the tensor with bytes now, as many as it has.
   void upload(double id, const void* bytes);
-  // A promise of the tensor's bytes (of undefined for id 0) once everything recorded so far has run.
+  // A promise of the tensor's bytes (for id 0 of undefined: a sync) once everything recorded so far has run. It is rejected with the
+  // failure stream.h says it is told.
   napi_value read(double id);
   // The same, at once.
   napi_value read_sync(double id);
 
   // Records a command that uses those tensors.
   void record(const Command& command, TensorTable::Entry* const* used, int uses) {
-    const uint64_t number = stream_.record(command);
-    for (int i = 0; i < uses; ++i) used[i]->storage->block->last_use = number;
+    Uses blocks;
+    for (int i = 0; i < uses; ++i) blocks.add(used[i]->storage->block, !used[i]->storage->written);
+    const uint64_t number = stream_.record(command, blocks);
+    for (int i = 0; i < uses; ++i) {
+      used[i]->storage->block->last_use = number;
+      used[i]->storage->written = true;
+    }
   }
 
   const TensorTable& tensors() const { return tensors_; }

@@ -9,7 +9,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <string>
 
 #include "system_memory.h"
 
@@ -17,8 +19,9 @@ namespace receptive {
 
 struct Block {
   void* data;
-  size_t bytes;           // at least what was asked for
-  uint64_t last_use = 0;  // set by whoever records a command on it
+  size_t bytes;                                          // at least what was asked for
+  uint64_t last_use = 0;                                 // set by whoever records a command on it
+  std::shared_ptr<const std::string> failure = nullptr;  // the stream's: what went wrong on the way to the contents, or null
   Block* newer = nullptr;
   Block* older = nullptr;
 };

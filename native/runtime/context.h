@@ -33,7 +33,7 @@ class Context {
   virtual void* scratch(size_t bytes) = 0;
 
   // Reports data that the shapes could not show to be wrong (a label out of range). The command must still leave its outputs defined
-  // and touch no memory outside its tensors. The first message since the last read is what that read rejects with. Thread-safe.
+  // and touch no memory outside its tensors. The first message of a command is what reads of its results are told. Thread-safe.
   virtual void fail(const char* format, ...) = 0;
 
  protected:

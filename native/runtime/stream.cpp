@@ -16,17 +16,22 @@ constexpr auto kIdleAfter = std::chrono::milliseconds(500);
 }  // namespace
 
 struct Stream::Read {
-  Stream* stream;
   void* destination;
-  const void* source;
+  const Block* source;
   size_t bytes;
+  Done done;
+  void* data;
+};
+
+struct Stream::Sync {
+  Stream* stream;
   Done done;
   void* data;
 };
 
 Stream::Stream(std::function<void()> idle) : idle_(std::move(idle)) {}
 
-uint64_t Stream::record(const Command& command) {
+uint64_t Stream::record(const Command& command, const Uses& uses) {
   const uint64_t number = recorded() + 1;
   if (number - known_completed_ > kCapacity) {
     known_completed_ = completed();
@@ -36,10 +41,10 @@ uint64_t Stream::record(const Command& command) {
     }
   }
   if (!thread_.joinable()) {
-    ring_.reset(new Command[kCapacity]);
+    ring_.reset(new Recorded[kCapacity]);
     thread_ = std::thread([this] { work(); });
   }
-  ring_[number % kCapacity] = command;
+  ring_[number % kCapacity] = {command, uses};
   // Sequentially consistent with parked_ in await_command: either that thread sees the command, or this one sees it asleep.
   recorded_.store(number);
   if (parked_.load()) {
@@ -52,13 +57,17 @@ uint64_t Stream::record(const Command& command) {
   return number;
 }
 
-uint64_t Stream::read(void* destination, const void* source, size_t bytes, Done done, void* data) {
-  return record(Command::of(copy, Read{this, destination, source, bytes, done, data}));
+uint64_t Stream::read(void* destination, const Block& source, size_t bytes, Done done, void* data) {
+  const auto copy = [](const Read& read, Context&) {
+    if (read.bytes > 0) std::memcpy(read.destination, read.source->data, read.bytes);
+    read.done(read.data, read.source->failure != nullptr ? *read.source->failure : "");
+  };
+  return record(Command::of<Read>(copy, Read{destination, &source, bytes, done, data}));
 }
 
-void Stream::copy(const Read& read, Context&) {
-  if (read.bytes > 0) std::memcpy(read.destination, read.source, read.bytes);
-  read.done(read.data, read.stream->context_.take_failure());
+uint64_t Stream::sync(Done done, void* data) {
+  const auto tell = [](const Sync& sync, Context&) { sync.done(sync.data, std::exchange(sync.stream->failure_, "")); };
+  return record(Command::of<Sync>(tell, Sync{this, done, data}));
 }
 
 void Stream::wait(uint64_t number) {
@@ -111,16 +120,31 @@ void Stream::work() {
   }
 }
 
-void Stream::run(const Command& command) {
+void Stream::run(const Recorded& recorded) {
   try {
     context_.begin();
-    command.run(context_);
+    recorded.command.run(context_);
   } catch (const std::bad_alloc&) {
     context_.fail("not enough memory for the scratch space of an operation");
   } catch (const std::exception& error) {
     context_.fail("%s", error.what());
   } catch (...) {
     context_.fail("an operation threw something that is no exception");
+  }
+
+  const Uses& uses = recorded.uses;
+  std::shared_ptr<const std::string> failure;
+  const std::string own = context_.take_failure();
+  if (!own.empty()) {
+    if (failure_.empty()) failure_ = own;
+    failure = std::make_shared<const std::string>(own);
+  } else {
+    for (int i = 0; i < uses.count && failure == nullptr; ++i) {
+      if (!uses.is_result(i)) failure = uses.blocks[i]->failure;
+    }
+  }
+  for (int i = 0; i < uses.count; ++i) {
+    if (uses.is_result(i) || (!own.empty() && uses.results == 0)) uses.blocks[i]->failure = failure;
   }
 }
 

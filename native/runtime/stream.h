@@ -2,6 +2,11 @@
 //
 // One thread (the environment's) records, reads and waits; one thread (the stream's) runs. Commands are numbered from 1 as they are
 // recorded; completed() is the number of the last that has run. Whoever lends memory to a command keeps it until then.
+//
+// A failure follows the data. When a command fails, its results are marked with the message; so are the results of a command that is
+// given a marked block; and a read of a marked block is told. Results are the blocks that had no contents before. A command without
+// any updates in place: it marks all it was given if it fails itself, but hands nothing on, so that one bad batch does not mark the
+// parameters for good. Work that shares the stream but no data is told nothing.
 #pragma once
 
 #include <atomic>
@@ -14,14 +19,29 @@
 #include <string>
 #include <thread>
 
+#include "allocator.h"
 #include "command.h"
 #include "kernel_context.h"
 
 namespace receptive {
 
+// The blocks a command is given.
+struct Uses {
+  static constexpr int kMax = 12;
+  int count = 0;
+  uint32_t results = 0;  // bit i: block i has no contents yet
+  Block* blocks[kMax];
+
+  void add(Block* block, bool result) {
+    results |= static_cast<uint32_t>(result) << count;
+    blocks[count++] = block;
+  }
+  bool is_result(int i) const { return ((results >> i) & 1u) != 0; }
+};
+
 class Stream {
  public:
-  // Called on the stream's thread when a read has been carried out. failure: what went wrong since the read before, or "".
+  // Called on the stream's thread when a read or a sync has been carried out. failure: what it is told, or "".
   using Done = void (*)(void* data, std::string failure);
 
   // idle is called on the stream's thread when there has been nothing to run for half a second.
@@ -31,10 +51,13 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   // Appends a command and returns its number. Blocks while kCapacity commands are waiting. The thread starts with the first one.
-  uint64_t record(const Command& command);
+  uint64_t record(const Command& command, const Uses& uses = {});
 
-  // Appends a copy of memory into memory of the caller's, followed by a call of done.
-  uint64_t read(void* destination, const void* source, size_t bytes, Done done, void* data);
+  // Appends a copy of a block's first bytes into memory of the caller's, followed by a call of done.
+  uint64_t read(void* destination, const Block& source, size_t bytes, Done done, void* data);
+
+  // Appends a call of done, which is told of the first failure of any command since the last sync.
+  uint64_t sync(Done done, void* data);
 
   // Blocks until that command has run.
   void wait(uint64_t number);
@@ -50,14 +73,19 @@ class Stream {
 
  private:
   struct Read;
-  static void copy(const Read& read, Context& context);
+  struct Sync;
+  struct Recorded {
+    Command command;
+    Uses uses;
+  };
   void work();
   bool await_command(uint64_t done);
-  void run(const Command& command);
+  void run(const Recorded& recorded);
 
   std::function<void()> idle_;
-  std::unique_ptr<Command[]> ring_;  // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
+  std::unique_ptr<Recorded[]> ring_;  // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
   KernelContext context_;
+  std::string failure_;  // the first since the last sync
   std::thread thread_;
   uint64_t known_completed_ = 0;  // the recorder's last look at completed_
 

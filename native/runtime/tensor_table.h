@@ -15,7 +15,8 @@ namespace receptive {
 struct Storage {
   Block* block = nullptr;
   size_t bytes = 0;
-  int tensors = 0;  // that share it
+  int tensors = 0;       // that share it
+  bool written = false;  // it has contents: a command that uses it was recorded, or it was uploaded
 };
 
 class TensorTable {

@@ -49,12 +49,28 @@ void fail(const FailArgs& a, Context& context) {
 struct Nothing {};
 void nothing(const Nothing&, Context&) {}
 
-// Reads nothing and returns the failure it was told of.
+void tell(void* out, std::string failure) { *static_cast<std::string*>(out) = std::move(failure); }
+
+// What a sync is told.
 std::string failure_of(Stream& stream) {
   std::string told = "not called";
-  stream.wait(stream.read(
-      nullptr, nullptr, 0, [](void* out, std::string f) { *static_cast<std::string*>(out) = std::move(f); }, &told));
+  stream.wait(stream.sync(tell, &told));
   return told;
+}
+
+// What a read of the block is told.
+std::string failure_of(Stream& stream, const Block& block) {
+  std::string told = "not called";
+  stream.wait(stream.read(nullptr, block, 0, tell, &told));
+  return told;
+}
+
+// A command that makes results of inputs, and fails if `fails`.
+void compute(Stream& stream, std::initializer_list<Block*> inputs, std::initializer_list<Block*> results, bool fails = false) {
+  Uses uses;
+  for (Block* input : inputs) uses.add(input, false);
+  for (Block* result : results) uses.add(result, true);
+  stream.record(fails ? Command::of(fail, FailArgs{FailArgs::report}) : Command::of(nothing, Nothing{}), uses);
 }
 
 void ignore(void*, std::string) {}
@@ -94,6 +110,7 @@ TEST(stream, recording_blocks_while_the_queue_is_full) {
 TEST(stream, a_read_sees_the_commands_before_it_only) {
   Stream stream([] {});
   float source = 0;
+  const Block block{&source, sizeof source};
   float results[100];
   struct Set {
     float* where;
@@ -101,7 +118,7 @@ TEST(stream, a_read_sees_the_commands_before_it_only) {
   };
   for (int i = 0; i < 100; ++i) {
     stream.record(Command::of<Set>([](const Set& s, Context&) { *s.where = s.value; }, Set{&source, static_cast<float>(i)}));
-    stream.read(&results[i], &source, sizeof source, ignore, nullptr);
+    stream.read(&results[i], block, sizeof source, ignore, nullptr);
   }
   stream.wait(stream.recorded());
   for (int i = 0; i < 100; ++i) EXPECT_EQ(results[i], static_cast<float>(i));
@@ -117,13 +134,52 @@ TEST(stream, every_wake_up_arrives) {
   }
 }
 
-TEST(stream, a_failure_goes_to_the_next_read_and_no_further) {
+TEST(stream, a_failure_goes_to_the_next_sync_and_no_further) {
   Stream stream([] {});
   EXPECT_EQ(failure_of(stream), "");
   stream.record(Command::of(fail, FailArgs{FailArgs::report}));
   stream.record(Command::of(nothing, Nothing{}));
   EXPECT_EQ(failure_of(stream), "reported 7");
   EXPECT_EQ(failure_of(stream), "");
+}
+
+TEST(stream, a_failure_follows_the_data_and_nothing_else) {
+  Block weight{nullptr, 0}, bad{nullptr, 0}, derived{nullptr, 0}, late{nullptr, 0}, before{nullptr, 0}, other{nullptr, 0};
+  Stream stream([] {});
+  compute(stream, {}, {&weight});
+  compute(stream, {&weight}, {&before});
+  compute(stream, {&weight}, {&bad}, true);
+  compute(stream, {&weight}, {&other});
+  compute(stream, {&weight, &bad}, {&derived});
+  EXPECT_EQ(failure_of(stream, other), "") << "work that shares a weight only";
+  EXPECT_EQ(failure_of(stream, before), "");
+  EXPECT_EQ(failure_of(stream, weight), "");
+  compute(stream, {&derived}, {&late});  // recorded when the failure was long known
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(failure_of(stream, bad), "reported 7");
+    EXPECT_EQ(failure_of(stream, derived), "reported 7");
+    EXPECT_EQ(failure_of(stream, late), "reported 7");
+  }
+  EXPECT_EQ(failure_of(stream), "reported 7") << "a sync hears of all there was";
+}
+
+TEST(stream, a_failure_is_gone_when_its_block_is_written_anew) {
+  Block block{nullptr, 0}, input{nullptr, 0};
+  Stream stream([] {});
+  compute(stream, {}, {&block}, true);
+  EXPECT_EQ(failure_of(stream, block), "reported 7");
+  compute(stream, {&input}, {&block});
+  EXPECT_EQ(failure_of(stream, block), "");
+}
+
+TEST(stream, an_update_in_place_tells_of_its_own_failure_and_hands_none_on) {
+  Block weight{nullptr, 0}, gradient{nullptr, 0};
+  Stream stream([] {});
+  compute(stream, {}, {&gradient}, true);
+  compute(stream, {&weight, &gradient}, {});
+  EXPECT_EQ(failure_of(stream, weight), "");
+  compute(stream, {&weight}, {}, true);
+  EXPECT_EQ(failure_of(stream, weight), "reported 7");
 }
 
 TEST(stream, the_first_of_several_failures_is_told) {
@@ -153,8 +209,7 @@ TEST(stream, stopping_finishes_the_running_command_and_drops_the_rest) {
     stream.record(Command::of(append, Append{&order, 1}));
     stream.record(Command::of(gate, GateArgs{&running}));
     stream.record(Command::of(append, Append{&order, 2}));
-    stream.read(
-        nullptr, nullptr, 0, [](void* flag, std::string) { static_cast<std::atomic<bool>*>(flag)->store(true); }, &read_done);
+    stream.sync([](void* flag, std::string) { static_cast<std::atomic<bool>*>(flag)->store(true); }, &read_done);
     while (!running.reached.load()) std::this_thread::yield();
     std::thread opener([&] {
       std::this_thread::sleep_for(milliseconds(20));
