@@ -11,9 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "../runtime/sanitizers.h"
 #include "../runtime/tensor_table.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if RECEPTIVE_ASAN || RECEPTIVE_TSAN
 // Sanitizers end the process when memory is refused, unless told otherwise.
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() { return "allocator_may_return_null=1"; }

@@ -94,11 +94,7 @@ class Cells {
   }
 
  private:
-#if defined(__SANITIZE_ADDRESS__)
-  static constexpr size_t kGuard = 0;
-#else
-  static constexpr size_t kGuard = 256;
-#endif
+  static constexpr size_t kGuard = RECEPTIVE_ASAN ? 0 : 256;
   static constexpr unsigned char kCanary = 0x5a;
   double poison() const { return tensor_.dtype == Dtype::float32 || tensor_.dtype == Dtype::float64 ? NAN : 77; }
   void set(int64_t i, double v) {

@@ -24,7 +24,7 @@ inline Buffer<double> absolute(const Buffer<double>& b) {
 }
 
 // Sanitizers and emulation are ten to fifty times slower: a test over many shapes takes every stride-th of them there.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__x86_64__)
+#if RECEPTIVE_ASAN || RECEPTIVE_TSAN || !defined(__x86_64__)
 constexpr int kCaseStride = 5;
 #else
 constexpr int kCaseStride = 1;

@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,26 +16,34 @@
 #include "../kernels/table.h"
 #include "../runtime/kernel_context.h"
 #include "../runtime/pool.h"
+#include "../runtime/sanitizers.h"
 
 namespace receptive::test {
 
-// A buffer of n elements with canaries on both sides; verify() fails the test if one was written. Elements start as `fill`:
-// outputs start as NaN, so a cell the kernel forgot is seen.
+// A buffer of n elements with canaries on both sides; verify() fails the test if one was written. An AddressSanitizer build leaves them
+// out, so that a read past the end is seen too. Elements start as `fill`: outputs start as NaN, so a cell the kernel forgot is seen.
 template <class T>
 class Buffer {
  public:
-  explicit Buffer(int64_t n, T fill = poison()) : n_(n), cells_(static_cast<size_t>(n) + 2 * kGuard, fill) {
-    std::memset(cells_.data(), kCanary, kGuard * sizeof(T));
-    std::memset(cells_.data() + kGuard + n, kCanary, kGuard * sizeof(T));
+  explicit Buffer(int64_t n, T fill = poison()) : n_(n), cells_(new T[static_cast<size_t>(n) + 2 * kGuard]) {
+    std::memset(cells_.get(), kCanary, kGuard * sizeof(T));
+    std::fill_n(data(), n, fill);
+    std::memset(data() + n, kCanary, kGuard * sizeof(T));
   }
-  T* data() { return cells_.data() + kGuard; }
-  const T* data() const { return cells_.data() + kGuard; }
+  Buffer(const Buffer& other) : Buffer(other.n_) { std::copy_n(other.data(), n_, data()); }
+  Buffer& operator=(Buffer other) {
+    std::swap(n_, other.n_);
+    cells_.swap(other.cells_);
+    return *this;
+  }
+  T* data() { return cells_.get() + kGuard; }
+  const T* data() const { return cells_.get() + kGuard; }
   int64_t size() const { return n_; }
   T& operator[](int64_t i) { return data()[i]; }
   const T& operator[](int64_t i) const { return data()[i]; }
 
   void verify(const std::string& what) const {
-    const auto* bytes = reinterpret_cast<const unsigned char*>(cells_.data());
+    const auto* bytes = reinterpret_cast<const unsigned char*>(cells_.get());
     for (size_t i = 0; i < kGuard * sizeof(T); ++i) {
       ASSERT_EQ(bytes[i], kCanary) << what << ": wrote before the buffer";
       ASSERT_EQ(bytes[(kGuard + static_cast<size_t>(n_)) * sizeof(T) + i], kCanary) << what << ": wrote past the buffer";
@@ -41,14 +51,14 @@ class Buffer {
   }
 
  private:
-  static constexpr size_t kGuard = 64;
+  static constexpr size_t kGuard = RECEPTIVE_ASAN ? 0 : 64;
   static constexpr unsigned char kCanary = 0x5a;
   static T poison() {
     if constexpr (std::numeric_limits<T>::has_quiet_NaN) return std::numeric_limits<T>::quiet_NaN();
     return static_cast<T>(77);
   }
   int64_t n_;
-  std::vector<T> cells_;
+  std::unique_ptr<T[]> cells_;
 };
 
 // Small integers: sums of products are exact in float, so direct kernels must agree with the reference to the bit.
