@@ -19,9 +19,12 @@ RECEPTIVE_INLINE void map(const UnaryArgs<float>& a, Context& context, const F& 
   });
 }
 
+// 0 - x would give 0 for 0, where the sign must flip.
+RECEPTIVE_INLINE Vec negated(Vec x) { return broadcast(-1.0f) * x; }
+
 void unary(const UnaryArgs<float>& a, Context& context) {
   switch (a.kind) {
-    case Unary::neg: return map(a, context, [](Vec x) { return zero() - x; });
+    case Unary::neg: return map(a, context, [](Vec x) { return negated(x); });
     case Unary::abs: return map(a, context, [](Vec x) { return abs(x); });
     case Unary::exp: return map(a, context, [](Vec x) { return exp(x); });
     case Unary::log: return map(a, context, [](Vec x) { return log(x); });
@@ -46,8 +49,8 @@ RECEPTIVE_INLINE void map(const UnaryBackwardArgs<float>& a, Context& context, c
 
 void unary_backward(const UnaryBackwardArgs<float>& a, Context& context) {
   switch (a.kind) {
-    case Unary::neg: return map(a, context, [](Vec, Vec g) { return zero() - g; });
-    case Unary::abs: return map(a, context, [](Vec s, Vec g) { return select(s > zero(), g, select(s < zero(), zero() - g, zero())); });
+    case Unary::neg: return map(a, context, [](Vec, Vec g) { return negated(g); });
+    case Unary::abs: return map(a, context, [](Vec s, Vec g) { return select(s > zero(), g, select(s < zero(), negated(g), zero())); });
     case Unary::exp: return map(a, context, [](Vec s, Vec g) { return g * s; });
     case Unary::log: return map(a, context, [](Vec s, Vec g) { return g / s; });
     case Unary::sqrt: return map(a, context, [](Vec s, Vec g) { return g / (s + s); });

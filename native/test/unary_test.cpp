@@ -7,12 +7,13 @@ namespace {
 struct Case {
   Unary kind;
   const char* name;
-  float low, high;
+  float low, high;              // of x
+  float saved_low, saved_high;  // of what the gradient reads
 };
 const Case cases[] = {
-    {Unary::neg, "neg", -4, 4},       {Unary::abs, "abs", -4, 4},           {Unary::exp, "exp", -80, 80},
-    {Unary::log, "log", 1e-6f, 1e4f}, {Unary::sqrt, "sqrt", 0, 100},        {Unary::square, "square", -9, 9},
-    {Unary::relu, "relu", -1, 1},     {Unary::sigmoid, "sigmoid", -30, 30}, {Unary::tanh, "tanh", -10, 10},
+    {Unary::neg, "neg", -4, 4, -4, 4},          {Unary::abs, "abs", -4, 4, -4, 4},          {Unary::exp, "exp", -80, 80, 0, 9},
+    {Unary::log, "log", 1e-6f, 1e4f, 0.25f, 9}, {Unary::sqrt, "sqrt", 0, 100, 0.25f, 9},    {Unary::square, "square", -9, 9, -9, 9},
+    {Unary::relu, "relu", -1, 1, -1, 1},        {Unary::sigmoid, "sigmoid", -30, 30, 0, 1}, {Unary::tanh, "tanh", -10, 10, -1, 1},
 };
 const int64_t sizes[] = {0, 1, 3, 4, 7, 15, 16, 17, 31, 33, 64, 1000, 40000};
 
@@ -48,14 +49,34 @@ TEST(unary, gradient_agrees_with_the_reference) {
       for (const int64_t n : sizes) {
         const std::string what = std::string(c.name) + " gradient of " + std::to_string(n);
         Buffer<float> saved(n), g(n), dx(n);
-        fill_reals(saved, 8, 0.25f, 0.75f);
+        fill_reals(saved, 8, c.saved_low, c.saved_high);
         fill_reals(g, 9);
+        if (n > 2) saved[n / 2] = 0, saved[n / 3] = NAN, saved[n - 1] = -0.0f;
         run_on_threads(table.unary_backward, UnaryBackwardArgs<float>{c.kind, n, saved.data(), g.data(), dx.data()}, dx, what);
         const Buffer<double> wide_saved = widen(saved), wide_g = widen(g);
         Buffer<double> ref(n);
         KernelContext context;
         reference::unary_backward<double>({c.kind, n, wide_saved.data(), wide_g.data(), ref.data()}, context);
         expect_close(dx, ref, 3e-7, what);
+      }
+    }
+  });
+}
+
+TEST(unary, negation_flips_the_sign_of_zero) {
+  constexpr int64_t n = 37;  // whole vectors and a tail
+  each_isa([&](const KernelTable& table) {
+    for (const float zero : {0.0f, -0.0f}) {
+      Buffer<float> zeros(n, zero), negative(n, -1), y(n), dx(n), dx_abs(n);
+      KernelContext context;
+      table.unary({Unary::neg, n, zeros.data(), y.data()}, context);
+      table.unary_backward({Unary::neg, n, zeros.data(), zeros.data(), dx.data()}, context);
+      table.unary_backward({Unary::abs, n, negative.data(), zeros.data(), dx_abs.data()}, context);
+      for (int64_t i = 0; i < n; ++i) {
+        for (const float out : {y[i], dx[i], dx_abs[i]}) {
+          ASSERT_EQ(out, 0);
+          ASSERT_NE(std::signbit(out), std::signbit(zero)) << i;
+        }
       }
     }
   });
