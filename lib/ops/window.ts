@@ -93,7 +93,7 @@ export function makeWindow(
 
 /**
  * Height and width of the output: floor((input + padding - extent) / stride) + 1. In ceil mode a last window may hang over the end, but
- * not start in the padding behind it.
+ * not start in the padding behind it; the first may hang over by less than a stride.
  */
 export function outputSize(
   operation: string,
@@ -103,7 +103,8 @@ export function outputSize(
 ): [number, number] {
   const along = (axis: 0 | 1, size: number, before: number, after: number): number => {
     const room = size + before + after - extent(kernel[axis], dilation[axis]);
-    if (room < 0) {
+    // in ceil mode a window may hang over by less than a stride, the first one too
+    if (room < 0 && !(ceilMode && -room < stride[axis])) {
       throw shapeError(
         operation,
         `window covers ${extent(kernel[0], dilation[0])}x${extent(kernel[1], dilation[1])} cells, input has ${height}x${width} ` +

@@ -12,7 +12,8 @@ void require_extent(const Call& call, const char* axis, int64_t size, int64_t ou
                     int64_t after, int64_t dilation) {
   const int64_t room = size + before + after - dilation * (kernel - 1) - 1;
   const int64_t floor = room < 0 ? 0 : room / stride + 1;
-  const bool ceil = room >= 0 && room % stride != 0 && floor * stride < size + before && out == floor + 1;
+  const bool hangs_over = room < 0 ? -room < stride : room % stride != 0;
+  const bool ceil = hangs_over && floor * stride < size + before && out == floor + 1;
   call.require(
       out == floor || ceil, "output %s is %lld, expected %lld (input %lld, kernel %lld, stride %lld, padding %lld and %lld, dilation %lld)",
       axis, static_cast<long long>(out), static_cast<long long>(floor), static_cast<long long>(size), static_cast<long long>(kernel),

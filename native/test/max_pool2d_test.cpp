@@ -104,6 +104,9 @@ TEST(max_pool2d, refuses_what_does_not_fit) {
   refused(x, y, byte_result(y), with(9, NAN), "attribute 9");
   refused(x, y, byte_result(y), with(0, 2147483648.0), "height");
   refused(x, {1, 0, 3, 3}, byte_result({1, 0, 3, 3}), attrs, "height");
+  // a window may hang over by less than a stride
+  refused(reals({1, 2, 3, 3}, 1), {1, 1, 1, 3}, byte_result({1, 1, 1, 3}), {4, 3, 2, 2, 0, 0, 0, 0, 1, 1}, "height");
+  refused(reals({1, 2, 3, 3}, 1), {1, 1, 1, 3}, byte_result({1, 1, 1, 3}), {2, 4, 2, 1, 0, 0, 0, 0, 1, 1}, "width");
   // no cell to compute, yet windows without number to visit
   const double vast = 2147483648.0;
   const Dims hollow{1, 2147483648, 2147483648, 0};

@@ -18,6 +18,7 @@ const cases: readonly (readonly [name: string, x: number[], options: PoolOptions
   ['dilation [1, 3], padding 1', [1, 4, 6, 2], { kernelSize: 2, stride: 1, dilation: [1, 3], padding: 1 }],
   ['ceil mode', [1, 5, 6, 2], { kernelSize: 2, ceilMode: true }],
   ['ceil mode, a last window in the end padding is dropped', [1, 3, 4, 2], { kernelSize: 2, stride: 4, padding: 1, ceilMode: true }],
+  ['ceil mode, a window larger than the input', [1, 2, 3, 2], { kernelSize: 3, stride: 2, ceilMode: true }],
   ['a window of more than 256 cells', [1, 18, 17, 1], { kernelSize: 17, stride: 1 }],
 ];
 
@@ -66,6 +67,11 @@ describe('maxPool2d › bad arguments', () => {
       'a window larger than the input',
       () => ops.maxPool2d(x, { kernelSize: 5 }),
       ['RangeError', 'ERR_SHAPE', 'maxPool2d: window covers 5x5 cells, input has 4x4 and padding [0,0,0,0]'],
+    ],
+    [
+      'ceil mode, a window larger than the input by a stride',
+      () => ops.maxPool2d(x, { kernelSize: 6, stride: 2, ceilMode: true }),
+      ['RangeError', 'ERR_SHAPE', 'maxPool2d: window covers 6x6 cells, input has 4x4 and padding [0,0,0,0]'],
     ],
     [
       'padding as large as the window',
