@@ -5,7 +5,7 @@
 //   outer_tile     the rows lie beside each other and the reduction strides over pixels: a sum of outer products. Gradients of
 //                  weights, and products with a transposed left operand.
 //
-// The right operand is in panels: [step][NR vectors], padded with zeros to whole vectors (pack_panels, pack_panels_transposed).
+// The right operand is in panels: [step][NR vectors], padded with zeros to whole vectors (pack_panel, pack_panel_transposed).
 #pragma once
 
 #include "../runtime/context.h"

@@ -1,7 +1,6 @@
 #include "binary.h"
 
 #include <cmath>
-#include <type_traits>
 
 #include "../kernels/table.h"
 #include "chunks.h"

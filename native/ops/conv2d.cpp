@@ -56,11 +56,8 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<T>& a, Context&) {
   for (int64_t i = 0; i < s.N * s.OH * s.OW * s.K; ++i) a.db[i % s.K] += a.g[i];
 }
 
-template void conv2d<float>(const Conv2dArgs<float>&, Context&);
 template void conv2d<double>(const Conv2dArgs<double>&, Context&);
-template void conv2d_backward_input<float>(const Conv2dBackwardInputArgs<float>&, Context&);
 template void conv2d_backward_input<double>(const Conv2dBackwardInputArgs<double>&, Context&);
-template void conv2d_backward_weight<float>(const Conv2dBackwardWeightArgs<float>&, Context&);
 template void conv2d_backward_weight<double>(const Conv2dBackwardWeightArgs<double>&, Context&);
 
 }  // namespace reference

@@ -22,7 +22,6 @@ void matmul(const MatmulArgs<T>& p, Context&) {
   }
 }
 
-template void matmul<float>(const MatmulArgs<float>&, Context&);
 template void matmul<double>(const MatmulArgs<double>&, Context&);
 
 }  // namespace reference

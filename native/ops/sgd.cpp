@@ -1,7 +1,5 @@
 #include "sgd.h"
 
-#include <limits>
-
 #include "../kernels/table.h"
 #include "op.h"
 

@@ -47,9 +47,7 @@ void unary_backward(const UnaryBackwardArgs<T>& a, Context&) {
   }
 }
 
-template void unary<float>(const UnaryArgs<float>&, Context&);
 template void unary<double>(const UnaryArgs<double>&, Context&);
-template void unary_backward<float>(const UnaryBackwardArgs<float>&, Context&);
 template void unary_backward<double>(const UnaryBackwardArgs<double>&, Context&);
 
 }  // namespace reference
