@@ -146,7 +146,7 @@ napi_value memory(napi_env env, const Arguments&) {
   set_number(env, result, "tensors", static_cast<double>(environment.tensors().tensors()));
   set_number(env, result, "bytes", static_cast<double>(environment.tensors().bytes()));
   set_number(env, result, "peakBytes", static_cast<double>(environment.tensors().peak_bytes()));
-  set_number(env, result, "reserved", static_cast<double>(environment.allocator().reserved()));
+  set_number(env, result, "reserved", static_cast<double>(environment.reserved()));
   return result;
 }
 

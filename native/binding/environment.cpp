@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "../runtime/pool.h"
+#include "../runtime/sanitizers.h"
 #include "arguments.h"
 
 namespace receptive {
@@ -19,12 +20,6 @@ constexpr int64_t kSweepStepPerTensor = 64;
 // What may be held beyond 1.5 times the least held lately before V8 is made to collect: at first, and at most.
 constexpr int64_t kLeastGarbage = int64_t{96} << 20;
 constexpr int64_t kMostGarbage = int64_t{1} << 30;
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 class HandleScope {
  public:
@@ -82,7 +77,7 @@ Environment& Environment::of(napi_env env) {
 Environment::Environment(napi_env env)
     : env_(env),
       stream_([this] { allocator_.trim(); }),
-      allocator_(stream_.completed_counter(), kSanitized),
+      allocator_(stream_.completed_counter(), RECEPTIVE_ASAN),
       tensors_(allocator_),
       allowed_garbage_(kLeastGarbage) {
   Pool::shared().acquire();

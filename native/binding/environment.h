@@ -54,7 +54,8 @@ class Environment {
   }
 
   const TensorTable& tensors() const { return tensors_; }
-  const Allocator& allocator() const { return allocator_; }
+  // Bytes taken from the system and not given back.
+  size_t reserved() const { return allocator_.reserved() + stream_.reserved(); }
 
  private:
   struct Read;

@@ -2,22 +2,19 @@
 
 #include <algorithm>
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
 #include <new>
+#include <utility>
 
 #include "pool.h"
+#include "sanitizers.h"
 #include "system_memory.h"
 
 namespace receptive {
 
 namespace {
 constexpr size_t kFirstBlock = size_t{1} << 16;
-
-unsigned char* allocate(size_t bytes) {
-  void* const data = system_allocate(bytes);
-  if (data == nullptr) throw std::bad_alloc();
-  return static_cast<unsigned char*>(data);
-}
 }  // namespace
 
 KernelContext::KernelContext() : threads_(Pool::shared().threads()) {}
@@ -27,28 +24,44 @@ KernelContext::~KernelContext() { trim(); }
 void KernelContext::trim() {
   for (const Block& block : blocks_) system_release(block.data, block.bytes);
   blocks_.clear();
+  reserved_.store(0, std::memory_order_relaxed);
 }
 
 void KernelContext::begin() {
   threads_ = Pool::shared().threads();
-  used_ = 0;
-  if (blocks_.size() < 2) return;
-  size_t total = 0;
-  for (const Block& block : blocks_) total += block.bytes;
-  trim();
-  blocks_.push_back({allocate(total), total});
+  size_t used = 0;
+  for (Block& block : blocks_) used += std::exchange(block.used, 0);
+  if (RECEPTIVE_ASAN) {
+    trim();
+  } else if (blocks_.size() > 1) {
+    trim();
+    add_block(used);  // if it cannot be had now, scratch() asks for what it needs
+  }
+}
+
+bool KernelContext::add_block(size_t bytes) {
+  blocks_.reserve(blocks_.size() + 1);
+  void* const data = system_allocate(bytes);
+  if (data == nullptr) return false;
+  blocks_.push_back({static_cast<unsigned char*>(data), bytes, 0});
+  reserved_.fetch_add(bytes, std::memory_order_relaxed);
+  return true;
 }
 
 void* KernelContext::scratch(size_t bytes) {
-  bytes = (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
-  if (blocks_.empty() || used_ + bytes > blocks_.back().bytes) {
-    const size_t size = std::max({bytes, kFirstBlock, blocks_.empty() ? 0 : blocks_.back().bytes * 2});
-    blocks_.reserve(blocks_.size() + 1);
-    blocks_.push_back({allocate(size), size});
-    used_ = 0;
+  if (bytes > SIZE_MAX / 4) throw std::bad_alloc();  // so that nothing below wraps
+  if (RECEPTIVE_ASAN) {
+    if (!add_block(std::max(bytes, size_t{1}))) throw std::bad_alloc();
+    return blocks_.back().data;
   }
-  void* data = blocks_.back().data + used_;
-  used_ += bytes;
+  bytes = (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+  if (blocks_.empty() || bytes > blocks_.back().bytes - blocks_.back().used) {
+    const size_t roomy = std::max({bytes, kFirstBlock, blocks_.empty() ? 0 : blocks_.back().bytes * 2});
+    if (!add_block(roomy) && (roomy == bytes || !add_block(bytes))) throw std::bad_alloc();
+  }
+  Block& block = blocks_.back();
+  void* const data = block.data + block.used;
+  block.used += bytes;
   return data;
 }
 

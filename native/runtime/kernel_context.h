@@ -1,6 +1,7 @@
 // The Context kernels run in: the pool, a scratch arena, and the first error reported.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ class KernelContext final : public Context {
   // Between commands: gives the scratch memory back to the system.
   void trim();
 
+  // Bytes of scratch memory taken from the system and not given back. Any thread.
+  size_t reserved() const { return reserved_.load(std::memory_order_relaxed); }
+
   // The first message given to fail() since the last call, or "".
   std::string take_failure();
 
@@ -40,11 +44,14 @@ class KernelContext final : public Context {
   struct Block {
     unsigned char* data;
     size_t bytes;
+    size_t used;
   };
-  // Blocks grow geometrically; when a command needed more than one they are replaced by a single one of their total size, so a
-  // steady workload allocates nothing.
+  bool add_block(size_t bytes);
+
+  // Blocks grow geometrically; when a command needed more than one they are replaced by a single one of the bytes it used, so a steady
+  // workload allocates nothing.
   std::vector<Block> blocks_;
-  size_t used_ = 0;  // of the last block
+  std::atomic<size_t> reserved_{0};
   int threads_ = 1;
   std::mutex mutex_;
   std::string failure_;

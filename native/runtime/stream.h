@@ -66,6 +66,9 @@ class Stream {
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
   const std::atomic<uint64_t>& completed_counter() const { return completed_; }
 
+  // Bytes of scratch memory held.
+  size_t reserved() const { return context_.reserved(); }
+
   // Lets the running command finish, drops those behind it (their reads are never done) and joins the thread. Final.
   void stop();
 

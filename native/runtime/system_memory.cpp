@@ -8,13 +8,15 @@
 #include <sys/mman.h>
 #endif
 
+#include "sanitizers.h"
+
 namespace receptive {
 
 namespace {
 
 // Large blocks are mapped, not left to the C library, which would keep them when they are released: they are gone from the process at
 // once, and backed by huge pages, which kernels feel. AddressSanitizer looks at what the C++ library hands out only.
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__linux__) && !RECEPTIVE_ASAN
 constexpr size_t kMapFrom = size_t{1} << 20;
 #else
 constexpr size_t kMapFrom = SIZE_MAX;
