@@ -27,6 +27,7 @@
       'conditions': [
         ['target_arch=="x64"', { 'dependencies': ['kernels_avx512', 'kernels_avx2', 'kernels_sse2'] }],
         ['target_arch=="arm64"', { 'dependencies': ['kernels_neon'] }],
+        ['OS=="linux"', { 'ldflags': ['-Wl,--version-script=<(module_root_dir)/native/binding/exports.map'] }],
       ],
     },
   ],
