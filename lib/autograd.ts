@@ -81,7 +81,7 @@ export class Node implements Scoped {
       attrs: this.attrs,
       shapes: this.shapes,
       needs: this.inputs.map((input) => input !== null),
-      saved: this.#saved.map((saved) => saved && saved.tensor),
+      saved: this.#saved.map((saved) => saved?.tensor ?? null),
     });
   }
 

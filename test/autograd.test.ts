@@ -245,7 +245,7 @@ describe('what an operation keeps', () => {
 
   test.each(cases)('%s, for the gradient of input %d', (_, wanted, op, shapes, reads) => {
     for (const written of shapes.keys()) {
-      const inputs = shapes.map((shape, i) => ops.add(randn(shape), 3).detach());
+      const inputs = shapes.map((shape) => ops.add(randn(shape), 3).detach());
       inputs[wanted].requiresGrad = true;
       const y = ops.sum(op(...inputs));
       nn.init.ones(inputs[written]);
