@@ -47,10 +47,12 @@ enum class Pass { forward, backward_input, backward_weight };
 const char* const passes[] = {"forward", "backward_input", "backward_weight"};
 
 std::map<std::string, Figure> figures;
+Conv2dShape::Algorithm algorithm = Conv2dShape::automatic;
 
 void conv(benchmark::State& state, const std::string& name, const Layer& l, Pass pass, int threads) {
   const int64_t OH = (l.H + 2 * l.padding - l.kernel) / l.stride + 1, OW = (l.W + 2 * l.padding - l.kernel) / l.stride + 1;
-  const Conv2dShape s = {l.N, l.H, l.W, l.C, l.K, l.kernel, l.kernel, OH, OW, l.stride, l.stride, l.padding, l.padding, 1, 1, l.groups};
+  Conv2dShape s = {l.N, l.H, l.W, l.C, l.K, l.kernel, l.kernel, OH, OW, l.stride, l.stride, l.padding, l.padding, 1, 1, l.groups};
+  if (algorithm != Conv2dShape::winograd || can_filter(s)) s.algorithm = algorithm;
   const Values x(s.N * s.H * s.W * s.C), w(s.kh * s.kw * s.C / s.groups * s.K), b(s.K), y(s.N * OH * OW * s.K);
   const double flops = 2.0 * static_cast<double>(s.N * OH * OW * s.K * (s.C / s.groups) * s.kh * s.kw);
   figures[name] = measure(state, threads, flops, [&](Context& context) {
@@ -118,8 +120,21 @@ void summary() {
 
 }  // namespace receptive::bench
 
+// Google Benchmark's flags, and --algorithm=direct or winograd for convolutions that allow it.
 int main(int argc, char** argv) {
   using namespace receptive::bench;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--algorithm=direct") {
+      algorithm = receptive::Conv2dShape::direct;
+    } else if (flag == "--algorithm=winograd") {
+      algorithm = receptive::Conv2dShape::winograd;
+    } else {
+      argv[kept++] = argv[i];
+    }
+  }
+  argc = kept;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   std::printf("%s: multiply-add peak %.0f GFLOP/s on one thread, %.0f on two\n", receptive::kernels().isa, peak(1) / 1e9, peak(2) / 1e9);

@@ -1,9 +1,11 @@
-// Forward convolution: packs the weights into panels, then the loop nest of conv2d_gather.h.
+// Forward convolution: by minimal filtering (conv2d_winograd.h) where that costs less, else packs the weights into panels, then the loop
+// nest of conv2d_gather.h.
 #include "../ops/conv2d.h"
 
 #include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
 #include "conv2d_widen.h"
+#include "conv2d_winograd.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -53,6 +55,10 @@ static void conv2d_widened(const Conv2dArgs<float>& a, int64_t q, Context& conte
 void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0) return;
+  const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left};
+  if (const Filter filter = filter_for(s, filtered); filter != Filter::none) {
+    return filter_forward(filter, filtered, {a.w, s.kw * s.C * s.K, s.C * s.K, s.K}, a.x, a.b, a.y, context);
+  }
   if (const int64_t q = pixels_together(s); q > 1) return conv2d_widened(a, q, context);
   const Source source = {a.x, s.N, s.C, s.C / s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;

@@ -7,10 +7,13 @@
 #include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
 #include "conv2d_scatter.h"
+#include "conv2d_winograd.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>&, Context&);
+
+constexpr int64_t kTransposeRows = 64;  // of a piece of the weights
 
 // One phase along one axis. Its taps are kernel indices last, last - every, ..., in the order the axis counts them.
 struct Phase {
@@ -85,9 +88,26 @@ static void pack_weights(const Conv2dBackwardInputArgs<float>& a, const Phases& 
   });
 }
 
+// By minimal filtering: a convolution of the gradient with the taps in reverse order and input and output channels exchanged.
+static void filtered_backward_input(Filter filter, const Filtered& filtered, const Conv2dBackwardInputArgs<float>& a, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const int64_t taps = s.kh * s.kw, tap = s.K * s.C, pieces = (s.C + kTransposeRows - 1) / kTransposeRows, units = taps * pieces;
+  float* exchanged = static_cast<float*>(context.scratch(static_cast<size_t>(taps * tap) * sizeof(float)));
+  const int64_t chunks = larger<int64_t>(1, smaller(units, taps * tap / kPackGrain));
+  context.parallel(chunks, [&](int64_t chunk, int) {
+    for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
+      const int64_t t = unit / pieces, c = unit % pieces * kTransposeRows;
+      transpose_matrix(a.w + t * tap + c * s.K, s.K, smaller(kTransposeRows, s.C - c), s.K, exchanged + t * tap + c, s.C);
+    }
+  });
+  filter_forward(filter, filtered, {exchanged + (taps - 1) * tap, -s.kw * tap, -tap, s.C}, a.g, nullptr, a.dx, context);
+}
+
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
+  const Filtered filtered = {s.N, {s.OH, s.OW, s.K}, {s.H, s.W, s.C}, s.kh - 1 - s.top, s.kw - 1 - s.left};
+  if (const Filter filter = filter_for(s, filtered); filter != Filter::none) return filtered_backward_input(filter, filtered, a, context);
   if (scatter_pays(s)) return scatter(a, context);
   const Phases rows = phases_of(s.H, s.OH, s.kh, s.sh, s.top, s.dh, context);
   const Phases cols = phases_of(s.W, s.OW, s.kw, s.sw, s.left, s.dw, context);

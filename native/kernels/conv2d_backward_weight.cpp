@@ -10,6 +10,7 @@
 #include "conv2d_parts.h"
 #include "conv2d_source.h"
 #include "conv2d_widen.h"
+#include "conv2d_winograd.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -62,6 +63,10 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   }
   if (a.db) bias_gradient(a, context);
   if (is_depthwise(s)) return depthwise_backward_weight(a, context);
+  const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left};
+  if (const Filter filter = filter_for(s, filtered); filter != Filter::none) {
+    return filter_backward_weight(filter, filtered, a.x, a.g, a.dw, context);
+  }
   if (const int64_t q = pixels_together(s); q > 1) return backward_weight_widened(a, q, context);
 
   const Source source = {a.x, s.N, s.C, Cg, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};

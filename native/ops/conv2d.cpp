@@ -91,7 +91,7 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
   s.dh = call.integer(6, 1, kMaxStep);
   s.dw = call.integer(7, 1, kMaxStep);
   s.groups = call.integer(8, 1, int64_t{1} << 31);
-  call.integer(9, 0, 1);  // algorithm: automatic or direct; there is one so far
+  s.algorithm = static_cast<Conv2dShape::Algorithm>(call.integer(9, 0, 2));
 
   s.N = x.dims[0], s.H = x.dims[1], s.W = x.dims[2], s.C = x.dims[3];
   s.kh = w.dims[0], s.kw = w.dims[1], s.K = w.dims[3];
@@ -101,6 +101,9 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
   call.require(w.dims[2] == s.C / s.groups, "weight has shape %s, expected %lld input channels a group on axis 2", shape_text(w).c_str(),
                static_cast<long long>(s.C / s.groups));
   call.require(s.kh > 0 && s.kw > 0, "weight has shape %s, expected a kernel of at least 1x1", shape_text(w).c_str());
+
+  call.require(s.algorithm != Conv2dShape::winograd || can_filter(s),
+               "algorithm is Winograd's, expected a kernel of 3x3 or 1x3 to 1x5 taps, stride 1, dilation 1 and 1 group");
 
   const int64_t rows = s.H + s.top + bottom, columns = s.W + s.left + right;
   call.require(can_be_copied(rows, columns, std::max(s.C, s.K)), "input of shape %s, padded to %lldx%lld, is too large",

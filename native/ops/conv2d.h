@@ -14,7 +14,15 @@ namespace receptive {
 struct Conv2dShape {
   int64_t N, H, W, C, K, kh, kw, OH, OW;
   int64_t sh, sw, top, left, dh, dw, groups;
+  enum Algorithm : int32_t { automatic, direct, winograd } algorithm = automatic;
 };
+
+// Whether minimal filtering (Winograd's algorithm) can compute it: kernels of 3x3 taps, or of 3 to 5 taps in a row, nothing between them.
+// Of internal linkage: the linker must not share the copy of a unit compiled for a wider instruction set.
+static inline bool can_filter(const Conv2dShape& s) {
+  const bool square = s.kh == 3 && s.kw == 3, row = s.kh == 1 && s.kw >= 3 && s.kw <= 5;
+  return (square || row) && s.sh == 1 && s.sw == 1 && s.dh == 1 && s.dw == 1 && s.groups == 1;
+}
 
 template <class T>
 struct Conv2dArgs {

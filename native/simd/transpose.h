@@ -1,4 +1,4 @@
-// A 4x4 block transposed: what packing a matrix the other way round is made of, on every instruction set.
+// A 4x4 block transposed, what packing a matrix the other way round is made of on every instruction set; and a matrix of such blocks.
 #pragma once
 
 #include "vec.h"
@@ -24,6 +24,21 @@ RECEPTIVE_INLINE void transpose4(const float* from, int64_t from_ld, float* to, 
   _mm_storeu_ps(to + 2 * to_ld, _mm_movelh_ps(b, d));
   _mm_storeu_ps(to + 3 * to_ld, _mm_movehl_ps(d, b));
 #endif
+}
+
+// to[j * to_ld + i] = from[i * from_ld + j] for i < rows, j < cols.
+RECEPTIVE_INLINE void transpose_matrix(const float* from, int64_t from_ld, int64_t rows, int64_t cols, float* to, int64_t to_ld) {
+  for (int64_t i = 0; i < rows; i += 4) {
+    for (int64_t j = 0; j < cols; j += 4) {
+      if (i + 4 <= rows && j + 4 <= cols) {
+        transpose4(from + i * from_ld + j, from_ld, to + j * to_ld + i, to_ld);
+        continue;
+      }
+      for (int64_t r = i; r < i + 4 && r < rows; ++r) {
+        for (int64_t c = j; c < j + 4 && c < cols; ++c) to[c * to_ld + r] = from[r * from_ld + c];
+      }
+    }
+  }
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

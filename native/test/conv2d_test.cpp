@@ -85,7 +85,7 @@ struct Problem {
   int64_t terms_y, terms_dx, terms_dw;
   Buffer<float> x, w, b, g;
 
-  Problem(const Case& c, bool integers)
+  Problem(const Case& c, bool integers, Conv2dShape::Algorithm algorithm = Conv2dShape::direct)
       : s(shape_of(c)),
         terms_y(s.kh * s.kw * (s.C / s.groups) + 1),
         terms_dx(s.kh * s.kw * (s.K / s.groups)),
@@ -94,6 +94,7 @@ struct Problem {
         w(s.kh * s.kw * (s.C / s.groups) * s.K),
         b(s.K),
         g(s.N * s.OH * s.OW * s.K) {
+    s.algorithm = algorithm;
     uint32_t seed = 3;
     for (Buffer<float>* operand : {&x, &w, &b, &g}) {
       integers ? fill_integers(*operand, seed++) : fill_reals(*operand, seed++);
@@ -243,7 +244,8 @@ TEST(conv2d, record_refuses_bad_arguments) {
          a.y = {nullptr, Dtype::float32, 4, {2, 65541, 65543, 4}};
          a.attrs = {1, 1, 32768, 32768, 32768, 32768, 1, 1, 2, 0};
        }},
-      {"winograd", [](Arguments& a) { a.attrs[9] = 2; }},
+      {"no such algorithm", [](Arguments& a) { a.attrs[9] = 3; }},
+      {"winograd with stride 2", [](Arguments& a) { a.attrs[9] = 2; }},
   };
   for (const char* op : {"conv2d", "conv2d_backward_input", "conv2d_backward_weight"}) {
     EXPECT_NO_THROW(record(op, {})) << op;

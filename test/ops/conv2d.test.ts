@@ -93,6 +93,27 @@ describe('conv2d › float32 agrees with float64', () => {
   });
 });
 
+test.each<[string, number[], number[], Conv2dOptions]>([
+  ['3x3', [2, 17, 15, 20], [3, 3, 20, 24], { padding: 1 }],
+  ['3x3, unequal padding', [1, 9, 22, 7], [3, 3, 7, 33], { padding: [0, 2, 3, 1] }],
+  ['a row of 3', [2, 1, 40, 12], [1, 3, 12, 17], {}],
+  ['a row of 4', [1, 3, 21, 16], [1, 4, 16, 20], { padding: [0, 1] }],
+  ['a row of 5', [1, 1, 64, 9], [1, 5, 9, 12], { padding: 'same' }],
+])("conv2d › algorithm 'winograd' agrees with float64 › %s", (_name, xShape, wShape, options) => {
+  const inputs = [leaf(...xShape), leaf(...wShape), leaf(wShape[3])];
+  const distances = precision((x, w, bias) => ops.conv2d(x, w, { ...options, bias, algorithm: 'winograd' }), inputs);
+  for (const distance of distances) expect(distance).toBeLessThan(160 * unit);
+});
+
+test("conv2d › 'auto' takes Winograd's algorithm where it pays, 'direct' never", () => {
+  const [x, w] = [randn([1, 32, 32, 64]), randn([3, 3, 64, 64])];
+  const [auto, direct, winograd] = (['auto', 'direct', 'winograd'] as const).map((algorithm) =>
+    ops.conv2d(x, w, { padding: 1, algorithm }).dataSync(),
+  );
+  expect(auto).toEqual(winograd);
+  expect(auto).not.toEqual(direct);
+});
+
 test('conv2d › an empty batch gives an empty output, and zero gradients for the kernel and the bias', () => {
   const [x, w, bias] = [leaf(0, 4, 4, 2), leaf(3, 3, 2, 3), leaf(3)];
   const y = ops.conv2d(x, w, { bias, padding: 1 });
@@ -261,7 +282,16 @@ describe('conv2d › bad arguments', () => {
     [
       'an unknown algorithm',
       () => ops.conv2d(x, w, { algorithm: 'toString' as never }),
-      ['RangeError', 'ERR_INVALID_VALUE', `conv2d: algorithm is "toString", expected 'auto' or 'direct'`],
+      ['RangeError', 'ERR_INVALID_VALUE', `conv2d: algorithm is "toString", expected 'auto', 'direct' or 'winograd'`],
+    ],
+    [
+      'Winograd for a kernel it cannot filter',
+      () => ops.conv2d(x, w, { algorithm: 'winograd', stride: 2 }),
+      [
+        'RangeError',
+        'ERR_INVALID_VALUE',
+        `conv2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,2], dilation [1,1], 1 groups: it filters 3x3, or 1x3 to 1x5, taps without any of these`,
+      ],
     ],
     [
       'an array instead of a tensor',

@@ -1,0 +1,403 @@
+// Convolution of stride 1 by minimal filtering: tiles of outputs by fewer products than taps (winograd_axis.h), channels along the vectors.
+//
+//   transform the weights                        U [point][panel of K][C][NR vectors]
+//   for each block of tiles
+//     V [point][tile][C] = Bᵀ d B                each tile's inputs, border cells reading a line of zeros
+//     for each point, for each panel of K, for each MR tiles
+//       M [point][tile][K] = V U                 the matrix product's register tile; the panel is in L2, MR rows of V in L1
+//     y = Aᵀ M A + bias                          each tile's outputs
+//
+// Many tiles: a chunk is a block, all three steps, V and M in the core's own L2. Few tiles: one block, and each step is cut on its own:
+// into tiles, points and panels, tiles. The sum over channels is in the same order either way.
+//
+// The gradient of the weights sums over tiles instead: Gᵀ [ Σ (A g Aᵀ) (Bᵀ d B) ] G, a matrix product [C][tiles] x [tiles][K] at each
+// point.
+#include "conv2d_winograd.h"
+
+#include "gemm.h"
+#include "winograd_axis.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+constexpr int64_t kBlockTiles = 30;                    // of a chunk that does all three steps
+constexpr int64_t kEnoughBlocks = 8;                   // as many, or the steps are cut on their own
+constexpr int64_t kBlockFloats = int64_t{1} << 22;     // of V and M together, where the steps are cut on their own
+constexpr int64_t kTransformGrain = int64_t{1} << 14;  // floats read, worth a chunk of a transform
+constexpr int64_t kWeightCost = 12;                    // vector operations a point of a weight's transform is worth, its memory included
+constexpr int64_t kWinogradGrain = int64_t{1} << 18;   // multiply-adds worth a chunk of products
+
+// A matrix for each point, [count][pitch] floats: rows apart by an odd number of cache lines, and so are the matrices, or the lines of one
+// tile would fall into few cache sets.
+struct Matrices {
+  float* data;
+  int64_t pitch, apart;
+  static int64_t pitch_of(int64_t columns) { return (columns + 31) / 32 * 32 + 16; }
+  static int64_t apart_of(int64_t columns, int64_t count) { return (count * pitch_of(columns) / 16 | 1) * 16; }
+  Matrices(float* p, int64_t columns, int64_t count) : data(p), pitch(pitch_of(columns)), apart(apart_of(columns, count)) {}
+  float* row(int64_t point, int64_t index) const { return data + point * apart + index * pitch; }
+};
+
+namespace {
+
+template <class Rows, class Cols>
+struct Winograd {
+  static constexpr int points = Rows::points * Cols::points;
+
+  struct Problem : Filtered {
+    int64_t tile_rows, tile_cols;
+    int64_t tiles() const { return images * tile_rows * tile_cols; }
+  };
+
+  static Problem problem(const Filtered& f) {
+    return {f, (f.out.rows + Rows::outputs - 1) / Rows::outputs, (f.out.cols + Cols::outputs - 1) / Cols::outputs};
+  }
+
+  struct Place {
+    int64_t image, row, col;  // of the tile's first output
+  };
+  static Place place(const Problem& p, int64_t tile) {
+    return {tile / p.tile_cols / p.tile_rows, tile / p.tile_cols % p.tile_rows * Rows::outputs, tile % p.tile_cols * Cols::outputs};
+  }
+
+  // U = G g Gᵀ for input channels [begin, end) of a panel.
+  static void transform_weights(const FilterWeights& w, int64_t steps, const Panels& panels, int64_t panel, int64_t begin, int64_t end,
+                                float* U) {
+    const int nr = panels.width(panel), tail = panels.tail(panel);
+    for (int64_t c = begin; c < end; ++c) {
+      for (int n = 0; n < nr; ++n) {
+        const float* from = w.data + c * w.channel + (panels.first(panel) + n) * Vec::width;
+        const int used = n == nr - 1 ? tail : Vec::width;
+        Vec t[Rows::points][Cols::taps];
+#pragma GCC unroll 8
+        for (int j = 0; j < Cols::taps; ++j) {
+          Vec g[Rows::taps], u[Rows::points];
+#pragma GCC unroll 8
+          for (int i = 0; i < Rows::taps; ++i) {
+            const float* tap = from + i * w.row + j * w.col;
+            g[i] = used == Vec::width ? load(tap) : load(tap, used);
+          }
+          Rows::kernel(g, u);
+          for (int i = 0; i < Rows::points; ++i) t[i][j] = u[i];
+        }
+        float* to = U + panels.offset(panel, steps) + (c * nr + n) * Vec::width;
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows::points; ++i) {
+          Vec u[Cols::points];
+          Cols::kernel(t[i], u);
+          for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * panels.size(steps), u[j]);
+        }
+      }
+    }
+  }
+
+  // V = Bᵀ d B for one tile. `zeros` stands for what lies outside of the image.
+  static void transform_input(const Problem& p, const float* x, const Place& at, const float* zeros, float* to, int64_t apart) {
+    const float* cell[Rows::points][Cols::points];
+    for (int i = 0; i < Rows::points; ++i) {
+      const int64_t h = at.row + i - p.top;
+      for (int j = 0; j < Cols::points; ++j) {
+        const int64_t w = at.col + j - p.left;
+        const bool inside = h >= 0 && h < p.in.rows && w >= 0 && w < p.in.cols;
+        cell[i][j] = inside ? x + ((at.image * p.in.rows + h) * p.in.cols + w) * p.in.channels : zeros;
+      }
+    }
+    const auto transform = [&](int64_t c, int n) {
+      Vec t[Rows::points][Cols::points];
+#pragma GCC unroll 8
+      for (int j = 0; j < Cols::points; ++j) {
+        Vec d[Rows::points], v[Rows::points];
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows::points; ++i) d[i] = n == Vec::width ? load(cell[i][j] + c) : load(cell[i][j] + c, n);
+        Rows::input(d, v);
+        for (int i = 0; i < Rows::points; ++i) t[i][j] = v[i];
+      }
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows::points; ++i) {
+        Vec v[Cols::points];
+        Cols::input(t[i], v);
+        for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart + c, v[j]);
+      }
+    };
+    int64_t c = 0;
+    for (; c + Vec::width <= p.in.channels; c += Vec::width) transform(c, Vec::width);
+    if (c < p.in.channels) transform(c, static_cast<int>(p.in.channels - c));
+  }
+
+  // y = Aᵀ M A + bias for one tile; outputs beyond the image are dropped.
+  static void transform_output(const Problem& p, const float* from, int64_t apart, const float* bias, const Place& at, float* y) {
+    const int rows = static_cast<int>(smaller<int64_t>(Rows::outputs, p.out.rows - at.row));
+    const int cols = static_cast<int>(smaller<int64_t>(Cols::outputs, p.out.cols - at.col));
+    float* to = y + ((at.image * p.out.rows + at.row) * p.out.cols + at.col) * p.out.channels;
+    const auto transform = [&](int64_t k, int n) {
+      Vec t[Rows::outputs][Cols::points];
+#pragma GCC unroll 8
+      for (int j = 0; j < Cols::points; ++j) {
+        Vec m[Rows::points], r[Rows::outputs];
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows::points; ++i) m[i] = load(from + (i * Cols::points + j) * apart + k);
+        Rows::output(m, r);
+        for (int i = 0; i < Rows::outputs; ++i) t[i][j] = r[i];
+      }
+      const Vec b = bias ? load(bias + k, n) : zero();
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows::outputs; ++i) {
+        if (i >= rows) break;
+        Vec r[Cols::outputs];
+        Cols::output(t[i], r);
+        float* line = to + i * p.out.cols * p.out.channels + k;
+#pragma GCC unroll 8
+        for (int j = 0; j < Cols::outputs; ++j) {
+          if (j >= cols) break;
+          if (n == Vec::width) {
+            store(line + j * p.out.channels, r[j] + b);
+          } else {
+            store(line + j * p.out.channels, r[j] + b, n);
+          }
+        }
+      }
+    };
+    int64_t k = 0;
+    for (; k + Vec::width <= p.out.channels; k += Vec::width) transform(k, Vec::width);
+    if (k < p.out.channels) transform(k, static_cast<int>(p.out.channels - k));
+  }
+
+  // M = V U for tiles [begin, end) at one point, one panel of columns.
+  static void multiply(const Problem& p, const Matrices& V, const float* U, const Matrices& M, const Panels& panels, int64_t panel,
+                       int point, int64_t begin, int64_t end) {
+    const int nr = panels.width(panel);
+    const int64_t steps = p.in.channels;
+    const Segment segment = {0, steps};
+    const RowsStep step = {&segment, 1,         U + point * panels.size(steps) + panels.offset(panel, steps), nr * Vec::width, nullptr,
+                           false,    Vec::width};
+    const Tiles tiles(end - begin, rows_for(nr));
+    for (int64_t t = 0; t < tiles.count; ++t) {
+      RowsTile rows;
+      const int64_t first = begin + tiles.begin(t);
+      const int mr = static_cast<int>(begin + tiles.begin(t + 1) - first);
+      for (int m = 0; m < mr; ++m) {
+        rows.a[m] = V.row(point, first + m);
+        rows.y[m] = M.row(point, first + m) + panels.first(panel) * Vec::width;
+      }
+      rows_kernel(mr, nr)(rows, step);
+    }
+  }
+
+  static float* floats(Context& context, int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); }
+
+  static float* zeros(Context& context, int64_t n) {
+    float* p = floats(context, n);
+    memset(p, 0, static_cast<size_t>(n) * sizeof(float));
+    return p;
+  }
+
+  // Blocks of tiles whose matrices, of so many floats in all, are no larger than they should be.
+  static int64_t blocks_for(int64_t floats) { return larger<int64_t>(1, (floats + kBlockFloats - 1) / kBlockFloats); }
+
+  // A chunk count for a step of this much work that can be cut into so many units.
+  static int64_t chunks_of(int64_t work, int64_t grain, int64_t units) { return larger<int64_t>(1, smaller(units, work / grain)); }
+
+  // Calls each(unit) for all units, in about work / grain chunks.
+  template <class Each>
+  static void cut(Context& context, int64_t units, int64_t work, int64_t grain, const Each& each) {
+    const int64_t chunks = chunks_of(work, grain, units);
+    context.parallel(chunks, [&](int64_t chunk, int slot) {
+      for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) each(unit, slot);
+    });
+  }
+
+  // y = the convolution of x.
+  static void run(const Problem& p, const float* x, const FilterWeights& w, const float* bias, float* y, Context& context) {
+    const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
+    const Panels panels(K);
+    float* U = floats(context, points * panels.size(C));
+    constexpr int64_t kPiece = 16;  // input channels
+    const int64_t pieces = (C + kPiece - 1) / kPiece;
+    cut(context, pieces * panels.count(), Rows::taps * Cols::taps * C * K, kTransformGrain, [&](int64_t unit, int) {
+      const int64_t begin = unit % pieces * kPiece;
+      transform_weights(w, C, panels, unit / pieces, begin, smaller(begin + kPiece, C), U);
+    });
+
+    const int64_t padded = panels.vectors() * Vec::width;  // columns of M
+    const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
+    const float* outside = zeros(context, C);
+    const int64_t least = (tiles + kBlockTiles - 1) / kBlockTiles;
+    if (least >= kEnoughBlocks) {
+      const int64_t blocks = (least + 3) / 4 * 4, most = (tiles + blocks - 1) / blocks;
+      float* scratch = floats(context, context.threads() * room(most));
+      context.parallel(blocks, [&](int64_t block, int slot) {
+        const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
+        float* own = scratch + slot * room(most);
+        const Matrices V(own, C, most), M(own + points * V.apart, padded, most);
+        for (int64_t t = 0; t < count; ++t) transform_input(p, x, place(p, first + t), outside, V.row(0, t), V.apart);
+        for (int64_t panel = 0; panel < panels.count(); ++panel) {
+          for (int point = 0; point < points; ++point) multiply(p, V, U, M, panels, panel, point, 0, count);
+        }
+        for (int64_t t = 0; t < count; ++t) transform_output(p, M.row(0, t), M.apart, bias, place(p, first + t), y);
+      });
+      return;
+    }
+
+    const int64_t blocks = blocks_for(room(tiles)), most = (tiles + blocks - 1) / blocks;
+    float* scratch = floats(context, room(most));
+    const Matrices V(scratch, C, most), M(scratch + points * V.apart, padded, most);
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
+      cut(context, count, count * points * C, kTransformGrain,
+          [&](int64_t t, int) { transform_input(p, x, place(p, first + t), outside, V.row(0, t), V.apart); });
+      // Chunks that follow each other take the same panel of U.
+      const int64_t parts = (count + 2 * kBlockTiles - 1) / (2 * kBlockTiles), units = points * panels.count() * parts;
+      cut(context, units, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
+        const int64_t part = unit % parts, panel = unit / parts % panels.count();
+        const int point = static_cast<int>(unit / parts / panels.count());
+        multiply(p, V, U, M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
+      });
+      cut(context, count, count * points * K, kTransformGrain,
+          [&](int64_t t, int) { transform_output(p, M.row(0, t), M.apart, bias, place(p, first + t), y); });
+    }
+  }
+
+  // A g Aᵀ for one tile of the output's gradient, which is zero beyond the image.
+  static void transform_gradient(const Problem& p, const float* g, const Place& at, const float* zeros, float* to, int64_t apart) {
+    const float* cell[Rows::outputs][Cols::outputs];
+    for (int i = 0; i < Rows::outputs; ++i) {
+      for (int j = 0; j < Cols::outputs; ++j) {
+        const bool inside = at.row + i < p.out.rows && at.col + j < p.out.cols;
+        cell[i][j] = inside ? g + ((at.image * p.out.rows + at.row + i) * p.out.cols + at.col + j) * p.out.channels : zeros;
+      }
+    }
+    const auto transform = [&](int64_t k, int n) {
+      Vec t[Rows::points][Cols::outputs];
+#pragma GCC unroll 8
+      for (int j = 0; j < Cols::outputs; ++j) {
+        Vec d[Rows::outputs], m[Rows::points];
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows::outputs; ++i) d[i] = n == Vec::width ? load(cell[i][j] + k) : load(cell[i][j] + k, n);
+        Rows::gradient(d, m);
+        for (int i = 0; i < Rows::points; ++i) t[i][j] = m[i];
+      }
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows::points; ++i) {
+        Vec m[Cols::points];
+        Cols::gradient(t[i], m);
+        for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart + k, m[j]);
+      }
+    };
+    int64_t k = 0;
+    for (; k + Vec::width <= p.out.channels; k += Vec::width) transform(k, Vec::width);
+    if (k < p.out.channels) transform(k, static_cast<int>(p.out.channels - k));
+  }
+
+  // dw = Gᵀ S G for one input channel, the sums of whose points are rows of S.
+  static void transform_sums(const float* from, int64_t apart, int64_t K, float* dw, int64_t tap) {
+    for (int64_t k = 0; k < K; k += Vec::width) {
+      const int n = static_cast<int>(smaller<int64_t>(K - k, Vec::width));
+      Vec t[Rows::taps][Cols::points];
+#pragma GCC unroll 8
+      for (int j = 0; j < Cols::points; ++j) {
+        Vec u[Rows::points], g[Rows::taps];
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows::points; ++i) u[i] = load(from + (i * Cols::points + j) * apart + k);
+        Rows::weights(u, g);
+        for (int i = 0; i < Rows::taps; ++i) t[i][j] = g[i];
+      }
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows::taps; ++i) {
+        Vec g[Cols::taps];
+        Cols::weights(t[i], g);
+        for (int j = 0; j < Cols::taps; ++j) store(dw + (i * Cols::taps + j) * tap + k, g[j], n);
+      }
+    }
+  }
+
+  // The gradient of the weights, dw [taps][C][K].
+  static void run_backward_weight(const Problem& p, const float* x, const float* g, float* dw, Context& context) {
+    const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
+    const Panels panels(K);
+    const int64_t padded = panels.vectors() * Vec::width;
+    const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
+    const int64_t blocks = blocks_for(room(tiles)), most = (tiles + blocks - 1) / blocks;
+    float* scratch = floats(context, room(most));
+    const Matrices V(scratch, C, most), Q(scratch + points * V.apart, padded, most);
+    const Matrices S(floats(context, points * Matrices::apart_of(padded, C)), padded, C);
+    const float* outside = zeros(context, larger(C, K));
+    const Tiles rows(C, rows_for(panels.width(panels.count() - 1)));  // the last panel is the widest
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
+      cut(context, count, count * points * (C + K), kTransformGrain, [&](int64_t t, int) {
+        transform_input(p, x, place(p, first + t), outside, V.row(0, t), V.apart);
+        transform_gradient(p, g, place(p, first + t), outside, Q.row(0, t), Q.apart);
+      });
+      cut(context, points * panels.count() * rows.count, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
+        const int64_t index = unit % rows.count, panel = unit / rows.count % panels.count(), point = unit / rows.count / panels.count();
+        const int64_t c = rows.begin(index), column = panels.first(panel) * Vec::width;
+        const OuterStep step = {V.row(point, 0) + c,
+                                0,
+                                V.pitch,
+                                Q.row(point, 0) + column,
+                                0,
+                                Q.pitch,
+                                1,
+                                count,
+                                S.row(point, c) + column,
+                                S.pitch,
+                                nullptr,
+                                block > 0,
+                                Vec::width};
+        outer_kernel(static_cast<int>(rows.begin(index + 1) - c), panels.width(panel))(step);
+      });
+    }
+    cut(context, C, points * C * K, kTransformGrain, [&](int64_t c, int) { transform_sums(S.row(0, c), S.apart, K, dw + c * K, C * K); });
+  }
+};
+
+// What one pass costs, in vector operations.
+template <class W>
+int64_t cost(const Filtered& f) {
+  const int64_t in = Panels(f.in.channels).vectors(), out = Panels(f.out.channels).vectors();
+  return W::points * (W::problem(f).tiles() * (f.in.channels * out + 7 * in + 6 * out) + kWeightCost * f.in.channels * out);
+}
+
+// Calls body with the Winograd of that filter.
+template <class Body>
+void with(Filter filter, const Body& body) {
+  switch (filter) {
+    case Filter::none: return;
+    case Filter::square2: return body(Winograd<FourPoints, FourPoints>());
+    case Filter::square4: return body(Winograd<SixPoints<3>, SixPoints<3>>());
+    case Filter::row3: return body(Winograd<OnePoint, SixPoints<3>>());
+    case Filter::row4: return body(Winograd<OnePoint, SixPoints<4>>());
+    case Filter::row5: return body(Winograd<OnePoint, SixPoints<5>>());
+  }
+}
+
+}  // namespace
+
+Filter filter_for(const Conv2dShape& s, const Filtered& f) {
+  if (!can_filter(s) || s.algorithm == Conv2dShape::direct || f.out.rows == 0 || f.out.cols == 0) return Filter::none;
+  const int64_t direct = f.images * f.out.rows * f.out.cols * s.kh * s.kw * f.in.channels * Panels(f.out.channels).vectors();
+  int64_t least = s.algorithm == Conv2dShape::winograd ? INT64_MAX : direct / 10 * 9;
+  Filter best = Filter::none;
+  const auto consider = [&](Filter filter) {
+    with(filter, [&](auto w) {
+      if (cost<decltype(w)>(f) < least) least = cost<decltype(w)>(f), best = filter;
+    });
+  };
+  if (s.kh == 3) {
+    consider(Filter::square2);
+    consider(Filter::square4);
+  } else {
+    consider(s.kw == 3 ? Filter::row3 : s.kw == 4 ? Filter::row4 : Filter::row5);
+  }
+  return best;
+}
+
+void filter_forward(Filter filter, const Filtered& f, const FilterWeights& weights, const float* x, const float* bias, float* y,
+                    Context& context) {
+  with(filter, [&](auto w) { w.run(w.problem(f), x, weights, bias, y, context); });
+}
+
+void filter_backward_weight(Filter filter, const Filtered& f, const float* x, const float* g, float* dw, Context& context) {
+  with(filter, [&](auto w) { w.run_backward_weight(w.problem(f), x, g, dw, context); });
+}
+
+}  // namespace receptive::RECEPTIVE_ISA

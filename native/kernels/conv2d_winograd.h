@@ -1,0 +1,37 @@
+// Convolution of stride 1 by minimal filtering: what its three passes ask of conv2d_winograd.cpp.
+#pragma once
+
+#include "../ops/conv2d.h"
+#include "../runtime/context.h"
+#include "../simd/vec.h"
+
+namespace receptive::RECEPTIVE_ISA {
+
+struct Image {
+  int64_t rows, cols, channels;
+};
+
+// A convolution of [images, in] to [images, out]: output (i, j) reads input (i - top, j - left) at its first tap.
+struct Filtered {
+  int64_t images;
+  Image in, out;
+  int64_t top, left;
+};
+
+// F(2x2,3x3), F(4x4,3x3), and along a row F(4,3), F(3,4), F(2,5).
+enum class Filter { none, square2, square4, row3, row4, row5 };
+
+// The filter that costs least, where one costs clearly less than summing the products or was asked for.
+Filter filter_for(const Conv2dShape&, const Filtered&);
+
+// Weights where they lie: tap (a, b) of input channel c begins at data + a*row + b*col + c*channel. The steps may be negative.
+struct FilterWeights {
+  const float* data;
+  int64_t row, col, channel;
+};
+
+void filter_forward(Filter, const Filtered&, const FilterWeights&, const float* x, const float* bias, float* y, Context&);
+// dw [taps][C][K].
+void filter_backward_weight(Filter, const Filtered&, const float* x, const float* g, float* dw, Context&);
+
+}  // namespace receptive::RECEPTIVE_ISA

@@ -1,0 +1,133 @@
+// Convolution by minimal filtering, asked for or chosen, held against the double reference: shapes, every tail, all three passes; and the
+// error its points are chosen for.
+#include "op_case.h"
+#include "products.h"
+
+namespace receptive::test {
+
+namespace {
+
+struct Filtered {
+  int64_t N, H, W, C, K, kh, kw;
+  int64_t top, right, bottom, left;
+
+  Dims x() const { return {N, H, W, C}; }
+  Dims w() const { return {kh, kw, C, K}; }
+  Dims y() const { return {N, H + top + bottom - kh + 1, W + left + right - kw + 1, K}; }
+  std::vector<double> attrs(int algorithm) const {
+    const auto d = [](int64_t v) { return static_cast<double>(v); };
+    return {1, 1, d(top), d(right), d(bottom), d(left), 1, 1, 1, d(algorithm)};
+  }
+  std::string name() const {
+    const auto t = [](int64_t v) { return std::to_string(v); };
+    return "x[" + t(N) + "," + t(H) + "," + t(W) + "," + t(C) + "] K " + t(K) + " kernel " + t(kh) + "x" + t(kw) + " pad " + t(top) + "," +
+           t(right) + "," + t(bottom) + "," + t(left);
+  }
+};
+
+constexpr int kWinograd = 2;
+constexpr size_t kNamedCases = 13;  // those listed one by one, which every build runs
+
+// Largest error over largest result. Direct summation of n products stays below n * 2^-24 and in practice near sqrt(n) * 2^-24; the
+// transforms add a factor that depends on the points, measured over the cases below and doubled.
+constexpr double kBound = 160 * 0x1p-24;
+
+std::vector<Filtered> cases() {
+  std::vector<Filtered> all = {
+      {1, 8, 8, 16, 16, 3, 3, 1, 1, 1, 1},    {1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1},  // one output, of a tile that is mostly outside
+      {0, 8, 8, 4, 4, 3, 3, 1, 1, 1, 1},                                          // an empty batch
+      {1, 3, 3, 5, 7, 3, 3, 0, 0, 0, 0},                                          // output 1x1
+      {2, 7, 9, 17, 15, 3, 3, 0, 3, 2, 1},                                        // unequal padding, and padding beyond the kernel
+      {1, 5, 5, 3, 4, 3, 3, 6, 7, 8, 9},                                          // tiles that see nothing but padding
+      {1, 62, 66, 12, 20, 3, 3, 1, 1, 1, 1},                                      // enough tiles for blocks that do all three steps
+      {1, 16, 24, 130, 65, 3, 3, 1, 1, 1, 1},                                     // more than a panel
+      {1, 56, 56, 590, 9, 3, 3, 1, 1, 1, 1},                                      // more than one block of steps that are cut on their own
+      {2, 1, 70, 24, 40, 1, 3, 0, 0, 0, 0},                                       // along a row: text
+      {2, 3, 33, 17, 100, 1, 4, 1, 2, 0, 1},  {3, 1, 64, 20, 33, 1, 5, 0, 2, 0, 2}, {1, 1, 5, 8, 8, 1, 5, 0, 0, 0, 0},
+  };
+  for (const int64_t C : {1, 3, 15, 16, 17, 64})
+    for (const int64_t K : {1, 3, 15, 16, 17, 64}) all.push_back({1, 4 + C % 5, 5 + K % 4, C, K, 3, 3, 1, K % 2, C % 2, 1});
+  std::mt19937 random(1);
+  const auto pick = [&](int64_t low, int64_t high) { return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1)); };
+  while (all.size() < 110) {
+    const bool row = pick(0, 2) == 0;
+    const Filtered c = {pick(1, 3),           pick(1, 14), pick(1, 14), pick(1, 40), pick(1, 70), row ? 1 : 3,
+                        row ? pick(3, 5) : 3, pick(0, 3),  pick(0, 3),  pick(0, 3),  pick(0, 3)};
+    if (c.y()[1] > 0 && c.y()[2] > 0) all.push_back(c);
+  }
+  std::vector<Filtered> taken;
+  for (size_t i = 0; i < all.size(); i += i < kNamedCases ? 1 : kCaseStride) taken.push_back(all[i]);
+  return taken;
+}
+
+std::vector<double> normals(int64_t n, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<double> values(static_cast<size_t>(n));
+  for (double& v : values) v = normal(random);
+  return values;
+}
+
+// Root of the mean square, and the largest difference over it.
+double largest_over_rms(const Cells& out, const Cells& ref) {
+  double squares = 0, worst = 0;
+  for (int64_t i = 0; i < ref.tensor().size(); ++i) {
+    squares += ref.at(i) * ref.at(i);
+    worst = std::max(worst, std::fabs(out.at(i) - ref.at(i)));
+  }
+  return worst / std::sqrt(squares / static_cast<double>(ref.tensor().size()));
+}
+
+}  // namespace
+
+TEST(conv2d_winograd, agrees_with_the_reference) {
+  for (const Filtered& c : cases()) {
+    expect_agreement("conv2d", {reals(c.x(), 1), reals(c.w(), 2), reals({c.K}, 3), result(c.y())}, c.attrs(kWinograd), kBound, c.name());
+    expect_agreement("conv2d", {reals(c.x(), 1), reals(c.w(), 2), absent(), result(c.y())}, c.attrs(kWinograd), kBound, c.name());
+  }
+}
+
+TEST(conv2d_winograd, input_gradient_agrees_with_the_reference) {
+  for (const Filtered& c : cases()) {
+    expect_agreement("conv2d_backward_input", {reals(c.y(), 1), reals(c.w(), 2), result(c.x())}, c.attrs(kWinograd), kBound, c.name());
+  }
+}
+
+TEST(conv2d_winograd, weight_gradient_agrees_with_the_reference) {
+  for (const Filtered& c : cases()) {
+    expect_agreement("conv2d_backward_weight", {reals(c.x(), 1), reals(c.y(), 2), result(c.w()), result({c.K})}, c.attrs(kWinograd), kBound,
+                     c.name());
+  }
+}
+
+// F(4x4,3x3) over 256 channels: the largest error over the root mean square of the outputs. Lavin's points 0, ±1, ±2 give about 3.5e-5
+// here, direct summation about 5e-6.
+TEST(conv2d_winograd, keeps_the_error_its_points_are_chosen_for) {
+  const Filtered c = {1, 20, 20, 256, 32, 3, 3, 1, 1, 1, 1};
+  const std::vector<Operand> operands = {values(c.x(), normals(size_of_dims(c.x()), 1)), values(c.w(), normals(size_of_dims(c.w()), 2)),
+                                         absent(), result(c.y())};
+  const OpRun reference("conv2d", operands, c.attrs(0), Dtype::float64);
+  each_isa([&](const KernelTable&) {
+    const OpRun run("conv2d", operands, c.attrs(kWinograd), Dtype::float32);
+    const double error = largest_over_rms(run[3], reference[3]);
+    EXPECT_LT(error, 1.7e-5);
+    EXPECT_GT(error, 1e-6) << "was it the direct algorithm?";
+    const OpRun direct("conv2d", operands, c.attrs(1), Dtype::float32);
+    EXPECT_LT(largest_over_rms(direct[3], reference[3]), 1.0e-5);
+  });
+}
+
+TEST(conv2d_winograd, refuses_what_it_cannot_filter) {
+  const auto refused = [](const Dims& x, const Dims& w, const Dims& y, std::vector<double> attrs) {
+    expect_refused("conv2d", {reals(x, 1), reals(w, 2), absent(), result(y)}, attrs, "Winograd");
+    expect_refused("conv2d_backward_input", {reals(y, 1), reals(w, 2), result(x)}, attrs, "Winograd");
+    expect_refused("conv2d_backward_weight", {reals(x, 1), reals(y, 2), result(w), absent()}, attrs, "Winograd");
+  };
+  refused({1, 8, 8, 4}, {5, 5, 4, 4}, {1, 4, 4, 4}, {1, 1, 0, 0, 0, 0, 1, 1, 1, kWinograd});
+  refused({1, 8, 8, 4}, {1, 6, 4, 4}, {1, 8, 3, 4}, {1, 1, 0, 0, 0, 0, 1, 1, 1, kWinograd});
+  refused({1, 9, 9, 4}, {3, 3, 4, 4}, {1, 4, 7, 4}, {2, 1, 0, 0, 0, 0, 1, 1, 1, kWinograd});
+  refused({1, 8, 8, 4}, {3, 3, 4, 4}, {1, 6, 4, 4}, {1, 1, 0, 0, 0, 0, 1, 2, 1, kWinograd});
+  refused({1, 8, 8, 4}, {3, 3, 2, 4}, {1, 6, 6, 4}, {1, 1, 0, 0, 0, 0, 1, 1, 2, kWinograd});
+}
+
+}  // namespace receptive::test
