@@ -5,6 +5,11 @@ import { checkOptions, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
 
+/** A rectifier: max(x, 0), or min(max(x, 0), 6). */
+export type Rectifier = 'relu' | 'relu6';
+
+const ends: Readonly<Record<Rectifier, readonly [low: number, high: number]>> = { relu: [0, Infinity], relu6: [0, 6] };
+
 export interface BatchNormOptions {
   /** Scale γ [C]. Default: none. */
   weight?: Tensor | null;
@@ -20,6 +25,10 @@ export interface BatchNormOptions {
   momentum?: number;
   /** Added to the variance. Default 1e-5. */
   eps?: number;
+  /** Added to the result, in the same pass: a tensor of x's shape. Default: nothing. */
+  add?: Tensor | null;
+  /** What becomes of the sum, in the same pass. Default: it stays. */
+  activation?: Rectifier | null;
 }
 
 const names: OptionNames<BatchNormOptions> = {
@@ -30,47 +39,61 @@ const names: OptionNames<BatchNormOptions> = {
   training: true,
   momentum: true,
   eps: true,
+  add: true,
+  activation: true,
 };
 
 interface Attrs {
   readonly training: boolean;
   readonly momentum: number;
   readonly eps: number;
+  readonly activation: Rectifier | null;
 }
+
+const clip = ({ activation }: Attrs): readonly [number, number] => (activation ? ends[activation] : [-Infinity, Infinity]);
 
 type Optional = Tensor | null;
 
-const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional, runningVar: Optional], Attrs> = {
+const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional, runningVar: Optional, add: Optional], Attrs> = {
   name: 'batchNorm',
-  infer([x, weight, bias, runningMean, runningVar]) {
+  infer([x, weight, bias, runningMean, runningVar, add]) {
     const channels = [x.shape[x.rank - 1]!];
     if (weight) checkShapeOf('batchNorm', 'weight', weight, channels);
     if (bias) checkShapeOf('batchNorm', 'bias', bias, channels);
     if (runningMean) checkShapeOf('batchNorm', 'runningMean', runningMean, channels);
     if (runningVar) checkShapeOf('batchNorm', 'runningVar', runningVar, channels);
-    return { shape: x.shape, dtype: commonFloat('batchNorm', [x, weight, bias, runningMean, runningVar]) };
+    if (add) checkShapeOf('batchNorm', 'add', add, x.shape);
+    return { shape: x.shape, dtype: commonFloat('batchNorm', [x, weight, bias, runningMean, runningVar, add]) };
   },
-  forward({ inputs: [x, weight, bias, runningMean, runningVar], attrs: { training, momentum, eps }, output, recording, needs, save }) {
+  forward({ inputs: [x, weight, bias, runningMean, runningVar, add], attrs, output, recording, needs, save }) {
+    const { training, momentum, eps, activation } = attrs;
     const statistics = () => Tensor.empty([x.shape[x.rank - 1]!], x.dtype);
     const mean = training ? statistics() : runningMean;
     const invstd = training || recording ? statistics() : null;
-    const tensors = [x.id, weight?.id ?? 0, bias?.id ?? 0, runningMean?.id ?? 0, runningVar?.id ?? 0, output.id];
+    const tensors = [x.id, weight?.id ?? 0, bias?.id ?? 0, runningMean?.id ?? 0, runningVar?.id ?? 0, add?.id ?? 0, output.id];
     if (training) {
-      native.ops.batch_norm_train(...tensors, mean!.id, invstd!.id, momentum, eps);
+      native.ops.batch_norm_train(...tensors, mean!.id, invstd!.id, momentum, eps, ...clip(attrs));
       runningMean?.written();
       runningVar?.written();
     } else {
-      native.ops.batch_norm_infer(...tensors, invstd?.id ?? 0, eps);
+      native.ops.batch_norm_infer(...tensors, invstd?.id ?? 0, eps, ...clip(attrs));
     }
-    save(x, mean, invstd, needs[0] ? weight : null);
+    // Where the gradient stops is seen from the output, or, if nothing was added, from the input: then the output need not be kept.
+    const again = activation !== null && !add;
+    save(x, mean, invstd, needs[0] || again ? weight : null, again ? bias : null, activation && add ? output : null);
   },
-  backward(grad, { saved: [x, mean, invstd, weight], needs, attrs: { training } }) {
-    const [dx, dweight, dbias] = [x!, mean!, mean!].map((like, i) => (needs[i] ? Tensor.empty(like.shape, like.dtype) : null));
-    native.ops.batch_norm_backward(
-      ...[x!.id, grad.id, weight?.id ?? 0, mean!.id, invstd!.id, dx?.id ?? 0, dweight?.id ?? 0, dbias?.id ?? 0],
-      Number(training),
-    );
-    return [dx!, dweight!, dbias!, null, null];
+  backward(grad, { saved: [x, mean, invstd, weight, bias, y], needs, attrs }) {
+    const empty = (wanted: boolean | undefined, like: Tensor) => (wanted ? Tensor.empty(like.shape, like.dtype) : null);
+    const [dx, dweight, dbias] = [empty(needs[0], x!), empty(needs[1], mean!), empty(needs[2], mean!)];
+    const dadd = attrs.activation ? empty(needs[5], x!) : grad;
+    if (dx || dweight || dbias || attrs.activation) {
+      native.ops.batch_norm_backward(
+        ...[x!, grad, weight, bias, mean!, invstd!, y, dx, dweight, dbias, attrs.activation ? dadd : null].map((one) => one?.id ?? 0),
+        Number(attrs.training),
+        ...clip(attrs),
+      );
+    }
+    return [dx, dweight, dbias, null, null, needs[5] ? dadd : null];
   },
 };
 
@@ -79,7 +102,7 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
  * normalization (2015).
  *
  * x [...,C] gives the same shape. In training μ and σ² are those of the batch over all axes but the last, and the running statistics move
- * towards them; otherwise they are the running statistics.
+ * towards them; otherwise they are the running statistics. `add` and `activation` give activation(result + add) without another pass.
  * @throws RangeError where a parameter is not [C], or when training on one value a channel, whose variance is not defined.
  * @example
  * const runningMean = zeros([16]), runningVar = ones([16]);
@@ -89,6 +112,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   checkTensor('batchNorm', 'input', x);
   checkOptions('batchNorm', options, names);
   const { weight = null, bias = null, runningMean = null, runningVar = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const { add = null, activation = null } = options;
   if (x.rank < 2) throw shapeError('batchNorm', `input has shape ${showShape(x.shape)}, expected rank 2 or more, channels last`);
   if (!Number.isFinite(momentum) || momentum < 0 || momentum > 1)
     throw rangeError('batchNorm', 'momentum', momentum, 'a number from 0 to 1');
@@ -101,5 +125,6 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   if (training && x.size === x.shape[x.rank - 1]!) {
     throw shapeError('batchNorm', `input ${showShape(x.shape)} has one value a channel, training needs more than one`);
   }
-  return apply(op, [x, weight, bias, runningMean, runningVar], { training, momentum, eps });
+  if (activation !== null && !Object.hasOwn(ends, activation)) throw rangeError('batchNorm', 'activation', activation, "'relu' or 'relu6'");
+  return apply(op, [x, weight, bias, runningMean, runningVar, add], { training, momentum, eps, activation });
 }

@@ -76,20 +76,45 @@ RECEPTIVE_INLINE void block_moments(const float* x, int64_t stride, int64_t rows
   }
 }
 
+// Where the gradient comes from: as it is, stopped where the output y was clipped, or where the output computed again was.
+enum class Gate { open, output, recomputed };
+
+// What a gate needs: scale and shift of each channel, or a block's y and where what is left of g goes.
+struct GateArgs {
+  Vec low, high;
+  const float* scale;
+  const float* shift;
+  const float* y;
+  float* left;  // null: not wanted
+};
+
+RECEPTIVE_INLINE Vec between(Vec g, Vec value, Vec low, Vec high) { return select(value > low, select(value < high, g, zero()), zero()); }
+
 // The same for Σ g and Σ g (x - mean).
-template <int V>
+template <int V, Gate kGate>
 RECEPTIVE_INLINE void block_products(const float* g, const float* x, int64_t stride, int64_t rows, int lanes, const float* mean,
-                                     double* sum_g, double* sum_gx) {
-  Vec centre[V], s1[V], s2[V];
+                                     GateArgs gate, double* sum_g, double* sum_gx) {
+  Vec centre[V], scale[V], shift[V], s1[V], s2[V];
   for (int v = 0; v < V; ++v) {
     centre[v] = load_some(mean + v * Vec::width, lanes);
+    if (kGate == Gate::recomputed) {
+      scale[v] = load_some(gate.scale + v * Vec::width, lanes);
+      shift[v] = load_some(gate.shift + v * Vec::width, lanes);
+    }
     s1[v] = s2[v] = zero();
   }
-  for (int64_t r = 0; r < rows; ++r, g += stride, x += stride) {
+  for (int64_t r = 0; r < rows; ++r) {
     for (int v = 0; v < V; ++v) {
-      const Vec gv = load_some(g + v * Vec::width, lanes);
+      const int64_t at = r * stride + v * Vec::width;
+      const Vec deviation = load_some(x + at, lanes) - centre[v];
+      Vec gv = load_some(g + at, lanes);
+      if (kGate == Gate::recomputed) gv = between(gv, fma(deviation, scale[v], shift[v]), gate.low, gate.high);
+      if (kGate == Gate::output) {
+        gv = between(gv, load_some(gate.y + at, lanes), gate.low, gate.high);
+        if (gate.left) store_some(gate.left + at, gv, lanes);
+      }
       s1[v] = s1[v] + gv;
-      s2[v] = fma(gv, load_some(x + v * Vec::width, lanes) - centre[v], s2[v]);
+      s2[v] = fma(gv, deviation, s2[v]);
     }
   }
   float first[V * Vec::width], second[V * Vec::width];
@@ -127,6 +152,18 @@ RECEPTIVE_INLINE void along_rows(int64_t size, int64_t unit, Context& context, c
       for (; c + Vec::width <= n; c += Vec::width) body(row + c, c, Vec::width);
       if (c < n) body(row + c, c, static_cast<int>(n - c));
     }
+  });
+}
+
+// y = scale (x - centre) + shift + add, clipped.
+RECEPTIVE_INLINE void normalise(const float* x, const float* centres, const float* scales, const float* shifts, const float* add,
+                                const Clip& clip, float* y, int64_t size, int64_t unit, Context& context) {
+  const Vec low = broadcast(static_cast<float>(clip.low)), high = broadcast(static_cast<float>(clip.high));
+  along_rows(size, unit, context, [&](int64_t i, int64_t c, int lanes) {
+    const Vec deviation = load_some(x + i, lanes) - load_some(centres + c, lanes);
+    Vec value = fma(deviation, load_some(scales + c, lanes), load_some(shifts + c, lanes));
+    if (add) value = value + load_some(add + i, lanes);
+    store_some(y + i, min(high, max(low, value)), lanes);  // in this order NaN passes through
   });
 }
 
@@ -168,10 +205,7 @@ void batch_norm_train(const BatchNormTrainArgs<float>& a, Context& context) {
     if (a.running_mean) a.running_mean[c] = static_cast<float>((1 - a.momentum) * a.running_mean[c] + a.momentum * mean);
     if (a.running_var) a.running_var[c] = static_cast<float>((1 - a.momentum) * a.running_var[c] + a.momentum * unbiased);
   }
-  along_rows(a.rows * C, unit, context, [&](int64_t i, int64_t c, int lanes) {
-    const Vec deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
-    store_some(a.y + i, fma(deviation, load_some(scales + c, lanes), load_some(shifts + c, lanes)), lanes);
-  });
+  normalise(a.x, centres, scales, shifts, a.add, a.clip, a.y, a.rows * C, unit, context);
 }
 
 void batch_norm_infer(const BatchNormInferArgs<float>& a, Context& context) {
@@ -183,9 +217,47 @@ void batch_norm_infer(const BatchNormInferArgs<float>& a, Context& context) {
   const float* scales = along_unit(C, unit, context, [&](int64_t c) { return invstd(c) * (a.gamma ? a.gamma[c] : 1); });
   const float* shifts = along_unit(C, unit, context, [&](int64_t c) { return a.beta ? a.beta[c] : 0.0f; });
   for (int64_t c = 0; a.invstd && c < C; ++c) a.invstd[c] = static_cast<float>(invstd(c));
-  along_rows(a.rows * C, unit, context, [&](int64_t i, int64_t c, int lanes) {
-    const Vec deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
-    store_some(a.y + i, fma(deviation, load_some(scales + c, lanes), load_some(shifts + c, lanes)), lanes);
+  normalise(a.x, centres, scales, shifts, a.add, a.clip, a.y, a.rows * C, unit, context);
+}
+
+// One block of rows after the other: Σ g and Σ g (x - mean) of a piece.
+template <Gate kGate>
+RECEPTIVE_INLINE void gradient_sums(const BatchNormBackwardArgs<float>& a, const float* scales, const float* shifts, int64_t first,
+                                    int64_t rows, const Totals& t) {
+  const int64_t C = a.channels;
+  for (int64_t r = 0; r < rows; r += kBlock) {
+    const int64_t at = (first + r) * C, n = smaller(kBlock, rows - r);
+    const auto gate = [&](int64_t c) {
+      return GateArgs{
+          broadcast(static_cast<float>(a.clip.low)), broadcast(static_cast<float>(a.clip.high)), scales + c, shifts + c, a.y + at + c,
+          a.dadd ? a.dadd + at + c : nullptr};
+    };
+    const float *g = a.g + at, *x = a.x + at;
+    int64_t c = 0;
+    for (; c + kPanel <= C; c += kPanel) {
+      block_products<kVectors, kGate>(g + c, x + c, C, n, Vec::width, a.mean + c, gate(c), t.first + c, t.second + c);
+    }
+    for (; c < C; c += Vec::width) {
+      const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, C - c));
+      block_products<1, kGate>(g + c, x + c, C, n, lanes, a.mean + c, gate(c), t.first + c, t.second + c);
+    }
+  }
+}
+
+// dx = scale g + slope (x - centre) + offset; slope and offset are null where the statistics were constants. Without dx, what the gate lets
+// through goes to dadd.
+template <Gate kGate>
+RECEPTIVE_INLINE void input_gradient(const BatchNormBackwardArgs<float>& a, const float* g, const float* centres, const float* scales,
+                                     const float* shifts, const float* slopes, const float* offsets, int64_t unit, Context& context) {
+  const Vec low = broadcast(static_cast<float>(a.clip.low)), high = broadcast(static_cast<float>(a.clip.high));
+  along_rows(a.rows * a.channels, unit, context, [&](int64_t i, int64_t c, int lanes) {
+    const Vec scale = load_some(scales + c, lanes), deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
+    Vec gv = load_some(g + i, lanes);
+    if (kGate == Gate::recomputed) gv = between(gv, fma(deviation, scale, load_some(shifts + c, lanes)), low, high);
+    if (kGate == Gate::output) gv = between(gv, load_some(a.y + i, lanes), low, high);
+    Vec dx = scale * gv;
+    if (slopes) dx = dx + fma(load_some(slopes + c, lanes), deviation, load_some(offsets + c, lanes));
+    store_some(a.dx + i, dx, lanes);
   });
 }
 
@@ -194,24 +266,21 @@ void batch_norm_backward(const BatchNormBackwardArgs<float>& a, Context& context
   if (C == 0) return;
   const int64_t unit = unit_of(a.rows, C);
   const double m = static_cast<double>(a.rows);
+  const float* centres = along_unit(C, unit, context, [&](int64_t c) { return a.mean[c]; });
   const float* scales =
       along_unit(C, unit, context, [&](int64_t c) { return static_cast<double>(a.invstd[c]) * (a.gamma ? a.gamma[c] : 1); });
+  const float* shifts = along_unit(C, unit, context, [&](int64_t c) { return a.beta ? a.beta[c] : 0; });
+  Gate gate = !clips(a.clip) ? Gate::open : a.y ? Gate::output : Gate::recomputed;
+  const float* g = a.g;
   Totals sums{};  // Σ g and Σ g (x - mean)
-  if (a.training || a.dgamma || a.dbeta) {
+  if (a.training || a.dgamma || a.dbeta || a.dadd) {
     sums = sum_rows(
         a.rows, C, context,
         [&](int64_t first, int64_t rows, const Totals& t) {
-          for (int64_t r = 0; r < rows; r += kBlock) {
-            const float *g = a.g + (first + r) * C, *x = a.x + (first + r) * C;
-            const int64_t n = smaller(kBlock, rows - r);
-            int64_t c = 0;
-            for (; c + kPanel <= C; c += kPanel) {
-              block_products<kVectors>(g + c, x + c, C, n, Vec::width, a.mean + c, t.first + c, t.second + c);
-            }
-            for (; c < C; c += Vec::width) {
-              const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, C - c));
-              block_products<1>(g + c, x + c, C, n, lanes, a.mean + c, t.first + c, t.second + c);
-            }
+          switch (gate) {
+            case Gate::open: return gradient_sums<Gate::open>(a, scales, shifts, first, rows, t);
+            case Gate::output: return gradient_sums<Gate::output>(a, scales, shifts, first, rows, t);
+            case Gate::recomputed: return gradient_sums<Gate::recomputed>(a, scales, shifts, first, rows, t);
           }
         },
         [&](const Totals& t, int64_t, const Totals& next, int64_t) {
@@ -220,29 +289,25 @@ void batch_norm_backward(const BatchNormBackwardArgs<float>& a, Context& context
             t.second[c] += next.second[c];
           }
         });
-  }
-  const float* centres = nullptr;
-  const float* slopes = nullptr;  // dx = scale g + slope (x - mean) + shift
-  const float* shifts = nullptr;
-  if (a.training) {
-    centres = along_unit(C, unit, context, [&](int64_t c) { return a.mean[c]; });
-    slopes = along_unit(C, unit, context, [&](int64_t c) {
-      const double invstd = a.invstd[c];
-      return -scales[c] * invstd * invstd * sums.second[c] / m;
-    });
-    shifts = along_unit(C, unit, context, [&](int64_t c) { return -scales[c] * sums.first[c] / m; });
+    if (a.dadd) g = a.dadd, gate = Gate::open;  // the first pass has left there what comes through
   }
   for (int64_t c = 0; a.dgamma && c < C; ++c) a.dgamma[c] = static_cast<float>(sums.second[c] * a.invstd[c]);
   for (int64_t c = 0; a.dbeta && c < C; ++c) a.dbeta[c] = static_cast<float>(sums.first[c]);
   if (!a.dx) return;
-  along_rows(a.rows * C, unit, context, [&](int64_t i, int64_t c, int lanes) {
-    Vec dx = load_some(scales + c, lanes) * load_some(a.g + i, lanes);
-    if (a.training) {
-      const Vec deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
-      dx = dx + fma(load_some(slopes + c, lanes), deviation, load_some(shifts + c, lanes));
-    }
-    store_some(a.dx + i, dx, lanes);
-  });
+  const float* slopes = nullptr;
+  const float* offsets = nullptr;
+  if (a.training) {
+    slopes = along_unit(C, unit, context, [&](int64_t c) {
+      const double invstd = a.invstd[c];
+      return -scales[c] * invstd * invstd * sums.second[c] / m;
+    });
+    offsets = along_unit(C, unit, context, [&](int64_t c) { return -scales[c] * sums.first[c] / m; });
+  }
+  switch (gate) {
+    case Gate::open: return input_gradient<Gate::open>(a, g, centres, scales, shifts, slopes, offsets, unit, context);
+    case Gate::output: return input_gradient<Gate::output>(a, g, centres, scales, shifts, slopes, offsets, unit, context);
+    case Gate::recomputed: return input_gradient<Gate::recomputed>(a, g, centres, scales, shifts, slopes, offsets, unit, context);
+  }
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -9,6 +9,16 @@ namespace receptive {
 
 namespace reference {
 
+namespace {
+
+template <class T>
+T clipped(T value, const Clip& clip) {
+  const T low = static_cast<T>(clip.low), high = static_cast<T>(clip.high);
+  return value < low ? low : value > high ? high : value;
+}
+
+}  // namespace
+
 template <class T>
 void batch_norm_train(const BatchNormTrainArgs<T>& a, Context&) {
   const T m = static_cast<T>(a.rows), eps = static_cast<T>(a.eps), momentum = static_cast<T>(a.momentum);
@@ -21,7 +31,10 @@ void batch_norm_train(const BatchNormTrainArgs<T>& a, Context&) {
       squares += deviation * deviation;
     }
     const T invstd = 1 / std::sqrt(squares / m + eps), gamma = a.gamma ? a.gamma[c] : 1, beta = a.beta ? a.beta[c] : 0;
-    for (int64_t r = 0; r < a.rows; ++r) a.y[r * a.channels + c] = gamma * (a.x[r * a.channels + c] - mean) * invstd + beta;
+    for (int64_t r = 0; r < a.rows; ++r) {
+      const int64_t i = r * a.channels + c;
+      a.y[i] = clipped(gamma * (a.x[i] - mean) * invstd + beta + (a.add ? a.add[i] : 0), a.clip);
+    }
     a.mean[c] = mean;
     a.invstd[c] = invstd;
     if (a.running_mean) a.running_mean[c] = (1 - momentum) * a.running_mean[c] + momentum * mean;
@@ -33,7 +46,10 @@ template <class T>
 void batch_norm_infer(const BatchNormInferArgs<T>& a, Context&) {
   for (int64_t c = 0; c < a.channels; ++c) {
     const T invstd = 1 / std::sqrt(a.var[c] + static_cast<T>(a.eps)), gamma = a.gamma ? a.gamma[c] : 1, beta = a.beta ? a.beta[c] : 0;
-    for (int64_t r = 0; r < a.rows; ++r) a.y[r * a.channels + c] = gamma * (a.x[r * a.channels + c] - a.mean[c]) * invstd + beta;
+    for (int64_t r = 0; r < a.rows; ++r) {
+      const int64_t i = r * a.channels + c;
+      a.y[i] = clipped(gamma * (a.x[i] - a.mean[c]) * invstd + beta + (a.add ? a.add[i] : 0), a.clip);
+    }
     if (a.invstd) a.invstd[c] = invstd;
   }
 }
@@ -42,17 +58,23 @@ template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& a, Context&) {
   const T m = static_cast<T>(a.rows);
   for (int64_t c = 0; c < a.channels; ++c) {
+    const T gamma = a.gamma ? a.gamma[c] : 1, beta = a.beta ? a.beta[c] : 0, scale = gamma * a.invstd[c];
     const auto normal = [&](int64_t i) { return (a.x[i] - a.mean[c]) * a.invstd[c]; };
+    const auto gradient = [&](int64_t i) {
+      const T value = a.y ? a.y[i] : gamma * normal(i) + beta;
+      return !clips(a.clip) || (value > static_cast<T>(a.clip.low) && value < static_cast<T>(a.clip.high)) ? a.g[i] : T{0};
+    };
     T sum_g = 0, sum_gx = 0;
     for (int64_t r = 0; r < a.rows; ++r) {
       const int64_t i = r * a.channels + c;
-      sum_g += a.g[i];
-      sum_gx += a.g[i] * normal(i);
+      sum_g += gradient(i);
+      sum_gx += gradient(i) * normal(i);
     }
-    const T scale = (a.gamma ? a.gamma[c] : 1) * a.invstd[c];
-    for (int64_t r = 0; a.dx && r < a.rows; ++r) {
+    for (int64_t r = 0; r < a.rows; ++r) {
       const int64_t i = r * a.channels + c;
-      a.dx[i] = scale * (a.training ? a.g[i] - sum_g / m - normal(i) * sum_gx / m : a.g[i]);
+      const T g = gradient(i);
+      if (a.dx) a.dx[i] = scale * (a.training ? g - sum_g / m - normal(i) * sum_gx / m : g);
+      if (a.dadd) a.dadd[i] = g;
     }
     if (a.dgamma) a.dgamma[c] = sum_gx;
     if (a.dbeta) a.dbeta[c] = sum_g;
@@ -96,37 +118,49 @@ T* data_of(const Call& call, int i) {
   return call.optional(i) ? call.optional(i)->as<T>() : nullptr;
 }
 
+// Attributes i and i + 1.
+Clip clip_of(const Call& call, int i) {
+  const Clip clip = {call.number(i, -HUGE_VAL, HUGE_VAL), call.number(i + 1, -HUGE_VAL, HUGE_VAL)};
+  call.require(clip.low < clip.high, "low is %g and high %g, expected low below high", clip.low, clip.high);
+  return clip;
+}
+
 template <class T>
 BatchNormTrainArgs<T> train_args(const Call& call) {
   const Tensor& x = call.in(0);
-  return {rows_of(x),          x.dims[x.rank - 1],  x.as<T>(),           data_of<T>(call, 1), data_of<T>(call, 2),  data_of<T>(call, 3),
-          data_of<T>(call, 4), data_of<T>(call, 5), data_of<T>(call, 6), data_of<T>(call, 7), call.number(0, 0, 1), call.number(1)};
+  const auto data = [&](int i) { return data_of<T>(call, i); };
+  return {rows_of(x), x.dims[x.rank - 1],   data(0),        data(1),         data(2), data(3), data(4), data(5), data(6), data(7),
+          data(8),    call.number(0, 0, 1), call.number(1), clip_of(call, 2)};
 }
 
 template <class T>
 BatchNormInferArgs<T> infer_args(const Call& call) {
   const Tensor& x = call.in(0);
-  return {rows_of(x),          x.dims[x.rank - 1],  x.as<T>(),           data_of<T>(call, 1), data_of<T>(call, 2),
-          data_of<T>(call, 3), data_of<T>(call, 4), data_of<T>(call, 5), data_of<T>(call, 6), call.number(0)};
+  const auto data = [&](int i) { return data_of<T>(call, i); };
+  return {rows_of(x), x.dims[x.rank - 1], data(0),         data(1), data(2), data(3), data(4), data(5), data(6),
+          data(7),    call.number(0),     clip_of(call, 1)};
 }
 
 template <class T>
 BatchNormBackwardArgs<T> backward_args(const Call& call) {
   const Tensor& x = call.in(0);
-  return {rows_of(x),          x.dims[x.rank - 1],  call.flag(0),        x.as<T>(),           data_of<T>(call, 1), data_of<T>(call, 2),
-          data_of<T>(call, 3), data_of<T>(call, 4), data_of<T>(call, 5), data_of<T>(call, 6), data_of<T>(call, 7)};
+  const auto data = [&](int i) { return data_of<T>(call, i); };
+  return {rows_of(x), x.dims[x.rank - 1], call.flag(0),    data(0), data(1), data(2), data(3), data(4), data(5), data(6), data(7), data(8),
+          data(9),    data(10),           clip_of(call, 1)};
 }
 
 }  // namespace
 
-// x, gamma|0, beta|0, running mean|0, running variance|0, y, mean, invstd; momentum, eps. y may be x.
+// x, gamma|0, beta|0, running mean|0, running variance|0, add|0, y, mean, invstd; momentum, eps, low, high. y may be x or add.
 void record_batch_norm_train(Call& call) {
-  static const char* const names[] = {"input", "gamma", "beta", "running mean", "running variance", "output", "mean", "invstd"};
-  const Tensor &x = call.in(0), &y = call.in(5);
+  static const char* const names[] = {"input",         "gamma",  "beta", "running mean", "running variance",
+                                      "what is added", "output", "mean", "invstd"};
+  const Tensor& x = call.in(0);
   channels_of(call, x);
-  require_like(call, y, x, "output");
-  for (const int i : {1, 2, 3, 4, 6, 7}) require_per_channel(call, i, x, names[i]);
-  call.require_apart(call.in(6), call.in(7), "mean", "invstd");
+  require_like(call, call.in(6), x, names[6]);
+  if (call.optional(5)) require_like(call, call.in(5), x, names[5]);
+  for (const int i : {1, 2, 3, 4, 7, 8}) require_per_channel(call, i, x, names[i]);
+  call.require_apart(call.in(7), call.in(8), "mean", "invstd");
   call.require(rows_of(x) > 1, "input has shape %s: a variance needs more than one value a channel", shape_text(x).c_str());
   if (x.dtype == Dtype::float32) {
     call.submit(kernels().batch_norm_train, train_args<float>(call));
@@ -135,14 +169,15 @@ void record_batch_norm_train(Call& call) {
   }
 }
 
-// x, gamma|0, beta|0, mean, variance, y, invstd|0; eps. y may be x.
+// x, gamma|0, beta|0, mean, variance, add|0, y, invstd|0; eps, low, high. y may be x or add.
 void record_batch_norm_infer(Call& call) {
-  static const char* const names[] = {"input", "gamma", "beta", "mean", "variance", "output", "invstd"};
-  const Tensor &x = call.in(0), &y = call.in(5);
+  static const char* const names[] = {"input", "gamma", "beta", "mean", "variance", "what is added", "output", "invstd"};
+  const Tensor& x = call.in(0);
   channels_of(call, x);
-  require_like(call, y, x, "output");
+  require_like(call, call.in(6), x, names[6]);
+  if (call.optional(5)) require_like(call, call.in(5), x, names[5]);
   call.in(3), call.in(4);
-  for (const int i : {1, 2, 3, 4, 6}) require_per_channel(call, i, x, names[i]);
+  for (const int i : {1, 2, 3, 4, 7}) require_per_channel(call, i, x, names[i]);
   if (x.dtype == Dtype::float32) {
     call.submit(kernels().batch_norm_infer, infer_args<float>(call));
   } else {
@@ -150,16 +185,26 @@ void record_batch_norm_infer(Call& call) {
   }
 }
 
-// x, g, gamma|0, mean, invstd, dx|0, dgamma|0, dbeta|0; training. dx may be g or x.
+// x, g, gamma|0, beta|0, mean, invstd, y|0, dx|0, dgamma|0, dbeta|0, dadd|0; training, low, high. dx may be g or x, dadd may be g.
 void record_batch_norm_backward(Call& call) {
-  static const char* const names[] = {"input",          "gradient", "gamma", "mean", "invstd", "input's gradient", "gamma's gradient",
-                                      "beta's gradient"};
+  static const char* const names[] = {
+      "input",           "gradient",    "gamma", "beta", "mean", "invstd", "output", "input's gradient", "gamma's gradient",
+      "beta's gradient", "what is left"};
   const Tensor& x = call.in(0);
   channels_of(call, x);
   require_like(call, call.in(1), x, names[1]);
-  if (call.optional(5)) require_like(call, call.in(5), x, names[5]);
-  call.in(3), call.in(4);
-  for (const int i : {2, 3, 4, 6, 7}) require_per_channel(call, i, x, names[i]);
+  for (const int i : {6, 7, 10}) {
+    if (call.optional(i)) require_like(call, call.in(i), x, names[i]);
+  }
+  call.in(4), call.in(5);
+  for (const int i : {2, 3, 4, 5, 8, 9}) require_per_channel(call, i, x, names[i]);
+  if (call.optional(10)) {
+    call.in(6);
+    call.require_apart(call.in(10), x, names[10], names[0]);
+    call.require_apart(call.in(10), call.in(6), names[10], names[6]);
+    if (call.optional(7)) call.require_apart(call.in(10), call.in(7), names[10], names[7]);
+    call.require(clips(clip_of(call, 1)), "nothing is clipped, so that what is left is the gradient");
+  }
   if (x.dtype == Dtype::float32) {
     call.submit(kernels().batch_norm_backward, backward_args<float>(call));
   } else {

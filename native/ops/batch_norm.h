@@ -1,9 +1,18 @@
 // Batch normalisation over all axes but the last (Ioffe and Szegedy, 2015): MATHEMATICS 3.5.
 #pragma once
 
+#include <math.h>
+
 #include "../runtime/context.h"
 
 namespace receptive {
+
+// What follows the normalisation in the same pass: a tensor is added, then values are brought into [low, high], a rectifier being [0, inf).
+// The gradient passes where the value lies between the two.
+struct Clip {
+  double low, high;  // infinite: none
+};
+static inline bool clips(const Clip& c) { return c.low > -HUGE_VAL || c.high < HUGE_VAL; }
 
 // For each channel, over m rows: mean, variance σ² = Σ (x - mean)² / m, invstd = 1 / sqrt(σ² + eps), y = gamma (x - mean) invstd + beta.
 // Running statistics become (1 - momentum) old + momentum new, the new variance being σ² m / (m - 1).
@@ -16,11 +25,13 @@ struct BatchNormTrainArgs {
   const T* beta;    // null: 0
   T* running_mean;  // null: not kept
   T* running_var;   // null: not kept
+  const T* add;     // null: nothing
   T* y;
   T* mean;
   T* invstd;
   double momentum;
   double eps;
+  Clip clip;
 };
 
 // y = gamma (x - mean) invstd + beta with the statistics given; invstd = 1 / sqrt(var + eps).
@@ -33,13 +44,16 @@ struct BatchNormInferArgs {
   const T* beta;   // null: 0
   const T* mean;
   const T* var;
+  const T* add;  // null: nothing
   T* y;
   T* invstd;  // null: not wanted
   double eps;
+  Clip clip;
 };
 
-// With x̂ = (x - mean) invstd: dgamma = Σ g x̂, dbeta = Σ g, and dx = gamma invstd (g - Σ g / m - x̂ Σ g x̂ / m), or gamma invstd g where the
-// statistics were constants.
+// g is first stopped where the output was clipped: at the values y, where these are given, else at those computed again from x (nothing was
+// added then). What is left of it is dadd. With x̂ = (x - mean) invstd: dgamma = Σ g x̂, dbeta = Σ g, and dx = gamma invstd (g - Σ g / m - x̂
+// Σ g x̂ / m), or gamma invstd g where the statistics were constants.
 template <class T>
 struct BatchNormBackwardArgs {
   int64_t rows;
@@ -48,11 +62,15 @@ struct BatchNormBackwardArgs {
   const T* x;
   const T* g;
   const T* gamma;  // null: 1
+  const T* beta;   // null: 0
   const T* mean;
   const T* invstd;
-  T* dx;      // null: not wanted
-  T* dgamma;  // null: not wanted
-  T* dbeta;   // null: not wanted
+  const T* y;  // null: computed again
+  T* dx;       // null: not wanted
+  T* dgamma;   // null: not wanted
+  T* dbeta;    // null: not wanted
+  T* dadd;     // null: not wanted; y is given where it is not
+  Clip clip;
 };
 
 namespace reference {

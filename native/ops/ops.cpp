@@ -29,9 +29,9 @@ namespace receptive {
   OP(avg_pool2d_backward, 2, 9)     \
   OP(sgd, 3, 6)                     \
   OP(adam, 4, 7)                    \
-  OP(batch_norm_train, 8, 2)        \
-  OP(batch_norm_infer, 7, 1)        \
-  OP(batch_norm_backward, 8, 1)     \
+  OP(batch_norm_train, 9, 4)        \
+  OP(batch_norm_infer, 8, 3)        \
+  OP(batch_norm_backward, 11, 3)    \
   OP(dropout, 2, 5)
 
 #define RECEPTIVE_DECLARE(name, tensors, attrs) void record_##name(Call&);

@@ -8,16 +8,27 @@ const Dims shapes[] = {{2, 1}, {2, 3}, {3, 16}, {5, 17}, {64, 64}, {65, 63}, {2,
 
 }  // namespace
 
+// What follows in the same pass: nothing, a rectifier, one that has an upper end, each with and without a tensor added.
+struct After {
+  bool add;
+  double low, high;
+};
+const After after[] = {{false, -HUGE_VAL, HUGE_VAL}, {true, -HUGE_VAL, HUGE_VAL}, {false, 0, HUGE_VAL},
+                       {true, 0, HUGE_VAL},          {false, -0.25, 1},           {true, 0, 1}};
+
 TEST(batch_norm, training_agrees_with_the_reference) {
   for (const Dims& shape : shapes) {
     const Dims c{shape.back()};
-    for (const bool affine : {false, true}) {
-      const Operand gamma = affine ? reals(c, 2, 0.5f, 2) : absent(), beta = affine ? reals(c, 3) : absent();
-      const Operand mean = affine ? updated(reals(c, 4)) : absent(), var = affine ? updated(reals(c, 5, 0.5f, 2)) : absent();
-      // Σ of kBlock terms, and a division by a deviation that may be small in two rows
-      expect_agreement("batch_norm_train", {reals(shape, 1, -2, 3), gamma, beta, mean, var, result(shape), result(c), result(c)},
-                       {0.1, 1e-5}, shape.size() == 2 && shape[0] < 4 ? 2e-5 : 2e-6,
-                       "batch_norm_train of " + std::to_string(size_of_dims(shape)));
+    for (const After& then : after) {
+      for (const bool affine : {false, true}) {
+        const Operand gamma = affine ? reals(c, 2, 0.5f, 2) : absent(), beta = affine ? reals(c, 3) : absent();
+        const Operand mean = affine ? updated(reals(c, 4)) : absent(), var = affine ? updated(reals(c, 5, 0.5f, 2)) : absent();
+        const Operand add = then.add ? reals(shape, 7) : absent();
+        // Σ of kBlock terms, a division by a deviation that may be small in two rows, and values four times those that are left
+        expect_agreement("batch_norm_train", {reals(shape, 1, -2, 3), gamma, beta, mean, var, add, result(shape), result(c), result(c)},
+                         {0.1, 1e-5, then.low, then.high}, (shape.size() == 2 && shape[0] < 4 ? 2e-5 : 2e-6) * (then.high < HUGE_VAL ? 4 : 1),
+                         "batch_norm_train of " + std::to_string(size_of_dims(shape)));
+      }
     }
   }
 }
@@ -25,30 +36,44 @@ TEST(batch_norm, training_agrees_with_the_reference) {
 TEST(batch_norm, inference_agrees_with_the_reference) {
   for (const Dims& shape : shapes) {
     const Dims c{shape.back()};
-    for (const bool affine : {false, true}) {
-      const Operand gamma = affine ? reals(c, 2, 0.5f, 2) : absent(), beta = affine ? reals(c, 3) : absent();
-      expect_agreement(
-          "batch_norm_infer",
-          {reals(shape, 1, -2, 3), gamma, beta, reals(c, 4), reals(c, 5, 0.5f, 2), result(shape), affine ? result(c) : absent()}, {1e-5},
-          1e-6, "batch_norm_infer of " + std::to_string(size_of_dims(shape)));
+    for (const After& then : after) {
+      for (const bool affine : {false, true}) {
+        const Operand gamma = affine ? reals(c, 2, 0.5f, 2) : absent(), beta = affine ? reals(c, 3) : absent();
+        expect_agreement("batch_norm_infer",
+                         {reals(shape, 1, -2, 3), gamma, beta, reals(c, 4), reals(c, 5, 0.5f, 2), then.add ? reals(shape, 7) : absent(),
+                          result(shape), affine ? result(c) : absent()},
+                         {1e-5, then.low, then.high}, 1e-6, "batch_norm_infer of " + std::to_string(size_of_dims(shape)));
+      }
     }
   }
 }
 
+// Where values are clipped they are multiples of 1/8 around statistics that are powers of two: no rounding decides on which side one lies.
 TEST(batch_norm, gradients_agree_with_the_reference) {
   for (const Dims& shape : shapes) {
     const Dims c{shape.back()};
+    std::vector<double> eighths(static_cast<size_t>(size_of_dims(shape)));
+    std::mt19937 random(3);
+    for (double& v : eighths) v = (static_cast<double>(random() % 64) - 31.5) / 8;
+    const Operand clipped_x = values(shape, eighths), half = values(c, std::vector<double>(static_cast<size_t>(shape.back()), 0.5));
     for (const double training : {0, 1}) {
-      for (const bool all : {false, true}) {
-        const Operand gamma = all ? reals(c, 2, 0.5f, 2) : absent(), dparam = all ? result(c) : absent();
+      for (const After& then : after) {
+        const bool clips = then.low > -HUGE_VAL;
+        if (then.add && !clips) continue;  // the gradient of what is added is the gradient itself
+        for (const bool all : {false, true}) {
+          const Operand x = clips ? clipped_x : reals(shape, 1, -2, 3), gamma = !all ? absent() : clips ? half : reals(c, 2, 0.5f, 2);
+          const Operand beta = all ? half : absent(), dparam = all ? result(c) : absent();
+          const Operand mean = clips ? half : reals(c, 4), invstd = clips ? half : reals(c, 5, 0.5f, 2);
+          expect_agreement("batch_norm_backward",
+                           {x, reals(shape, 6), gamma, beta, mean, invstd, then.add ? reals(shape, 8, -1, 2) : absent(), result(shape),
+                            dparam, dparam, then.add ? result(shape) : absent()},
+                           {training, then.low, then.high}, 3e-6, "batch_norm_backward of " + std::to_string(size_of_dims(shape)));
+        }
         expect_agreement("batch_norm_backward",
-                         {reals(shape, 1, -2, 3), reals(shape, 6), gamma, reals(c, 4), reals(c, 5, 0.5f, 2), result(shape), dparam, dparam},
-                         {training}, 3e-6, "batch_norm_backward of " + std::to_string(size_of_dims(shape)));
+                         {clipped_x, reals(shape, 6), absent(), absent(), half, half, then.add ? reals(shape, 8, -1, 2) : absent(),
+                          absent(), result(c), absent(), then.add ? result(shape) : absent()},
+                         {training, then.low, then.high}, 3e-6, "only dgamma");
       }
-      expect_agreement(
-          "batch_norm_backward",
-          {reals(shape, 1, -2, 3), reals(shape, 6), absent(), reals(c, 4), reals(c, 5, 0.5f, 2), absent(), result(c), absent()}, {training},
-          3e-6, "only dgamma");
     }
   }
 }
@@ -60,27 +85,38 @@ TEST(batch_norm, a_large_mean_costs_no_digits) {
   const Dims shape{8, 30, 30, 20}, c{20};
   std::vector<double> x(static_cast<size_t>(size_of_dims(shape)));
   for (double& v : x) v = normal(random);
-  expect_agreement("batch_norm_train", {values(shape, x), absent(), absent(), absent(), absent(), result(shape), result(c), result(c)},
-                   {0.1, 1e-5}, 2e-6, "mean 1e4");
+  expect_agreement("batch_norm_train",
+                   {values(shape, x), absent(), absent(), absent(), absent(), absent(), result(shape), result(c), result(c)},
+                   {0.1, 1e-5, -HUGE_VAL, HUGE_VAL}, 2e-6, "mean 1e4");
 }
 
 TEST(batch_norm, refuses_what_does_not_fit) {
   const Dims x{4, 3}, c{3};
-  const Operand in = reals(x, 1), per = reals(c, 2), four = reals({4}, 2);
-  expect_refused("batch_norm_train", {in, four, absent(), absent(), absent(), result(x), result(c), result(c)}, {0.1, 1e-5}, "gamma");
-  expect_refused("batch_norm_train", {in, absent(), absent(), four, absent(), result(x), result(c), result(c)}, {0.1, 1e-5},
-                 "running mean");
-  expect_refused("batch_norm_train", {in, absent(), absent(), absent(), absent(), result({4, 4}), result(c), result(c)}, {0.1, 1e-5},
-                 "output");
-  expect_refused("batch_norm_train", {in, absent(), absent(), absent(), absent(), result(x), absent(), result(c)}, {0.1, 1e-5}, "missing");
-  expect_refused("batch_norm_train", {reals({3}, 1), absent(), absent(), absent(), absent(), result({3}), result(c), result(c)},
-                 {0.1, 1e-5}, "rank");
-  expect_refused("batch_norm_train", {reals({1, 3}, 1), absent(), absent(), absent(), absent(), result({1, 3}), result(c), result(c)},
-                 {0.1, 1e-5}, "more than one value");
-  expect_refused("batch_norm_infer", {in, absent(), absent(), absent(), per, result(x), absent()}, {1e-5}, "missing");
-  expect_refused("batch_norm_infer", {in, absent(), absent(), per, four, result(x), absent()}, {1e-5}, "variance");
-  expect_refused("batch_norm_backward", {in, reals({3, 4}, 1), absent(), per, per, result(x), absent(), absent()}, {1}, "gradient");
-  expect_refused("batch_norm_backward", {in, in, absent(), per, per, result(x), result({4}), absent()}, {1}, "gamma's gradient");
+  const Operand in = reals(x, 1), per = reals(c, 2), four = reals({4}, 2), none = absent();
+  const std::vector<double> train{0.1, 1e-5, 0, HUGE_VAL}, infer{1e-5, 0, HUGE_VAL}, backward{1, 0, HUGE_VAL};
+  const auto trained = [&](std::vector<Operand> operands, std::vector<double> attrs, const std::string& reason) {
+    expect_refused("batch_norm_train", operands, attrs, reason);
+  };
+  trained({in, four, none, none, none, none, result(x), result(c), result(c)}, train, "gamma");
+  trained({in, none, none, four, none, none, result(x), result(c), result(c)}, train, "running mean");
+  trained({in, none, none, none, none, reals({3, 4}, 1), result(x), result(c), result(c)}, train, "what is added");
+  trained({in, none, none, none, none, none, result({4, 4}), result(c), result(c)}, train, "output");
+  trained({in, none, none, none, none, none, result(x), none, result(c)}, train, "missing");
+  trained({reals({3}, 1), none, none, none, none, none, result({3}), result(c), result(c)}, train, "rank");
+  trained({reals({1, 3}, 1), none, none, none, none, none, result({1, 3}), result(c), result(c)}, train, "more than one value");
+  trained({in, none, none, none, none, none, result(x), result(c), result(c)}, {0.1, 1e-5, 6, 0}, "low below high");
+  trained({in, none, none, none, none, none, result(x), result(c), result(c)}, {0.1, 1e-5, NAN, 0}, "attribute 2");
+  expect_refused("batch_norm_infer", {in, none, none, none, per, none, result(x), none}, infer, "missing");
+  expect_refused("batch_norm_infer", {in, none, none, per, four, none, result(x), none}, infer, "variance");
+  expect_refused("batch_norm_infer", {in, none, none, per, per, per, result(x), none}, infer, "what is added");
+  const auto refused = [&](std::vector<Operand> operands, std::vector<double> attrs, const std::string& reason) {
+    expect_refused("batch_norm_backward", operands, attrs, reason);
+  };
+  refused({in, reals({3, 4}, 1), none, none, per, per, none, result(x), none, none, none}, backward, "gradient");
+  refused({in, in, none, none, per, per, none, result(x), result({4}), none, none}, backward, "gamma's gradient");
+  refused({in, in, none, none, per, per, per, result(x), none, none, none}, backward, "output");
+  refused({in, in, none, none, per, per, none, result(x), none, none, result(x)}, backward, "missing");
+  refused({in, in, none, none, per, per, in, result(x), none, none, result(x)}, {1, -HUGE_VAL, HUGE_VAL}, "nothing is clipped");
 }
 
 }  // namespace receptive::test

@@ -185,20 +185,22 @@ export const calls: Record<string, Maker> = {
     const t = of(d);
     const c = () => optional(r, t([C]));
     const running = c();
-    return { tensors: [t(x), c(), c(), running, running, t(x), t([C]), t([C])], numbers: [0.1, 1e-5] };
+    return { tensors: [t(x), c(), c(), running, running, optional(r, t(x)), t(x), t([C]), t([C])], numbers: [0.1, 1e-5, 0, Infinity] };
   },
   batch_norm_infer(r, d) {
     const C = r.int(1, 20);
     const x = [...r.shape(1, 3).map((n) => n + 1), C];
     const t = of(d);
-    return { tensors: [t(x), optional(r, t([C])), optional(r, t([C])), t([C]), t([C]), t(x), optional(r, t([C]))], numbers: [1e-5] };
+    const [gamma, beta, add, invstd] = [t([C]), t([C]), t(x), t([C])].map((one) => optional(r, one));
+    return { tensors: [t(x), gamma, beta, t([C]), t([C]), add, t(x), invstd], numbers: [1e-5, -1, 1] };
   },
   batch_norm_backward(r, d) {
     const C = r.int(1, 20);
     const x = [...r.shape(1, 3).map((n) => n + 1), C];
     const t = of(d);
     const c = () => optional(r, t([C]));
-    return { tensors: [t(x), t(x), c(), t([C]), t([C]), optional(r, t(x)), c(), c()], numbers: [r.int(0, 1)] };
+    const [y, dadd] = r.int(0, 1) ? [t(x), t(x)] : [null, null];
+    return { tensors: [t(x), t(x), c(), c(), t([C]), t([C]), y, optional(r, t(x)), c(), c(), dadd], numbers: [r.int(0, 1), 0, Infinity] };
   },
   sgd(r, d) {
     const call = same(r, d, 3, [0.1, r.pick([0, 0.9]), 0, 0.01, 0, r.int(0, 1)]);

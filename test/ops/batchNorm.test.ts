@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
-import { manualSeed, ones, ops, randn, tensor, uniform, zeros } from '../../lib';
+import { type Dtype, manualSeed, ones, ops, randn, type Tensor, tensor, uniform, zeros } from '../../lib';
 import type { BatchNormOptions } from '../../lib/ops/batchNorm';
-import { precision, unit } from '../support/agree';
+import { distance, precision, unit } from '../support/agree';
 import { leaf, positiveLeaf } from '../support/data';
 import { fault } from '../support/fault';
 import { gradcheck } from '../support/gradcheck';
@@ -74,6 +74,48 @@ test('batchNorm › a trained batch has mean 0 and variance 1 in every channel, 
     ),
     { numRuns: 60, seed: 1 },
   );
+});
+
+describe.each([true, false])('batchNorm › what follows in the same pass, training %s', (training) => {
+  const statistics = () => ({ runningMean: leaf(3).detach(), runningVar: positiveLeaf(3).detach() });
+
+  test.each([
+    ['relu', false],
+    ['relu', true],
+    ['relu6', false],
+    ['relu6', true],
+    [null, true],
+  ] as const)('activation %s, add %s', (activation, added) => {
+    const running = statistics();
+    const copies = (dtype: Dtype) => ({
+      runningMean: ops.cast(running.runningMean, dtype),
+      runningVar: ops.cast(running.runningVar, dtype),
+    });
+    const norm = (fused: boolean) => (x: Tensor, weight: Tensor, bias: Tensor, add: Tensor) => {
+      const options = { ...copies(x.dtype), weight, bias, training };
+      if (fused) return ops.batchNorm(x, { ...options, activation, add: added ? add : null });
+      const y = added ? ops.add(ops.batchNorm(x, options), add) : ops.batchNorm(x, options);
+      return activation === null ? y : activation === 'relu' ? ops.relu(y) : ops.relu(ops.minimum(y, 6));
+    };
+    const inputs = [leaf(2, 4, 3, 3), leaf(3), leaf(3), leaf(2, 4, 3, 3)];
+    expect(
+      distance(
+        norm(true)(...(inputs as [Tensor, Tensor, Tensor, Tensor])).dataSync(),
+        norm(false)(...(inputs as [Tensor, Tensor, Tensor, Tensor])).dataSync(),
+      ),
+    ).toBeLessThan(1e-14);
+    gradcheck(norm(true) as (...all: Tensor[]) => Tensor, inputs, { zero: added ? [] : [3] });
+    for (const one of precision(norm(true) as (...all: Tensor[]) => Tensor, inputs.slice(0, added ? 4 : 3))) expect(one).toBeLessThan(1e-5);
+  });
+
+  test.each([0, 1, 2, 3])('gradient of input %d alone', (wanted) => {
+    const inputs = [leaf(2, 4, 3, 3), leaf(3), leaf(3), leaf(2, 4, 3, 3)];
+    inputs.forEach((input, i) => {
+      input.requiresGrad = i === wanted;
+    });
+    const running = statistics();
+    gradcheck((x, weight, bias, add) => ops.batchNorm(x, { ...running, weight, bias, add, activation: 'relu', training: false }), inputs);
+  });
 });
 
 test('batchNorm › running statistics move by the momentum towards the batch, the variance unbiased', () => {
@@ -166,6 +208,16 @@ describe('batchNorm › bad arguments', () => {
       'momentum 2',
       () => ops.batchNorm(x, { training: true, momentum: 2 }),
       ['RangeError', 'ERR_INVALID_VALUE', 'batchNorm: momentum is 2, expected a number from 0 to 1'],
+    ],
+    [
+      'an activation it does not have',
+      () => ops.batchNorm(x, { training: true, activation: 'tanh' as never }),
+      ['RangeError', 'ERR_INVALID_VALUE', `batchNorm: activation is "tanh", expected 'relu' or 'relu6'`],
+    ],
+    [
+      'a sum with another shape',
+      () => ops.batchNorm(x, { training: true, add: zeros([2, 4, 4, 1]) }),
+      ['RangeError', 'ERR_SHAPE', 'batchNorm: add has shape [2,4,4,1], expected [2,4,4,3]'],
     ],
     [
       'types that differ',
