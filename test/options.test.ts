@@ -6,6 +6,7 @@ import { data, evaluate, losses, models, nn, ones, ops, optim, type Tensor, Trai
 const image = ones([1, 4, 4, 1]);
 const [matrix, labels] = [ones([2, 2]), ones([2], { dtype: 'int32' })];
 const kernel = ones([2, 2, 1, 1]);
+const sequence = ones([1, 4, 1]);
 const parameters = [ones([2], { requiresGrad: true })];
 const model = new nn.Linear(2, 2);
 const dataset: data.Dataset = { length: 1, batch: () => ({ x: matrix, y: labels }) };
@@ -30,13 +31,17 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ['randnLike', (o) => receptive.randnLike(matrix, o)],
   ['uniformLike', (o) => receptive.uniformLike(matrix, 0, 1, o)],
   ['argmax', (o) => ops.argmax(matrix, 0, o)],
+  ['conv1d', (o) => ops.conv1d(sequence, ones([2, 1, 1]), o)],
   ['conv2d', (o) => ops.conv2d(image, kernel, o)],
   ['dropout', (o) => ops.dropout(matrix, 0.5, o)],
   ['matmul', (o) => ops.matmul(matrix, matrix, o)],
   ...(['sum', 'mean', 'max', 'min', 'softmax', 'logSoftmax'] as const).map((name) => [name, (o: never) => ops[name](matrix, o)] as const),
+  ['Conv1d', (o) => new nn.Conv1d(1, 1, 2, o)],
   ['Conv2d', (o) => new nn.Conv2d(1, 1, 2, o)],
   ['Linear', (o) => new nn.Linear(1, 1, o)],
+  ['MaxPool1d', (o) => new nn.MaxPool1d(2, o)],
   ['MaxPool2d', (o) => new nn.MaxPool2d(2, o)],
+  ['AvgPool1d', (o) => new nn.AvgPool1d(2, o)],
   ['AvgPool2d', (o) => new nn.AvgPool2d(2, o)],
   ['BatchNorm1d', (o) => new nn.BatchNorm1d(2, o)],
   ['BatchNorm2d', (o) => new nn.BatchNorm2d(2, o)],
@@ -55,7 +60,9 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
 /** Those where at least one option has no default. */
 const required: typeof optional = [
   ['batchNorm', (o) => ops.batchNorm(image, o)],
+  ['maxPool1d', (o) => ops.maxPool1d(sequence, o)],
   ['maxPool2d', (o) => ops.maxPool2d(image, o)],
+  ['avgPool1d', (o) => ops.avgPool1d(sequence, o)],
   ['avgPool2d', (o) => ops.avgPool2d(image, o)],
   ['SGD', (o) => new optim.SGD(parameters, o)],
   ['mlp', (o) => models.mlp(o)],

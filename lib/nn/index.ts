@@ -1,11 +1,20 @@
 export { LogSoftmax, ReLU, Sigmoid, Softmax, Tanh } from './activation';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batchNorm';
-export { Conv2d, type Conv2dOptions } from './conv2d';
+export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions } from './conv';
 export { Dropout } from './dropout';
 export { Flatten } from './flatten';
 export * as init from './init';
 export { Linear, type LinearOptions } from './linear';
 export { type LoadOptions, Module, type Part, type StateDict } from './module';
 export { Buffer, Parameter } from './parameter';
-export { AvgPool2d, type AvgPool2dOptions, MaxPool2d, type MaxPool2dOptions } from './pool';
+export {
+  AvgPool1d,
+  type AvgPool1dOptions,
+  AvgPool2d,
+  type AvgPool2dOptions,
+  MaxPool1d,
+  type MaxPool1dOptions,
+  MaxPool2d,
+  type MaxPool2dOptions,
+} from './pool';
 export { Sequential } from './sequential';

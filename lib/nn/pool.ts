@@ -1,59 +1,83 @@
-import { type AvgPool2dOptions as AvgOptions, avgPool2d } from '../ops/avgPool2d';
-import { type MaxPool2dOptions as MaxOptions, maxPool2d } from '../ops/maxPool2d';
+import { type AvgPool1dOptions as AvgOptions1d, avgPool1d } from '../ops/avgPool1d';
+import { type AvgPool2dOptions as AvgOptions2d, avgPool2d } from '../ops/avgPool2d';
+import { type MaxPool1dOptions as MaxOptions1d, maxPool1d } from '../ops/maxPool1d';
+import { type MaxPool2dOptions as MaxOptions2d, maxPool2d } from '../ops/maxPool2d';
 import { makeWindow, type Pair, windowOptionNames } from '../ops/window';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { call } from './layer';
 import { Module } from './module';
 
-export type MaxPool2dOptions = Omit<MaxOptions, 'kernelSize'>;
-export type AvgPool2dOptions = Omit<AvgOptions, 'kernelSize'>;
+export type MaxPool1dOptions = Omit<MaxOptions1d, 'kernelSize'>;
+export type MaxPool2dOptions = Omit<MaxOptions2d, 'kernelSize'>;
+export type AvgPool1dOptions = Omit<AvgOptions1d, 'kernelSize'>;
+export type AvgPool2dOptions = Omit<AvgOptions2d, 'kernelSize'>;
 
 const maxNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, ceilMode: true };
 const avgNames: OptionNames<AvgPool2dOptions> = { stride: true, padding: true, ceilMode: true, countIncludePad: true };
 
-/** The largest value of each window: input [N,H,W,C], output [N,H',W',C]. See `ops.maxPool2d`. */
-export class MaxPool2d extends Module {
-  readonly options: Readonly<MaxPool2dOptions>;
+/** A pool over windows along some axes. */
+abstract class Pool<Size, Options extends object> extends Module {
+  readonly options: Readonly<Options>;
 
   constructor(
-    readonly kernelSize: Pair,
-    options: MaxPool2dOptions = {},
+    axes: number,
+    names: OptionNames<Options>,
+    readonly kernelSize: Size,
+    options: Options,
   ) {
     super();
-    checkOptions('MaxPool2d', options, maxNames);
-    makeWindow('MaxPool2d', [1, 1], kernelSize, options);
+    const { name } = new.target;
+    checkOptions(name, options, names);
+    makeWindow(name, new Array<number>(axes).fill(1), kernelSize, options);
     this.options = { ...options };
+  }
+
+  protected override describe(): string {
+    return call([this.kernelSize], this.options as Record<string, unknown>);
+  }
+}
+
+/** The largest value of each window: input [N,L,C], output [N,L',C]. See `ops.maxPool1d`. */
+export class MaxPool1d extends Pool<number, MaxPool1dOptions> {
+  constructor(kernelSize: number, options: MaxPool1dOptions = {}) {
+    super(1, maxNames, kernelSize, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool1d(x, { kernelSize: this.kernelSize, ...this.options });
+  }
+}
+
+/** The largest value of each window: input [N,H,W,C], output [N,H',W',C]. See `ops.maxPool2d`. */
+export class MaxPool2d extends Pool<Pair, MaxPool2dOptions> {
+  constructor(kernelSize: Pair, options: MaxPool2dOptions = {}) {
+    super(2, maxNames, kernelSize, options);
   }
 
   forward(x: Tensor): Tensor {
     return maxPool2d(x, { kernelSize: this.kernelSize, ...this.options });
   }
+}
 
-  protected override describe(): string {
-    return call([this.kernelSize], this.options);
+/** The mean of each window: input [N,L,C], output [N,L',C]. See `ops.avgPool1d`. */
+export class AvgPool1d extends Pool<number, AvgPool1dOptions> {
+  constructor(kernelSize: number, options: AvgPool1dOptions = {}) {
+    super(1, avgNames, kernelSize, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    return avgPool1d(x, { kernelSize: this.kernelSize, ...this.options });
   }
 }
 
 /** The mean of each window: input [N,H,W,C], output [N,H',W',C]. See `ops.avgPool2d`. */
-export class AvgPool2d extends Module {
-  readonly options: Readonly<AvgPool2dOptions>;
-
-  constructor(
-    readonly kernelSize: Pair,
-    options: AvgPool2dOptions = {},
-  ) {
-    super();
-    checkOptions('AvgPool2d', options, avgNames);
-    makeWindow('AvgPool2d', [1, 1], kernelSize, options);
-    this.options = { ...options };
+export class AvgPool2d extends Pool<Pair, AvgPool2dOptions> {
+  constructor(kernelSize: Pair, options: AvgPool2dOptions = {}) {
+    super(2, avgNames, kernelSize, options);
   }
 
   forward(x: Tensor): Tensor {
     return avgPool2d(x, { kernelSize: this.kernelSize, ...this.options });
-  }
-
-  protected override describe(): string {
-    return call([this.kernelSize], this.options);
   }
 }

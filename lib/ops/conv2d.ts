@@ -5,7 +5,17 @@ import { checkOptions, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { sumTo } from './gradients';
-import { makeWindow, outputSize, type Window, type WindowOptions, windowOptionNames } from './window';
+import {
+  makeWindow,
+  outputSize,
+  type Padding,
+  type Pair,
+  type SlidingOptions,
+  type Window,
+  type Window1d,
+  windowOptionNames,
+} from './window';
+import { image, imageKernel, imageWindow } from './window1d';
 
 /**
  * How a float32 convolution and its gradients are computed. 'direct' sums the products in order: its error is at most that of a sum of
@@ -15,7 +25,7 @@ import { makeWindow, outputSize, type Window, type WindowOptions, windowOptionNa
  */
 export type ConvAlgorithm = 'auto' | 'direct' | 'winograd';
 
-export interface Conv2dOptions extends WindowOptions {
+export interface ConvOptions<Size, Around> extends SlidingOptions<Size, Around> {
   /** Added to every output cell: [K]. */
   bias?: Tensor | null;
   /** Output channels of group i see the input channels of group i only. Divides both. Default 1. */
@@ -24,55 +34,80 @@ export interface Conv2dOptions extends WindowOptions {
   algorithm?: ConvAlgorithm;
 }
 
-const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, bias: true, groups: true, algorithm: true };
+export interface Conv2dOptions extends ConvOptions<Pair, Padding> {}
 
-interface Attrs {
-  readonly window: Window;
+/** @internal */
+export const convOptionNames: OptionNames<Conv2dOptions> = { ...windowOptionNames, bias: true, groups: true, algorithm: true };
+
+interface Attrs<W> {
+  readonly window: W;
   readonly groups: number;
   readonly algorithm: ConvAlgorithm;
 }
 
 const algorithms: Readonly<Record<ConvAlgorithm, number>> = { auto: 0, direct: 1, winograd: 2 };
 
-const numbers = ({ window: { stride, padding, dilation }, groups, algorithm }: Attrs): number[] => [
-  ...stride,
-  ...padding,
-  ...dilation,
-  groups,
-  algorithms[algorithm],
-];
-
-function canFilter({ kernel: [rows, columns], stride, dilation }: Window, groups: number): boolean {
-  const taps = rows === 3 ? columns === 3 : rows === 1 && columns >= 3 && columns <= 5;
-  return taps && groups === 1 && [...stride, ...dilation].every((n) => n === 1);
+function numbers({ window, groups, algorithm }: Attrs<Window | Window1d>): number[] {
+  const { stride, padding, dilation } = imageWindow(window);
+  return [...stride, ...padding, ...dilation, groups, algorithms[algorithm]];
 }
 
-const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
-  name: 'conv2d',
+/** @internal Convolution of images, or of sequences: the operation of this name. */
+export const convolution = <W extends Window | Window1d>(name: string): Op<[Tensor, Tensor, Tensor | null], Attrs<W>> => ({
+  name,
   infer([x, w, bias], { window, groups }) {
-    const dtype = commonFloat('conv2d', [x, w, bias]);
-    const [n, height, width, channels] = x.shape as [number, number, number, number];
-    const [, , depth, kernels] = w.shape as [number, number, number, number];
+    const dtype = commonFloat(name, [x, w, bias]);
+    const [channels, depth, kernels] = [x.shape.at(-1)!, w.shape.at(-2)!, w.shape.at(-1)!];
     const where = `(input ${showShape(x.shape)}, kernel ${showShape(w.shape)}, groups ${groups})`;
     if (channels !== depth * groups) {
-      throw shapeError('conv2d', `input has ${channels} channels, kernel expects ${depth * groups} ${where}`);
+      throw shapeError(name, `input has ${channels} channels, kernel expects ${depth * groups} ${where}`);
     }
-    if (kernels % groups !== 0) throw shapeError('conv2d', `kernel has ${kernels} output channels, which groups do not divide ${where}`);
-    if (bias) checkShapeOf('conv2d', 'bias', bias, [kernels]);
-    return { shape: [n, ...outputSize('conv2d', [height, width], window), kernels], dtype };
+    if (kernels % groups !== 0) throw shapeError(name, `kernel has ${kernels} output channels, which groups do not divide ${where}`);
+    if (bias) checkShapeOf(name, 'bias', bias, [kernels]);
+    return { shape: [x.shape[0]!, ...outputSize(name, x.shape.slice(1, -1), window), kernels], dtype };
   },
   forward({ inputs: [x, w, bias], attrs, output, needs, save }) {
-    native.ops.conv2d(x.id, w.id, bias?.id ?? 0, output.id, ...numbers(attrs));
+    native.ops.conv2d(image(x).id, imageKernel(w).id, bias?.id ?? 0, image(output).id, ...numbers(attrs));
     save(needs[1] ? x : null, needs[0] ? w : null);
   },
   backward(grad, { saved: [x, w], shapes, needs, attrs }) {
     const gradient = (i: number) => (needs[i] ? Tensor.empty(shapes[i]!, grad.dtype) : null);
-    const [dx, dw, db] = [gradient(0), gradient(1), gradient(2)];
-    if (dx) native.ops.conv2d_backward_input(grad.id, w!.id, dx.id, ...numbers(attrs));
-    if (dw) native.ops.conv2d_backward_weight(x!.id, grad.id, dw.id, db?.id ?? 0, ...numbers(attrs));
+    const [g, dx, dw, db] = [image(grad), gradient(0), gradient(1), gradient(2)];
+    if (dx) native.ops.conv2d_backward_input(g.id, imageKernel(w!).id, image(dx).id, ...numbers(attrs));
+    if (dw) native.ops.conv2d_backward_weight(image(x!).id, g.id, imageKernel(dw).id, db?.id ?? 0, ...numbers(attrs));
     return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
   },
-};
+});
+
+function canFilter(window: Window | Window1d, groups: number): boolean {
+  const { kernel, stride, dilation } = imageWindow(window);
+  const [rows, columns] = kernel;
+  const taps = rows === 3 ? columns === 3 : rows === 1 && columns >= 3 && columns <= 5;
+  return taps && groups === 1 && [...stride, ...dilation].every((n) => n === 1);
+}
+
+/** @internal What a convolution takes besides its window, checked. */
+export function grouping(
+  operation: string,
+  window: Window | Window1d,
+  { groups = 1, algorithm = 'auto' }: ConvOptions<unknown, unknown>,
+): Omit<Attrs<unknown>, 'window'> {
+  if (!Number.isInteger(groups) || groups < 1) throw rangeError(operation, 'groups', groups, 'a positive integer');
+  if (!Object.hasOwn(algorithms, algorithm)) throw rangeError(operation, 'algorithm', algorithm, "'auto', 'direct' or 'winograd'");
+  if (algorithm === 'winograd' && !canFilter(window, groups)) {
+    const { kernel, stride, dilation } = window;
+    throw rangeError(
+      operation,
+      'algorithm',
+      algorithm,
+      `'auto' or 'direct' for a kernel of ${kernel.join('x')} taps, stride [${stride}], dilation [${dilation}], ${groups} groups: ` +
+        `it filters ${kernel.length === 1 ? '3 to 5' : '3x3, or 1x3 to 1x5,'} taps without any of these`,
+    );
+  }
+  return { groups, algorithm };
+}
+
+const op = convolution<Window>('conv2d');
 
 /**
  * Convolution of an image as networks use it, y[n,i,j,k] = b[k] + Σ x[n, i·s-p+a·d, j·s-p+b·d, c] · w[a,b,c,k]: a cross-correlation, cells
@@ -87,20 +122,7 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
 export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tensor {
   checkShapeOf('conv2d', 'input', x, 'N,H,W,C');
   checkShapeOf('conv2d', 'kernel', w, 'kh,kw,C/groups,K');
-  checkOptions('conv2d', options, names);
-  const { bias = null, groups = 1, algorithm = 'auto' } = options;
-  if (!Number.isInteger(groups) || groups < 1) throw rangeError('conv2d', 'groups', groups, 'a positive integer');
-  if (!Object.hasOwn(algorithms, algorithm)) throw rangeError('conv2d', 'algorithm', algorithm, "'auto', 'direct' or 'winograd'");
+  checkOptions('conv2d', options, convOptionNames);
   const window = makeWindow('conv2d', [x.shape[1]!, x.shape[2]!], [w.shape[0]!, w.shape[1]!], options);
-  if (algorithm === 'winograd' && !canFilter(window, groups)) {
-    const { kernel, stride, dilation } = window;
-    throw rangeError(
-      'conv2d',
-      'algorithm',
-      algorithm,
-      `'auto' or 'direct' for a kernel of ${kernel.join('x')} taps, stride [${stride}], dilation [${dilation}], ${groups} groups: ` +
-        'it filters 3x3, or 1x3 to 1x5, taps without any of these',
-    );
-  }
-  return apply(op, [x, w, bias], { window, groups, algorithm });
+  return apply(op, [x, w, options.bias ?? null], { window, ...grouping('conv2d', window, options) });
 }

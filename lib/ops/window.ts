@@ -1,7 +1,9 @@
 import { rangeError, shapeError, typeError } from '../errors';
 import type { OptionNames } from '../options';
+import type { Shape } from '../shape';
 
-// What convolutions and pools share: a window that slides over two axes. Arguments are brought to one form here, and nowhere else.
+// What convolutions and pools share: a window that slides over the axes between the batch and the channels. Arguments are brought to one
+// form here, and nowhere else.
 
 /** One number for both axes, or [vertical, horizontal]. */
 export type Pair = number | readonly [number, number];
@@ -12,26 +14,58 @@ export type Pair = number | readonly [number, number];
  */
 export type Padding = Pair | readonly [number, number, number, number] | 'same' | 'valid';
 
+/** One number for both sides; [before, after]; 'same' for ceil(input / stride) outputs, an odd one out at the end; or 'valid' for none. */
+export type Padding1d = number | readonly [before: number, after: number] | 'same' | 'valid';
+
 export type Sides = readonly [top: number, right: number, bottom: number, left: number];
 
-export interface Window {
-  /** Height and width of the kernel, in taps. */
-  readonly kernel: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: Sides;
-  readonly dilation: readonly [number, number];
+/** A window over some axes: numbers along each, and the cells on each side. */
+export interface Window<Axes extends Shape = readonly [number, number], Around extends Shape = Sides> {
+  /** Size of the kernel, in taps. */
+  readonly kernel: Axes;
+  readonly stride: Axes;
+  readonly padding: Around;
+  readonly dilation: Axes;
 }
 
-export interface WindowOptions {
+export type Window1d = Window<readonly [number], readonly [before: number, after: number]>;
+export type AnyWindow = Window<Shape, Shape>;
+
+/** Arguments of a window, as they are written for some number of axes. */
+export interface SlidingOptions<Size, Around> {
   /** Distance between neighbouring windows. */
-  stride?: Pair;
+  stride?: Size;
   /** Cells around the input. Default 0. */
-  padding?: Padding;
+  padding?: Around;
   /** Distance between neighbouring taps of a window. Default 1. */
-  dilation?: Pair;
+  dilation?: Size;
 }
 
-export const windowOptionNames: OptionNames<WindowOptions> = { stride: true, padding: true, dilation: true };
+export type WindowOptions = SlidingOptions<Pair, Padding>;
+export type Window1dOptions = SlidingOptions<number, Padding1d>;
+
+export const windowOptionNames: OptionNames<SlidingOptions<unknown, unknown>> = { stride: true, padding: true, dilation: true };
+
+/** How arguments are written for a number of axes. */
+interface Form {
+  /** What may stand for a number along each axis, as errors say it. */
+  readonly list: string;
+  readonly padding: string;
+  /** Where in a padding of two numbers an axis the cells before and after each axis stand. */
+  readonly sides: readonly (readonly [before: number, after: number])[];
+}
+
+const forms: Readonly<Record<number, Form>> = {
+  1: { list: '', padding: "a number, [before, after], 'same' or 'valid'", sides: [[0, 1]] },
+  2: {
+    list: ', or a pair of them',
+    padding: "a number, a pair, [top, right, bottom, left], 'same' or 'valid'",
+    sides: [
+      [0, 2],
+      [3, 1],
+    ],
+  },
+};
 
 /** The most a stride, a dilation, a kernel's side or a padding may be; sums and products of them then stay exact. */
 const limit = 2 ** 20;
@@ -39,92 +73,113 @@ const limit = 2 ** 20;
 const isCount = (value: unknown, least: number): value is number =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= limit;
 
-/** The two integers that a number or a pair stands for. */
-export function pair(operation: string, what: string, value: unknown, least = 1): [number, number] {
-  const both: [number, number] = Array.isArray(value) ? (value as [number, number]) : [value as number, value as number];
-  const expected = `an integer from ${least} to ${limit}, or a pair of them`;
-  if (both.length !== 2 || !both.every((n) => typeof n === 'number')) throw typeError(operation, what, value, expected);
-  if (!both.every((n) => isCount(n, least))) throw rangeError(operation, what, value, expected);
-  return [both[0], both[1]];
+/** The integers along each of some axes that a number or a list of them stands for. */
+export function perAxis(operation: string, what: string, value: unknown, axes: number, least = 1): number[] {
+  const list: unknown[] = axes > 1 && Array.isArray(value) ? value : new Array(axes).fill(value);
+  const expected = `an integer from ${least} to ${limit}${forms[axes]!.list}`;
+  if (list.length !== axes || !list.every((n) => typeof n === 'number')) throw typeError(operation, what, value, expected);
+  if (!list.every((n) => isCount(n, least))) throw rangeError(operation, what, value, expected);
+  return list.slice() as number[];
 }
 
-function sides(operation: string, padding: unknown): Sides {
-  if (!Array.isArray(padding) || padding.length !== 4) {
-    const isPair = typeof padding === 'number' || (Array.isArray(padding) && padding.length === 2);
-    if (!isPair) {
-      throw typeError(operation, 'padding', padding, "a number, a pair, [top, right, bottom, left], 'same' or 'valid'");
-    }
-    const [vertical, horizontal] = pair(operation, 'padding', padding, 0);
-    return [vertical, horizontal, vertical, horizontal];
+/** A padding as a list: so many cells before and after each axis. */
+function around(axes: number, before: readonly number[], after: readonly number[]): number[] {
+  const list: number[] = [];
+  for (const [axis, [first, second]] of forms[axes]!.sides.entries()) [list[first], list[second]] = [before[axis]!, after[axis]!];
+  return list;
+}
+
+function sides(operation: string, padding: unknown, axes: number): number[] {
+  const list = Array.isArray(padding) ? padding : null;
+  if (list?.length === 2 * axes) {
+    if (!list.every((n) => isCount(n, 0))) throw rangeError(operation, 'padding', padding, `integers from 0 to ${limit}`);
+    return list.slice();
   }
-  if (!padding.every((n) => isCount(n, 0))) throw rangeError(operation, 'padding', padding, `integers from 0 to ${limit}`);
-  return padding.slice() as unknown as Sides;
+  if (typeof padding !== 'number' && (axes === 1 || list?.length !== axes)) {
+    throw typeError(operation, 'padding', padding, forms[axes]!.padding);
+  }
+  const each = perAxis(operation, 'padding', padding, axes, 0);
+  return around(axes, each, each);
 }
 
 /** Cells between the first and the last tap, both included. */
 const extent = (taps: number, dilation: number): number => dilation * (taps - 1) + 1;
 
-/** What keeps the output at ceil(size / stride): the first half before, the rest after. */
-function samePadding(size: number, taps: number, stride: number, dilation: number): [number, number] {
-  const total = Math.max((Math.ceil(size / stride) - 1) * stride + extent(taps, dilation) - size, 0);
-  return [Math.floor(total / 2), Math.ceil(total / 2)];
-}
+/** All cells that keep the output at ceil(size / stride). */
+const samePadding = (size: number, taps: number, stride: number, dilation: number): number =>
+  Math.max((Math.ceil(size / stride) - 1) * stride + extent(taps, dilation) - size, 0);
 
-/** A window over an input of this height and width, its arguments checked and brought to one form. */
+/** A window over an input of these sizes, its arguments checked and brought to one form. */
+export function makeWindow(operation: string, sizes: readonly [number], kernelSize: number, options: Window1dOptions): Window1d;
+export function makeWindow(operation: string, sizes: readonly [number, number], kernelSize: Pair, options: WindowOptions): Window;
+export function makeWindow(operation: string, sizes: Shape, kernelSize: unknown, options: SlidingOptions<unknown, unknown>): AnyWindow;
 export function makeWindow(
   operation: string,
-  [height, width]: readonly [number, number],
-  kernelSize: Pair,
-  { stride = 1, padding = 0, dilation = 1 }: WindowOptions,
-): Window {
-  const kernel = pair(operation, 'kernelSize', kernelSize);
-  const steps = pair(operation, 'stride', stride);
-  const spread = pair(operation, 'dilation', dilation);
-  let around: Sides = [0, 0, 0, 0];
-  if (padding === 'same') {
-    const [top, bottom] = samePadding(height, kernel[0], steps[0], spread[0]);
-    const [left, right] = samePadding(width, kernel[1], steps[1], spread[1]);
-    around = [top, right, bottom, left];
-  } else if (padding !== 'valid') {
-    around = sides(operation, padding);
-  }
-  return { kernel, stride: steps, padding: around, dilation: spread };
+  sizes: Shape,
+  kernelSize: unknown,
+  { stride = 1, padding = 0, dilation = 1 }: SlidingOptions<unknown, unknown>,
+): AnyWindow {
+  const axes = sizes.length;
+  const kernel = perAxis(operation, 'kernelSize', kernelSize, axes);
+  const steps = perAxis(operation, 'stride', stride, axes);
+  const spread = perAxis(operation, 'dilation', dilation, axes);
+  const window = (list: number[]) => ({ kernel, stride: steps, padding: list, dilation: spread });
+  if (padding === 'valid') return window(new Array<number>(2 * axes).fill(0));
+  if (padding !== 'same') return window(sides(operation, padding, axes));
+  const total = sizes.map((size, axis) => samePadding(size, kernel[axis]!, steps[axis]!, spread[axis]!));
+  return window(
+    around(
+      axes,
+      total.map((n) => Math.floor(n / 2)),
+      total.map((n) => Math.ceil(n / 2)),
+    ),
+  );
 }
 
+/** A window along one axis; it covers so many cells. */
+interface Along {
+  readonly covers: number;
+  readonly stride: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+const alongAxes = ({ kernel, stride, padding, dilation }: AnyWindow): Along[] =>
+  forms[kernel.length]!.sides.map(([before, after], axis) => ({
+    covers: extent(kernel[axis]!, dilation[axis]!),
+    stride: stride[axis]!,
+    before: padding[before]!,
+    after: padding[after]!,
+  }));
+
+const covered = (axes: readonly Along[]): string => axes.map(({ covers }) => covers).join('x');
+
 /**
- * Height and width of the output: floor((input + padding - extent) / stride) + 1. In ceil mode a last window may hang over the end, but
- * not start in the padding behind it; the first may hang over by less than a stride.
+ * Sizes of the output: floor((input + padding - extent) / stride) + 1. In ceil mode a last window may hang over the end, but not start in
+ * the padding behind it; the first may hang over by less than a stride.
  */
-export function outputSize(
-  operation: string,
-  [height, width]: readonly [number, number],
-  { kernel, stride, padding: [top, right, bottom, left], dilation }: Window,
-  ceilMode = false,
-): [number, number] {
-  const along = (axis: 0 | 1, size: number, before: number, after: number): number => {
-    const room = size + before + after - extent(kernel[axis], dilation[axis]);
+export function outputSize(operation: string, sizes: Shape, window: AnyWindow, ceilMode = false): number[] {
+  const axes = alongAxes(window);
+  return axes.map(({ covers, stride, before, after }, axis) => {
+    const size = sizes[axis]!;
+    const room = size + before + after - covers;
     // in ceil mode a window may hang over by less than a stride, the first one too
-    if (room < 0 && !(ceilMode && -room < stride[axis])) {
+    if (room < 0 && !(ceilMode && -room < stride)) {
       throw shapeError(
         operation,
-        `window covers ${extent(kernel[0], dilation[0])}x${extent(kernel[1], dilation[1])} cells, input has ${height}x${width} ` +
-          `and padding [${top},${right},${bottom},${left}]`,
+        `window covers ${covered(axes)} cells, input has ${sizes.join('x')} and padding [${window.padding.join(',')}]`,
       );
     }
-    const windows = (ceilMode ? Math.ceil(room / stride[axis]) : Math.floor(room / stride[axis])) + 1;
-    return ceilMode && (windows - 1) * stride[axis] >= size + before ? windows - 1 : windows;
-  };
-  return [along(0, height, top, bottom), along(1, width, left, right)];
+    const windows = (ceilMode ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
+    return ceilMode && (windows - 1) * stride >= size + before ? windows - 1 : windows;
+  });
 }
 
 /** Throws unless every window of a pool can reach a cell of the input. */
-export function checkPadding(operation: string, { kernel, padding: [top, right, bottom, left], dilation }: Window): void {
-  const [rows, columns] = [extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1])];
-  if (Math.max(top, bottom) >= rows || Math.max(left, right) >= columns) {
-    throw shapeError(
-      operation,
-      `padding [${top},${right},${bottom},${left}] is not smaller than the window, which covers ${rows}x${columns}`,
-    );
+export function checkPadding(operation: string, window: AnyWindow): void {
+  const axes = alongAxes(window);
+  if (axes.some(({ covers, before, after }) => Math.max(before, after) >= covers)) {
+    throw shapeError(operation, `padding [${window.padding.join(',')}] is not smaller than the window, which covers ${covered(axes)}`);
   }
 }
 

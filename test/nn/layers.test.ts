@@ -17,6 +17,14 @@ const cases: Case[] = [
     output: [1, 4, 3, 6],
     parameters: 36,
   },
+  { layer: new nn.Conv1d(3, 8, 5), shows: 'Conv1d(3, 8, 5)', input: [2, 9, 3], output: [2, 5, 8], parameters: 128 },
+  {
+    layer: new nn.Conv1d(4, 6, 3, { stride: 2, padding: [2, 1], dilation: 2, groups: 2, bias: false }),
+    shows: 'Conv1d(4, 6, 3, { stride: 2, padding: [2,1], dilation: 2, groups: 2, bias: false })',
+    input: [1, 7, 4],
+    output: [1, 3, 6],
+    parameters: 36,
+  },
   { layer: new nn.Linear(3, 2), shows: 'Linear(3, 2)', input: [4, 5, 3], output: [4, 5, 2], parameters: 8 },
   { layer: new nn.BatchNorm2d(3), shows: 'BatchNorm2d(3)', input: [2, 4, 4, 3], output: [2, 4, 4, 3], parameters: 6 },
   {
@@ -41,6 +49,14 @@ const cases: Case[] = [
     output: [1, 3, 3, 2],
     parameters: 0,
   },
+  {
+    layer: new nn.MaxPool1d(3, { stride: 2, padding: [1, 0] }),
+    shows: 'MaxPool1d(3, { stride: 2, padding: [1,0] })',
+    input: [1, 8, 2],
+    output: [1, 4, 2],
+    parameters: 0,
+  },
+  { layer: new nn.AvgPool1d(2), shows: 'AvgPool1d(2)', input: [1, 5, 2], output: [1, 2, 2], parameters: 0 },
   { layer: new nn.Flatten(), shows: 'Flatten()', input: [2, 3, 4, 5], output: [2, 60], parameters: 0 },
   { layer: new nn.Flatten(0, 1), shows: 'Flatten(0, 1)', input: [2, 3, 4, 5], output: [6, 4, 5], parameters: 0 },
   { layer: new nn.Dropout(0.2), shows: 'Dropout(0.2)', input: [7], output: [7], parameters: 0 },
@@ -136,6 +152,12 @@ test.each<[string, () => unknown, string]>([
   ['kernel', () => new nn.Conv2d(1, 1, 'three' as never), 'Conv2d: kernelSize is "three"'],
   ['stride', () => new nn.Conv2d(1, 1, 3, { stride: 0 }), 'Conv2d: stride is 0'],
   ['padding', () => new nn.Conv2d(1, 1, 3, { padding: [1, 2, 3] as never }), 'Conv2d: padding is [1,2,3]'],
+  ['kernel of one axis', () => new nn.Conv1d(1, 1, [3, 3] as never), 'Conv1d: kernelSize is [3,3], expected an integer from 1'],
+  [
+    'padding of one axis',
+    () => new nn.MaxPool1d(3, { padding: [1, 1, 1, 1] as never }),
+    'MaxPool1d: padding is [1,1,1,1], expected a number',
+  ],
   ['features', () => new nn.Linear(3, Number.NaN), 'Linear: outFeatures is NaN, expected a positive integer'],
   ['momentum', () => new nn.BatchNorm2d(3, { momentum: 2 }), 'BatchNorm2d: momentum is 2, expected a number from 0 to 1'],
   ['eps', () => new nn.BatchNorm1d(3, { eps: 0 }), 'BatchNorm1d: eps is 0, expected a positive number'],
@@ -148,11 +170,14 @@ test.each<[string, () => unknown, string]>([
 });
 
 test.each<[string, (x: never) => unknown]>([
+  ['Conv1d', (x) => new nn.Conv1d(1, 1, 1).forward(x)],
   ['Conv2d', (x) => new nn.Conv2d(1, 1, 1).forward(x)],
   ['Linear', (x) => new nn.Linear(1, 1).forward(x)],
   ['BatchNorm1d', (x) => new nn.BatchNorm1d(1).forward(x)],
   ['BatchNorm2d', (x) => new nn.BatchNorm2d(1).forward(x)],
+  ['MaxPool1d', (x) => new nn.MaxPool1d(1).forward(x)],
   ['MaxPool2d', (x) => new nn.MaxPool2d(1).forward(x)],
+  ['AvgPool1d', (x) => new nn.AvgPool1d(1).forward(x)],
   ['AvgPool2d', (x) => new nn.AvgPool2d(1).forward(x)],
   ['Dropout', (x) => new nn.Dropout().forward(x)],
   ['Flatten', (x) => new nn.Flatten().forward(x)],

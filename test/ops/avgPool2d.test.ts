@@ -4,7 +4,7 @@ import { distance, precision, unit } from '../support/agree';
 import { integers, leaf } from '../support/data';
 import { fault } from '../support/fault';
 import { gradcheck } from '../support/gradcheck';
-import { plainPool2d } from '../support/plain';
+import { plainPool } from '../support/plain';
 
 const cases: readonly (readonly [name: string, x: number[], options: AvgPool2dOptions])[] = [
   ['kernel 2', [2, 4, 6, 3], { kernelSize: 2 }],
@@ -26,7 +26,7 @@ beforeEach(() => manualSeed(1));
 describe.each(cases)('avgPool2d › %s', (_name, shape, options) => {
   test('forward is the mean of each window', () => {
     const x = integers(shape);
-    const expected = plainPool2d(x, shape, options, (cells, covered) => {
+    const expected = plainPool(x, shape, options, (cells, covered) => {
       return cells.reduce((a, b) => a + b, 0) / ((options.countIncludePad ?? true) ? covered : cells.length);
     });
     for (const dtype of ['float32', 'float64'] as const) {

@@ -5,7 +5,7 @@ import { distance, precision, unit } from '../support/agree';
 import { inner, integers, leaf } from '../support/data';
 import { fault } from '../support/fault';
 import { gradcheck } from '../support/gradcheck';
-import { plainConv2d } from '../support/plain';
+import { plainConv } from '../support/plain';
 
 type Case = readonly [name: string, x: number[], w: number[], options: Conv2dOptions];
 
@@ -38,7 +38,7 @@ beforeEach(() => manualSeed(1));
 describe.each(cases)('conv2d › %s', (_name, xShape, wShape, options) => {
   test('forward is the plain sum of products, bit for bit on integers', () => {
     const [x, w, b] = [integers(xShape, 1), integers(wShape, 2), integers([wShape[3]], 3)];
-    const expected = plainConv2d(x, xShape, w, wShape, b, options);
+    const expected = plainConv(x, xShape, w, wShape, b, options);
     for (const dtype of ['float32', 'float64'] as const) {
       const y = ops.conv2d(tensor(x, xShape, { dtype }), tensor(w, wShape, { dtype }), { ...options, bias: tensor(b, null, { dtype }) });
       expect(y.shape).toEqual(expected.shape);

@@ -1,11 +1,12 @@
 import { manualSeed, ops, tensor, zeros } from '../../lib';
+import type { MaxPool2dOptions } from '../../lib/ops/maxPool2d';
 import { precision, unit } from '../support/agree';
 import { leaf, shuffled, sizeOf, spacedLeaf } from '../support/data';
 import { fault } from '../support/fault';
 import { gradcheck } from '../support/gradcheck';
-import { type PoolOptions, plainPool2d } from '../support/plain';
+import { plainPool } from '../support/plain';
 
-const cases: readonly (readonly [name: string, x: number[], options: PoolOptions])[] = [
+const cases: readonly (readonly [name: string, x: number[], options: MaxPool2dOptions])[] = [
   ['kernel 2', [2, 4, 6, 3], { kernelSize: 2 }],
   ['kernel 2, what is left over is dropped', [1, 5, 7, 2], { kernelSize: 2 }],
   ['kernel [3, 1], stride [1, 2]', [1, 5, 5, 2], { kernelSize: [3, 1], stride: [1, 2] }],
@@ -27,7 +28,7 @@ beforeEach(() => manualSeed(1));
 describe.each(cases)('maxPool2d › %s', (_name, shape, options) => {
   test('forward is the largest value of each window', () => {
     const x = Float64Array.from(shuffled(sizeOf(shape)));
-    const expected = plainPool2d(x, shape, options, (cells) => Math.max(...cells));
+    const expected = plainPool(x, shape, options, (cells) => Math.max(...cells));
     for (const dtype of ['float32', 'float64'] as const) {
       const y = ops.maxPool2d(tensor(x, shape, { dtype }), options);
       expect(y.shape).toEqual(expected.shape);

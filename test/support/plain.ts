@@ -1,127 +1,140 @@
-import type { Conv2dOptions } from '../../lib/ops/conv2d';
-import type { Padding, Pair } from '../../lib/ops/window';
-
-// Convolution and pooling as loops over the formulas of docs/mathematics.md, in double. They share no code with what they check.
+// Convolution and pooling as loops over the formulas of docs/mathematics.md, in double, along any number of axes. They share no code with
+// what they check.
 
 export interface Plain {
   readonly shape: number[];
   readonly data: Float64Array;
 }
 
-const both = (value: Pair | undefined, otherwise: number): readonly [number, number] =>
-  value === undefined ? [otherwise, otherwise] : typeof value === 'number' ? [value, value] : value;
-
-/** [before, after] along one axis. */
-function paddingAlong(padding: Padding, axis: 0 | 1, size: number, taps: number, stride: number, dilation: number): [number, number] {
-  if (padding === 'valid') return [0, 0];
-  if (padding === 'same') {
-    const total = Math.max((Math.ceil(size / stride) - 1) * stride + dilation * (taps - 1) + 1 - size, 0);
-    return [Math.floor(total / 2), total - Math.floor(total / 2)];
-  }
-  if (typeof padding === 'number') return [padding, padding];
-  if (padding.length === 2) return [padding[axis], padding[axis]];
-  return axis === 0 ? [padding[0], padding[2]] : [padding[3], padding[1]];
+/** Arguments of a window: a number for all axes, or one along each. */
+export interface PlainWindow {
+  stride?: number | readonly number[];
+  /** One for all sides; along each axis; on each side in the order of the operation; or 'same' or 'valid'. */
+  padding?: number | readonly number[] | string;
+  dilation?: number | readonly number[];
 }
 
-/** The windows along one axis: where each begins, and the size with padding. */
+/** Where in a list of paddings on each side those before and after each axis stand. */
+const sides: readonly (readonly (readonly [before: number, after: number])[])[] = [
+  [],
+  [[0, 1]],
+  [
+    [0, 2],
+    [3, 1],
+  ],
+];
+
+/** The windows along one axis: how many, where each begins, how far its taps are apart, the input's size and its end with padding. */
 interface Axis {
   readonly count: number;
   readonly begin: (window: number) => number;
+  readonly taps: number;
+  readonly dilation: number;
+  readonly size: number;
   readonly end: number;
 }
 
-function axisOf(
-  size: number,
-  taps: number,
-  stride: number,
-  [before, after]: readonly [number, number],
-  dilation: number,
-  ceil = false,
-): Axis {
-  const steps = (size + before + after - dilation * (taps - 1) - 1) / stride;
-  let count = (ceil ? Math.ceil(steps) : Math.floor(steps)) + 1;
-  if (ceil && (count - 1) * stride >= size + before) count--;
-  return { count, begin: (window) => window * stride - before, end: size + after };
+function paddingOf(padding: PlainWindow['padding'] & {}, axis: number, axes: number, same: number): readonly [number, number] {
+  if (padding === 'valid') return [0, 0];
+  if (padding === 'same') return [Math.floor(same / 2), same - Math.floor(same / 2)];
+  if (typeof padding === 'number') return [padding, padding];
+  if (typeof padding === 'string') throw new Error(`no padding is called ${padding}`);
+  if (padding.length < 2 * axes) return [padding[axis], padding[axis]];
+  const [before, after] = sides[axes][axis];
+  return [padding[before], padding[after]];
 }
 
-export function plainConv2d(
+function axesOf(sizes: readonly number[], kernel: readonly number[], options: PlainWindow, ceil = false): Axis[] {
+  const along = (value: number | readonly number[], axis: number): number => (typeof value === 'number' ? value : value[axis]);
+  return sizes.map((size, axis) => {
+    const [taps, stride, dilation] = [kernel[axis], along(options.stride ?? 1, axis), along(options.dilation ?? 1, axis)];
+    const covers = dilation * (taps - 1) + 1;
+    const same = Math.max((Math.ceil(size / stride) - 1) * stride + covers - size, 0);
+    const [before, after] = paddingOf(options.padding ?? 0, axis, sizes.length, same);
+    const steps = (size + before + after - covers) / stride;
+    let count = (ceil ? Math.ceil(steps) : Math.floor(steps)) + 1;
+    if (ceil && (count - 1) * stride >= size + before) count--;
+    return { count, begin: (window) => window * stride - before, taps, dilation, size, end: size + after };
+  });
+}
+
+/** Every index of an array of these sizes, in row-major order. */
+function indices(sizes: readonly number[]): number[][] {
+  return sizes.reduce<number[][]>((all, size) => all.flatMap((index) => Array.from({ length: size }, (_, i) => [...index, i])), [[]]);
+}
+
+/** Place of an index in a row-major array. */
+const placeOf = (index: readonly number[], shape: readonly number[]): number => index.reduce((at, i, axis) => at * shape[axis] + i, 0);
+
+/** The cells that a window's taps see, in row-major order of the taps. */
+function cellsOf(window: readonly number[], axes: readonly Axis[]): { tap: number[]; cell: number[] }[] {
+  return indices(axes.map(({ taps }) => taps)).map((tap) => ({
+    tap,
+    cell: axes.map(({ begin, dilation }, axis) => begin(window[axis]) + tap[axis] * dilation),
+  }));
+}
+
+const isInside = (cell: readonly number[], axes: readonly Axis[]): boolean => cell.every((at, axis) => at >= 0 && at < axes[axis].size);
+
+export function plainConv(
   x: Float64Array,
-  xShape: number[],
+  xShape: readonly number[],
   w: Float64Array,
-  wShape: number[],
+  wShape: readonly number[],
   b: Float64Array,
-  options: Conv2dOptions,
+  { groups = 1, ...options }: PlainWindow & { groups?: number },
 ): Plain {
-  const [N, H, W, C] = xShape;
-  const [kh, kw, depth, K] = wShape;
-  const [sh, sw] = both(options.stride, 1);
-  const [dh, dw] = both(options.dilation, 1);
-  const groups = options.groups ?? 1;
-  const rows = axisOf(H, kh, sh, paddingAlong(options.padding ?? 0, 0, H, kh, sh, dh), dh);
-  const columns = axisOf(W, kw, sw, paddingAlong(options.padding ?? 0, 1, W, kw, sw, dw), dw);
+  const [depth, K] = wShape.slice(-2);
+  const axes = axesOf(xShape.slice(1, -1), wShape.slice(0, -2), options);
   const data: number[] = [];
-  for (let n = 0; n < N; n++) {
-    for (let i = 0; i < rows.count; i++) {
-      for (let j = 0; j < columns.count; j++) {
-        for (let k = 0; k < K; k++) {
-          let sum = b[k];
-          for (let p = 0; p < kh; p++) {
-            for (let q = 0; q < kw; q++) {
-              for (let c = 0; c < depth; c++) {
-                const [row, column] = [rows.begin(i) + p * dh, columns.begin(j) + q * dw];
-                if (row < 0 || row >= H || column < 0 || column >= W) continue;
-                const channel = Math.floor(k / (K / groups)) * depth + c;
-                sum += x[((n * H + row) * W + column) * C + channel] * w[((p * kw + q) * depth + c) * K + k];
-              }
-            }
+  for (let n = 0; n < xShape[0]; n++) {
+    for (const window of indices(axes.map(({ count }) => count))) {
+      const cells = cellsOf(window, axes).filter(({ cell }) => isInside(cell, axes));
+      for (let k = 0; k < K; k++) {
+        let sum = b[k];
+        for (const { tap, cell } of cells) {
+          for (let c = 0; c < depth; c++) {
+            const channel = Math.floor(k / (K / groups)) * depth + c;
+            sum += x[placeOf([n, ...cell, channel], xShape)] * w[placeOf([...tap, c, k], wShape)];
           }
-          data.push(sum);
         }
+        data.push(sum);
       }
     }
   }
-  return { shape: [N, rows.count, columns.count, K], data: Float64Array.from(data) };
+  return { shape: [xShape[0], ...axes.map(({ count }) => count), K], data: Float64Array.from(data) };
 }
 
-export interface PoolOptions {
-  kernelSize: Pair;
-  stride?: Pair;
-  padding?: Padding;
-  dilation?: Pair;
+export interface PoolOptions extends PlainWindow {
+  kernelSize: number | readonly number[];
   ceilMode?: boolean;
 }
 
 /** Applies reduce to the cells of each window that lie in the input, and to the number of cells in input and padding it covers. */
-export function plainPool2d(
+export function plainPool(
   x: Float64Array,
-  xShape: number[],
-  options: PoolOptions,
+  xShape: readonly number[],
+  { kernelSize, ceilMode = false, ...options }: PoolOptions,
   reduce: (cells: number[], covered: number) => number,
 ): Plain {
-  const [N, H, W, C] = xShape;
-  const [kh, kw] = both(options.kernelSize, 1);
-  const [sh, sw] = both(options.stride ?? options.kernelSize, 1);
-  const [dh, dw] = both(options.dilation, 1);
-  const rows = axisOf(H, kh, sh, paddingAlong(options.padding ?? 0, 0, H, kh, sh, dh), dh, options.ceilMode);
-  const columns = axisOf(W, kw, sw, paddingAlong(options.padding ?? 0, 1, W, kw, sw, dw), dw, options.ceilMode);
+  const sizes = xShape.slice(1, -1);
+  const kernel = typeof kernelSize === 'number' ? sizes.map(() => kernelSize) : kernelSize;
+  const axes = axesOf(sizes, kernel, { ...options, stride: options.stride ?? kernel }, ceilMode);
+  const C = xShape[xShape.length - 1];
   const data: number[] = [];
-  for (let n = 0; n < N; n++) {
-    for (let i = 0; i < rows.count; i++) {
-      for (let j = 0; j < columns.count; j++) {
-        for (let c = 0; c < C; c++) {
-          const cells: number[] = [];
-          let covered = 0;
-          for (let p = 0; p < kh; p++) {
-            for (let q = 0; q < kw; q++) {
-              const [row, column] = [rows.begin(i) + p * dh, columns.begin(j) + q * dw];
-              if (row < rows.end && column < columns.end) covered++;
-              if (row >= 0 && row < H && column >= 0 && column < W) cells.push(x[((n * H + row) * W + column) * C + c]);
-            }
-          }
-          data.push(reduce(cells, covered));
-        }
-      }
+  for (let n = 0; n < xShape[0]; n++) {
+    for (const window of indices(axes.map(({ count }) => count))) {
+      const cells = cellsOf(window, axes).map(({ cell }) => cell);
+      const inside = cells.filter((cell) => isInside(cell, axes));
+      const covered = cells.filter((cell) => cell.every((at, axis) => at < axes[axis].end)).length;
+      for (let c = 0; c < C; c++)
+        data.push(
+          reduce(
+            inside.map((cell) => x[placeOf([n, ...cell, c], xShape)]),
+            covered,
+          ),
+        );
     }
   }
-  return { shape: [N, rows.count, columns.count, C], data: Float64Array.from(data) };
+  return { shape: [xShape[0], ...axes.map(({ count }) => count), C], data: Float64Array.from(data) };
 }
