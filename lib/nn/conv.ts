@@ -1,22 +1,12 @@
-import { rangeError } from '../errors';
 import { conv1d } from '../ops/conv1d';
 import { conv2d } from '../ops/conv2d';
-import { makeWindow, type Padding, type Padding1d, type Pair, type SlidingOptions, windowOptionNames } from '../ops/window';
-import { checkOptions, type OptionNames } from '../options';
+import { type Padding, type Padding1d, type Pair, type SlidingOptions, windowOptionNames } from '../ops/window';
+import type { OptionNames } from '../options';
 import type { Tensor } from '../tensor';
-import { call, count, weightAndBias } from './layer';
-import { Module } from './module';
-import type { Parameter } from './parameter';
+import { ConvLayer, type ConvLayerOptions } from './convLayer';
 
-export interface ConvOptions<Size, Around> extends SlidingOptions<Size, Around> {
-  /** Output channels of group i see the input channels of group i only. Divides both. Default 1. */
-  groups?: number;
-  /** Whether a learned number is added to every output channel. Default true. */
-  bias?: boolean;
-}
-
-export interface Conv1dOptions extends ConvOptions<number, Padding1d> {}
-export interface Conv2dOptions extends ConvOptions<Pair, Padding> {}
+export interface Conv1dOptions extends ConvLayerOptions<number, Padding1d> {}
+export interface Conv2dOptions extends ConvLayerOptions<Pair, Padding> {}
 
 const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, groups: true, bias: true };
 
@@ -26,56 +16,12 @@ interface Arguments<Size, Around> extends SlidingOptions<Size | number, Around |
   readonly bias: Tensor | null;
 }
 
-/** A convolution along some axes: its parameters and options. */
-abstract class Conv<Size, Around> extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-  readonly stride: Size | number;
-  readonly padding: Around | number;
-  readonly dilation: Size | number;
-  readonly groups: number;
-
-  constructor(
-    axes: number,
-    readonly inChannels: number,
-    readonly outChannels: number,
-    readonly kernelSize: Size,
-    options: ConvOptions<Size, Around>,
-  ) {
-    super();
-    const { name } = new.target;
-    checkOptions(name, options, names);
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
-    count(name, 'inChannels', inChannels);
-    count(name, 'outChannels', outChannels);
-    count(name, 'groups', groups);
-    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw rangeError(name, 'groups', groups, `a divisor of both inChannels, ${inChannels}, and outChannels, ${outChannels}`);
-    }
-    const { kernel } = makeWindow(name, new Array<number>(axes).fill(1), kernelSize, { stride, padding, dilation });
-    this.stride = stride;
-    this.padding = padding;
-    this.dilation = dilation;
-    this.groups = groups;
-    [this.weight, this.bias] = weightAndBias([...kernel, inChannels / groups, outChannels], outChannels, bias);
-  }
-
+abstract class Conv<Size, Around> extends ConvLayer<Size, Around> {
   protected abstract convolve(x: Tensor, options: Arguments<Size, Around>): Tensor;
 
   forward(x: Tensor): Tensor {
     const { bias, stride, padding, dilation, groups } = this;
     return this.convolve(x, { bias, stride, padding, dilation, groups });
-  }
-
-  protected override describe(): string {
-    const { inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias } = this;
-    return call([inChannels, outChannels, kernelSize], {
-      stride: stride === 1 ? undefined : stride,
-      padding: padding === 0 ? undefined : padding,
-      dilation: dilation === 1 ? undefined : dilation,
-      groups: groups === 1 ? undefined : groups,
-      bias: bias ? undefined : false,
-    });
   }
 }
 
@@ -92,7 +38,7 @@ abstract class Conv<Size, Around> extends Module {
  */
 export class Conv1d extends Conv<number, Padding1d> {
   constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv1dOptions = {}) {
-    super(1, inChannels, outChannels, kernelSize, options);
+    super(1, inChannels, outChannels, kernelSize, options, names);
   }
 
   protected override convolve(x: Tensor, options: Arguments<number, Padding1d>): Tensor {
@@ -113,7 +59,7 @@ export class Conv1d extends Conv<number, Padding1d> {
  */
 export class Conv2d extends Conv<Pair, Padding> {
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
-    super(2, inChannels, outChannels, kernelSize, options);
+    super(2, inChannels, outChannels, kernelSize, options, names);
   }
 
   protected override convolve(x: Tensor, options: Arguments<Pair, Padding>): Tensor {

@@ -39,13 +39,18 @@ export interface Conv2dOptions extends ConvOptions<Pair, Padding> {}
 /** @internal */
 export const convOptionNames: OptionNames<Conv2dOptions> = { ...windowOptionNames, bias: true, groups: true, algorithm: true };
 
-interface Attrs<W> {
-  readonly window: W;
+/** What a convolution takes besides its window. */
+export interface Grouping {
   readonly groups: number;
   readonly algorithm: ConvAlgorithm;
 }
 
-const algorithms: Readonly<Record<ConvAlgorithm, number>> = { auto: 0, direct: 1, winograd: 2 };
+interface Attrs<W> extends Grouping {
+  readonly window: W;
+}
+
+/** @internal The numbers the addon knows them by. */
+export const algorithms: Readonly<Record<ConvAlgorithm, number>> = { auto: 0, direct: 1, winograd: 2 };
 
 function numbers({ window, groups, algorithm }: Attrs<Window | Window1d>): number[] {
   const { stride, padding, dilation } = imageWindow(window);
@@ -73,7 +78,7 @@ export const convolution = <W extends Window | Window1d>(name: string): Op<[Tens
   backward(grad, { saved: [x, w], shapes, needs, attrs }) {
     const gradient = (i: number) => (needs[i] ? Tensor.empty(shapes[i]!, grad.dtype) : null);
     const [g, dx, dw, db] = [image(grad), gradient(0), gradient(1), gradient(2)];
-    if (dx) native.ops.conv2d_backward_input(g.id, imageKernel(w!).id, image(dx).id, ...numbers(attrs));
+    if (dx) native.ops.conv2d_backward_input(g.id, imageKernel(w!).id, 0, image(dx).id, ...numbers(attrs));
     if (dw) native.ops.conv2d_backward_weight(image(x!).id, g.id, imageKernel(dw).id, db?.id ?? 0, ...numbers(attrs));
     return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
   },
@@ -91,7 +96,7 @@ export function grouping(
   operation: string,
   window: Window | Window1d,
   { groups = 1, algorithm = 'auto' }: ConvOptions<unknown, unknown>,
-): Omit<Attrs<unknown>, 'window'> {
+): Grouping {
   if (!Number.isInteger(groups) || groups < 1) throw rangeError(operation, 'groups', groups, 'a positive integer');
   if (!Object.hasOwn(algorithms, algorithm)) throw rangeError(operation, 'algorithm', algorithm, "'auto', 'direct' or 'winograd'");
   if (algorithm === 'winograd' && !canFilter(window, groups)) {

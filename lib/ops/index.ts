@@ -7,6 +7,8 @@ export * from './cast';
 export * from './concat';
 export * from './conv1d';
 export { type Conv2dOptions, type ConvAlgorithm, conv2d } from './conv2d';
+export * from './convTranspose1d';
+export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d';
 export * from './dropout';
 export * from './expand';
 export * from './gather';

@@ -185,3 +185,45 @@ export function checkPadding(operation: string, window: AnyWindow): void {
 
 /** A pool's window as the addon takes it. */
 export const windowNumbers = ({ kernel, stride, padding }: Window): number[] => [...kernel, ...stride, ...padding];
+
+/** Arguments of a transposed convolution: the window of the convolution it is the adjoint of, and cells added behind its output. */
+export interface TransposedWindow<W extends AnyWindow> {
+  readonly window: W;
+  readonly outputPadding: readonly number[];
+}
+
+/** The window of a transposed convolution over an input of these sizes, and that of its output. */
+export function makeTransposedWindow<W extends AnyWindow>(
+  operation: string,
+  sizes: Shape,
+  kernelSize: Shape,
+  { stride = 1, padding = 0, dilation = 1, outputPadding = 0 }: SlidingOptions<unknown, unknown> & { outputPadding?: unknown },
+): TransposedWindow<W> {
+  const extra = perAxis(operation, 'outputPadding', outputPadding, sizes.length, 0);
+  const steps = perAxis(operation, 'stride', stride, sizes.length);
+  // 'same' is that of the convolution whose output this input is
+  const outputs = sizes.map((size, axis) => size * steps[axis]!);
+  const window = makeWindow(operation, outputs, sizes.length === 1 ? kernelSize[0] : kernelSize, { stride, padding, dilation });
+  const axes = alongAxes(window);
+  if (extra.some((cells, axis) => cells >= Math.max(axes[axis]!.stride, window.dilation[axis]!))) {
+    throw rangeError(operation, 'outputPadding', outputPadding, 'less than the stride or the dilation');
+  }
+  const missing = axes.map(({ covers, stride: step }) => (padding === 'same' ? Math.max(step - covers, 0) : 0));
+  return { window: window as W, outputPadding: extra.map((cells, axis) => cells + missing[axis]!) };
+}
+
+/** Sizes of a transposed convolution's output: (input - 1)·stride - padding + extent + output padding. */
+export function transposedSize(operation: string, sizes: Shape, { window, outputPadding }: TransposedWindow<AnyWindow>): number[] {
+  const axes = alongAxes(window);
+  const output = axes.map(
+    ({ covers, stride, before, after }, axis) => (sizes[axis]! - 1) * stride - before - after + covers + outputPadding[axis]!,
+  );
+  if (sizes.includes(0) || output.some((size) => size < 1)) {
+    throw shapeError(
+      operation,
+      `output would have ${output.join('x')} cells: input has ${sizes.join('x')}, window covers ${covered(axes)}, ` +
+        `padding is [${window.padding.join(',')}]`,
+    );
+  }
+  return output;
+}

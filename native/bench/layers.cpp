@@ -58,7 +58,7 @@ void conv(benchmark::State& state, const std::string& name, const Layer& l, Pass
   figures[name] = measure(state, threads, flops, [&](Context& context) {
     switch (pass) {
       case Pass::forward: return kernels().conv2d({s, x.get(), w.get(), b.get(), y.get()}, context);
-      case Pass::backward_input: return kernels().conv2d_backward_input({s, y.get(), w.get(), x.get()}, context);
+      case Pass::backward_input: return kernels().conv2d_backward_input({s, y.get(), w.get(), nullptr, x.get()}, context);
       case Pass::backward_weight: return kernels().conv2d_backward_weight({s, x.get(), y.get(), w.get(), b.get()}, context);
     }
   });

@@ -3,11 +3,13 @@
 // Along one axis, input cell h receives g[i] * w[a] wherever i*stride + a*dilation - padding = h. Cells of one phase, h = phase + u*stride,
 // take the same taps: those with (phase + padding - a*dilation) divisible by the stride, a = first + q*every, and each reads
 // i = u + (phase + padding - a*dilation)/stride. That is a convolution of stride 1 over g with fewer taps, in reverse order: stride s
-// is s*s convolutions, stride 1 is one with the kernel flipped. Input and output channels change places in the packed weights.
+// is s*s convolutions, stride 1 is one with the kernel flipped. Input and output channels change places in the packed weights. A bias is
+// what the sums start from.
 #include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
 #include "conv2d_scatter.h"
 #include "conv2d_winograd.h"
+#include "split.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -26,6 +28,7 @@ struct Phases {
   int64_t count;
   bool complete;  // every cell belongs to one of them
   Phase* phases;
+  bool* reached;  // by phase number: whether it is one of them
 
   const Phase& operator[](int64_t i) const { return phases[i]; }
   // Which of them takes kernel index a, -1 if none.
@@ -49,11 +52,13 @@ static int64_t common_divisor(int64_t a, int64_t b) {
 
 static Phases phases_of(int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t padding, int64_t dilation, Context& context) {
   const int64_t divisor = common_divisor(stride, dilation), every = stride / divisor, numbers = smaller(stride, in);
-  Phases found = {0, true, static_cast<Phase*>(context.scratch(static_cast<size_t>(smaller(numbers, taps)) * sizeof(Phase)))};
+  Phases found = {0, true, static_cast<Phase*>(context.scratch(static_cast<size_t>(smaller(numbers, taps)) * sizeof(Phase))),
+                  static_cast<bool*>(context.scratch(static_cast<size_t>(numbers) * sizeof(bool)))};
   for (int64_t number = 0; number < numbers; ++number) {
     int64_t first = 0;
     while (first < smaller(every, taps) && (number + padding - first * dilation) % stride != 0) ++first;
-    if (first == smaller(every, taps)) {
+    found.reached[number] = first < smaller(every, taps);
+    if (!found.reached[number]) {
       found.complete = false;
       continue;
     }
@@ -62,6 +67,21 @@ static Phases phases_of(int64_t in, int64_t out, int64_t taps, int64_t stride, i
     found.phases[found.count++] = {number, last, every, {(in - number + stride - 1) / stride, out, 1, count, dilation / divisor, origin}};
   }
   return found;
+}
+
+// Writes 0, or the bias, to the cells that belong to no phase.
+static void fill_unreached(const Conv2dBackwardInputArgs<float>& a, const Phases& rows, const Phases& cols, Context& context) {
+  const Conv2dShape& s = a.shape;
+  if (rows.complete && cols.complete) return;
+  split(context, s.N * s.H, kElementGrain / larger<int64_t>(s.W * s.C, 1), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      const bool reached = rows.reached[row % s.H % s.sh];
+      if (reached && cols.complete) continue;
+      for (int64_t w = 0; w < s.W; ++w) {
+        if (!reached || !cols.reached[w % s.sw]) fill_pixels(a.dx + (row * s.W + w) * s.C, a.b, s.C, 1);
+      }
+    }
+  });
 }
 
 static int64_t steps_of(const Phase& row, const Phase& col, int64_t channels) { return row.axis.taps * col.axis.taps * channels; }
@@ -100,7 +120,7 @@ static void filtered_backward_input(Filter filter, const Filtered& filtered, con
       transpose_matrix(a.w + t * tap + c * s.K, s.K, smaller(kTransposeRows, s.C - c), s.K, exchanged + t * tap + c, s.C);
     }
   });
-  filter_forward(filter, filtered, {exchanged + (taps - 1) * tap, -s.kw * tap, -tap, s.C}, a.g, nullptr, a.dx, context);
+  filter_forward(filter, filtered, {exchanged + (taps - 1) * tap, -s.kw * tap, -tap, s.C}, a.g, a.b, a.dx, context);
 }
 
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& context) {
@@ -111,7 +131,7 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
   if (scatter_pays(s)) return scatter(a, context);
   const Phases rows = phases_of(s.H, s.OH, s.kh, s.sh, s.top, s.dh, context);
   const Phases cols = phases_of(s.W, s.OW, s.kw, s.sw, s.left, s.dw, context);
-  if (!rows.complete || !cols.complete) memset(a.dx, 0, static_cast<size_t>(s.N * s.H * s.W * s.C) * sizeof(float));
+  fill_unreached(a, rows, cols, context);
 
   const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups, count = rows.count * cols.count;
   const int64_t dx_image = s.H * s.W * s.C, dx_row = s.sh * s.W * s.C, dx_col = s.sw * s.C;
@@ -124,7 +144,7 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
                  w,
                  -row.every * s.kw * s.K,
                  -col.every * s.K,
-                 nullptr,
+                 a.b,
                  dx_of(row, col),
                  dx_image,
                  dx_row,
@@ -141,7 +161,7 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
   for (int64_t p = 0; p < count; ++p) {
     const Phase &row = rows[p / cols.count], &col = cols[p % cols.count];
     packed[p] = static_cast<float*>(context.scratch(static_cast<size_t>(s.groups * panels.size(steps_of(row, col, Kg))) * sizeof(float)));
-    gathers[p] = {{a.g, s.N, s.K, Kg, row.axis, col.axis}, packed[p], 0, nullptr, dx_of(row, col), dx_image, dx_row, dx_col, Cg};
+    gathers[p] = {{a.g, s.N, s.K, Kg, row.axis, col.axis}, packed[p], 0, a.b, dx_of(row, col), dx_image, dx_row, dx_col, Cg};
   }
   pack_weights(a, rows, cols, panels, packed, context);
   gather(context, gathers, count);

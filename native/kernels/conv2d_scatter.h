@@ -1,7 +1,7 @@
 // The input gradient when input channels are few: vectors lie along a row of taps instead of along the channels.
 //
 //   for each chunk: (image, band of input rows)
-//     zero padded rows of dx                                    L1/L2
+//     padded rows of dx, zero or the bias                       L1/L2
 //     for each row of taps, panel of its kw*C columns           the panel [K][NR vectors] stays in L1
 //       for each tile of MR output pixels                       which write to places that do not overlap
 //         acc[MR][NR] = g[pixel][0..K) * panel in registers, then added to the kw*C floats of dx that the pixel saw
@@ -24,13 +24,22 @@ RECEPTIVE_INLINE bool scatter_pays(const Conv2dShape& s) {
   return scattered < gathered;
 }
 
+// n pixels of `channels` values each: 0, or those of a pixel.
+RECEPTIVE_INLINE void fill_pixels(float* to, const float* pixel, int64_t channels, int64_t n) {
+  if (pixel == nullptr) {
+    memset(to, 0, static_cast<size_t>(n * channels) * sizeof(float));
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) memcpy(to + i * channels, pixel, static_cast<size_t>(channels) * sizeof(float));
+}
+
 // The padded rows [begin, end) of one image's dx, `width` pixels each.
-RECEPTIVE_INLINE void scatter_rows(const Conv2dShape& s, const float* g, const float* weights, int64_t begin, int64_t end, int64_t width,
-                                   float* rows) {
+RECEPTIVE_INLINE void scatter_rows(const Conv2dShape& s, const float* g, const float* weights, const float* bias, int64_t begin,
+                                   int64_t end, int64_t width, float* rows) {
   const Panels panels(s.kw * s.C);
   const Segment segment = {0, s.K};
   const int64_t apart = (s.kw + s.sw - 1) / s.sw;  // columns of g whose taps do not overlap
-  memset(rows, 0, static_cast<size_t>((end - begin) * width * s.C) * sizeof(float));
+  fill_pixels(rows, bias, s.C, (end - begin) * width);
   for (int64_t kh = 0; kh < s.kh; ++kh) {
     // Rows i of g with begin <= i*sh + kh*dh - top < end.
     const int64_t shift = s.top - kh * s.dh;
@@ -84,7 +93,7 @@ RECEPTIVE_INLINE void scatter(const Conv2dBackwardInputArgs<float>& a, Context& 
     float* rows = copies + slot * size;
     for (int64_t item = chunk * items / chunks; item < (chunk + 1) * items / chunks; ++item) {
       const int64_t image = item / bands, begin = item % bands * band, end = smaller(begin + band, s.H);
-      scatter_rows(s, a.g + image * s.OH * s.OW * s.K, weights, begin, end, width, rows);
+      scatter_rows(s, a.g + image * s.OH * s.OW * s.K, weights, a.b, begin, end, width, rows);
       for (int64_t h = begin; h < end; ++h) {
         memcpy(a.dx + (image * s.H + h) * s.W * s.C, rows + ((h - begin) * width + s.left) * s.C,
                static_cast<size_t>(s.W * s.C) * sizeof(float));

@@ -42,7 +42,7 @@ void conv2d(const Conv2dArgs<T>& a, Context&) {
 template <class T>
 void conv2d_backward_input(const Conv2dBackwardInputArgs<T>& a, Context&) {
   const Conv2dShape& s = a.shape;
-  std::fill_n(a.dx, s.N * s.H * s.W * s.C, T{0});
+  for (int64_t i = 0; i < s.N * s.H * s.W * s.C; ++i) a.dx[i] = a.b ? a.b[i % s.C] : 0;
   each_term(s, [&](int64_t x, int64_t w, int64_t y) { a.dx[x] += a.g[y] * a.w[w]; });
 }
 
@@ -73,7 +73,8 @@ bool can_be_copied(int64_t rows, int64_t columns, int64_t channels) {
 }
 
 // Checks input [N,H,W,C], weight [kh,kw,C/groups,K] and output [N,OH,OW,K] against each other and the attributes
-// sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm.
+// sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm. Padding on the right and at the bottom may be negative: so many
+// cells that no window reaches, as in a transposed convolution with output padding.
 Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tensor& y) {
   call.require_float(x, "input");
   call.require_dtype(w, x.dtype, "weight");
@@ -86,7 +87,7 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
   s.sh = call.integer(0, 1, kMaxStep);
   s.sw = call.integer(1, 1, kMaxStep);
   s.top = call.integer(2, 0, kMaxStep);
-  const int64_t right = call.integer(3, 0, kMaxStep), bottom = call.integer(4, 0, kMaxStep);
+  const int64_t right = call.integer(3, -kMaxStep, kMaxStep), bottom = call.integer(4, -kMaxStep, kMaxStep);
   s.left = call.integer(5, 0, kMaxStep);
   s.dh = call.integer(6, 1, kMaxStep);
   s.dw = call.integer(7, 1, kMaxStep);
@@ -106,8 +107,9 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
                "algorithm is Winograd's, expected a kernel of 3x3 or 1x3 to 1x5 taps, stride 1, dilation 1 and 1 group");
 
   const int64_t rows = s.H + s.top + bottom, columns = s.W + s.left + right;
-  call.require(can_be_copied(rows, columns, std::max(s.C, s.K)), "input of shape %s, padded to %lldx%lld, is too large",
-               shape_text(x).c_str(), static_cast<long long>(rows), static_cast<long long>(columns));
+  call.require(can_be_copied(std::max(rows, s.H + s.top), std::max(columns, s.W + s.left), std::max(s.C, s.K)),
+               "input of shape %s, padded to %lldx%lld, is too large", shape_text(x).c_str(), static_cast<long long>(rows),
+               static_cast<long long>(columns));
   call.require(s.dh * (s.kh - 1) < rows && s.dw * (s.kw - 1) < columns,
                "kernel %lldx%lld (dilation %lld,%lld) is larger than the padded input %lldx%lld", static_cast<long long>(s.kh),
                static_cast<long long>(s.kw), static_cast<long long>(s.dh), static_cast<long long>(s.dw), static_cast<long long>(rows),
@@ -120,10 +122,17 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
   return s;
 }
 
-void check_bias(const Call& call, const Tensor& b, const Tensor& w) {
-  call.require_dtype(b, w.dtype, "bias");
-  call.require(b.rank == 1 && b.dims[0] == w.dims[3], "bias has shape %s, expected [%lld]", shape_text(b).c_str(),
-               static_cast<long long>(w.dims[3]));
+// A bias, where there is one, holds a number for each channel of the tensor it is added to, or for which it is a gradient.
+void check_bias(const Call& call, const Tensor* b, const Tensor& of) {
+  if (b == nullptr) return;
+  call.require_dtype(*b, of.dtype, "bias");
+  call.require(b->rank == 1 && b->dims[0] == of.dims[3], "bias has shape %s, expected [%lld]", shape_text(*b).c_str(),
+               static_cast<long long>(of.dims[3]));
+}
+
+template <class T>
+const T* data_of(const Tensor* b) {
+  return b ? b->as<T>() : nullptr;
 }
 
 }  // namespace
@@ -133,24 +142,26 @@ void record_conv2d(Call& call) {
   const Tensor &x = call.in(0), &w = call.in(1), &y = call.in(3);
   const Tensor* b = call.optional(2);
   const Conv2dShape s = check(call, x, w, y);
-  if (b) check_bias(call, *b, w);
+  check_bias(call, b, y);
   if (x.dtype == Dtype::float32) {
-    call.submit(kernels().conv2d, Conv2dArgs<float>{s, x.as<float>(), w.as<float>(), b ? b->as<float>() : nullptr, y.as<float>()});
+    call.submit(kernels().conv2d, Conv2dArgs<float>{s, x.as<float>(), w.as<float>(), data_of<float>(b), y.as<float>()});
   } else {
-    call.submit(reference::conv2d<double>,
-                Conv2dArgs<double>{s, x.as<double>(), w.as<double>(), b ? b->as<double>() : nullptr, y.as<double>()});
+    call.submit(reference::conv2d<double>, Conv2dArgs<double>{s, x.as<double>(), w.as<double>(), data_of<double>(b), y.as<double>()});
   }
 }
 
-// g, w, dx; the attributes of conv2d
+// g, w, b|0, dx; the attributes of conv2d
 void record_conv2d_backward_input(Call& call) {
-  const Tensor &g = call.in(0), &w = call.in(1), &dx = call.in(2);
+  const Tensor &g = call.in(0), &w = call.in(1), &dx = call.in(3);
+  const Tensor* b = call.optional(2);
   const Conv2dShape s = check(call, dx, w, g);
+  check_bias(call, b, dx);
   if (g.dtype == Dtype::float32) {
-    call.submit(kernels().conv2d_backward_input, Conv2dBackwardInputArgs<float>{s, g.as<float>(), w.as<float>(), dx.as<float>()});
+    call.submit(kernels().conv2d_backward_input,
+                Conv2dBackwardInputArgs<float>{s, g.as<float>(), w.as<float>(), data_of<float>(b), dx.as<float>()});
   } else {
     call.submit(reference::conv2d_backward_input<double>,
-                Conv2dBackwardInputArgs<double>{s, g.as<double>(), w.as<double>(), dx.as<double>()});
+                Conv2dBackwardInputArgs<double>{s, g.as<double>(), w.as<double>(), data_of<double>(b), dx.as<double>()});
   }
 }
 
@@ -159,7 +170,7 @@ void record_conv2d_backward_weight(Call& call) {
   const Tensor &x = call.in(0), &g = call.in(1), &dw = call.in(2);
   const Tensor* db = call.optional(3);
   const Conv2dShape s = check(call, x, dw, g);
-  if (db) check_bias(call, *db, dw);
+  check_bias(call, db, g);
   if (g.dtype == Dtype::float32) {
     call.submit(kernels().conv2d_backward_weight,
                 Conv2dBackwardWeightArgs<float>{s, x.as<float>(), g.as<float>(), dw.as<float>(), db ? db->as<float>() : nullptr});

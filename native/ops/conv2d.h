@@ -33,11 +33,13 @@ struct Conv2dArgs {
   T* y;
 };
 
+// Also the transposed convolution: of g, to dx, with a bias of dx's channels.
 template <class T>
 struct Conv2dBackwardInputArgs {
   Conv2dShape shape;
   const T* g;  // dL/dy
   const T* w;
+  const T* b;  // [C] or null
   T* dx;
 };
 

@@ -7,7 +7,7 @@ namespace receptive {
   OP(unary, 2, 1)                   \
   OP(unary_backward, 3, 1)          \
   OP(conv2d, 4, 10)                 \
-  OP(conv2d_backward_input, 3, 10)  \
+  OP(conv2d_backward_input, 4, 10)  \
   OP(conv2d_backward_weight, 4, 10) \
   OP(matmul, 4, 2)                  \
   OP(binary, 3, 1)                  \

@@ -26,7 +26,7 @@ struct Filtered {
 };
 
 constexpr int kWinograd = 2;
-constexpr size_t kNamedCases = 13;  // those listed one by one, which every build runs
+constexpr size_t kNamedCases = 15;  // those listed one by one, which every build runs
 
 // Largest error over largest result. Direct summation of n products stays below n * 2^-24 and in practice near sqrt(n) * 2^-24; the
 // transforms add a factor that depends on the points, measured over the cases below and doubled.
@@ -44,6 +44,7 @@ std::vector<Filtered> cases() {
       {1, 56, 56, 590, 9, 3, 3, 1, 1, 1, 1},                                      // more than one block of steps that are cut on their own
       {2, 1, 70, 24, 40, 1, 3, 0, 0, 0, 0},                                       // along a row: text
       {2, 3, 33, 17, 100, 1, 4, 1, 2, 0, 1},  {3, 1, 64, 20, 33, 1, 5, 0, 2, 0, 2}, {1, 1, 5, 8, 8, 1, 5, 0, 0, 0, 0},
+      {2, 9, 14, 17, 20, 3, 3, 1, -1, -3, 0}, {1, 3, 30, 8, 9, 1, 4, 0, -2, -1, 2},  // cells at the end that no window reaches
   };
   for (const int64_t C : {1, 3, 15, 16, 17, 64})
     for (const int64_t K : {1, 3, 15, 16, 17, 64}) all.push_back({1, 4 + C % 5, 5 + K % 4, C, K, 3, 3, 1, K % 2, C % 2, 1});
@@ -89,7 +90,10 @@ TEST(conv2d_winograd, agrees_with_the_reference) {
 
 TEST(conv2d_winograd, input_gradient_agrees_with_the_reference) {
   for (const Filtered& c : cases()) {
-    expect_agreement("conv2d_backward_input", {reals(c.y(), 1), reals(c.w(), 2), result(c.x())}, c.attrs(kWinograd), kBound, c.name());
+    for (const Operand& bias : {reals({c.C}, 3), absent()}) {
+      expect_agreement("conv2d_backward_input", {reals(c.y(), 1), reals(c.w(), 2), bias, result(c.x())}, c.attrs(kWinograd), kBound,
+                       c.name());
+    }
   }
 }
 
@@ -120,7 +124,7 @@ TEST(conv2d_winograd, keeps_the_error_its_points_are_chosen_for) {
 TEST(conv2d_winograd, refuses_what_it_cannot_filter) {
   const auto refused = [](const Dims& x, const Dims& w, const Dims& y, std::vector<double> attrs) {
     expect_refused("conv2d", {reals(x, 1), reals(w, 2), absent(), result(y)}, attrs, "Winograd");
-    expect_refused("conv2d_backward_input", {reals(y, 1), reals(w, 2), result(x)}, attrs, "Winograd");
+    expect_refused("conv2d_backward_input", {reals(y, 1), reals(w, 2), absent(), result(x)}, attrs, "Winograd");
     expect_refused("conv2d_backward_weight", {reals(x, 1), reals(y, 2), result(w), absent()}, attrs, "Winograd");
   };
   refused({1, 8, 8, 4}, {5, 5, 4, 4}, {1, 4, 4, 4}, {1, 1, 0, 0, 0, 0, 1, 1, 1, kWinograd});

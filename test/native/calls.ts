@@ -42,6 +42,10 @@ function windowed(r: Random) {
 
 function convolution(r: Random) {
   const w = windowed(r);
+  // what the stride leaves over at the end may be said to lie beyond all windows
+  const [top, right, bottom, left] = w.padding as [number, number, number, number];
+  w.padding[1] = right - r.int(0, (w.W + left + right - w.dw * (w.kw - 1) - 1) % w.sw);
+  w.padding[2] = bottom - r.int(0, (w.H + top + bottom - w.dh * (w.kh - 1) - 1) % w.sh);
   const groups = r.int(1, 3);
   const [C, K] = [groups * r.int(1, 5), groups * r.int(1, 5)];
   return {
@@ -148,7 +152,8 @@ export const calls: Record<string, Maker> = {
   },
   conv2d_backward_input(r, d) {
     const c = convolution(r);
-    return { tensors: [c.y, c.w, c.x].map(of(d)), numbers: c.numbers };
+    const t = of(d);
+    return { tensors: [t(c.y), t(c.w), optional(r, t([c.x[3] as number])), t(c.x)], numbers: c.numbers };
   },
   conv2d_backward_weight(r, d) {
     const c = convolution(r);

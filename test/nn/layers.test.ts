@@ -25,6 +25,20 @@ const cases: Case[] = [
     output: [1, 3, 6],
     parameters: 36,
   },
+  {
+    layer: new nn.ConvTranspose1d(3, 8, 5),
+    shows: 'ConvTranspose1d(3, 8, 5)',
+    input: [2, 9, 3],
+    output: [2, 13, 8],
+    parameters: 128,
+  },
+  {
+    layer: new nn.ConvTranspose2d(6, 4, [3, 1], { stride: 2, padding: [1, 0], outputPadding: 1, dilation: [2, 1], groups: 2, bias: false }),
+    shows: 'ConvTranspose2d(6, 4, [3,1], { stride: 2, padding: [1,0], outputPadding: 1, dilation: [2,1], groups: 2, bias: false })',
+    input: [1, 3, 4, 6],
+    output: [1, 8, 8, 4],
+    parameters: 36,
+  },
   { layer: new nn.Linear(3, 2), shows: 'Linear(3, 2)', input: [4, 5, 3], output: [4, 5, 2], parameters: 8 },
   { layer: new nn.BatchNorm2d(3), shows: 'BatchNorm2d(3)', input: [2, 4, 4, 3], output: [2, 4, 4, 3], parameters: 6 },
   {
@@ -158,6 +172,12 @@ test.each<[string, () => unknown, string]>([
     () => new nn.MaxPool1d(3, { padding: [1, 1, 1, 1] as never }),
     'MaxPool1d: padding is [1,1,1,1], expected a number',
   ],
+  [
+    'output padding',
+    () => new nn.ConvTranspose2d(1, 1, 3, { outputPadding: 1 }),
+    'ConvTranspose2d: outputPadding is 1, expected less than',
+  ],
+  ['transposed groups', () => new nn.ConvTranspose1d(4, 3, 3, { groups: 2 }), 'ConvTranspose1d: groups is 2, expected a divisor of both'],
   ['features', () => new nn.Linear(3, Number.NaN), 'Linear: outFeatures is NaN, expected a positive integer'],
   ['momentum', () => new nn.BatchNorm2d(3, { momentum: 2 }), 'BatchNorm2d: momentum is 2, expected a number from 0 to 1'],
   ['eps', () => new nn.BatchNorm1d(3, { eps: 0 }), 'BatchNorm1d: eps is 0, expected a positive number'],
@@ -172,6 +192,8 @@ test.each<[string, () => unknown, string]>([
 test.each<[string, (x: never) => unknown]>([
   ['Conv1d', (x) => new nn.Conv1d(1, 1, 1).forward(x)],
   ['Conv2d', (x) => new nn.Conv2d(1, 1, 1).forward(x)],
+  ['ConvTranspose1d', (x) => new nn.ConvTranspose1d(1, 1, 1).forward(x)],
+  ['ConvTranspose2d', (x) => new nn.ConvTranspose2d(1, 1, 1).forward(x)],
   ['Linear', (x) => new nn.Linear(1, 1).forward(x)],
   ['BatchNorm1d', (x) => new nn.BatchNorm1d(1).forward(x)],
   ['BatchNorm2d', (x) => new nn.BatchNorm2d(1).forward(x)],

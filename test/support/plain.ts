@@ -105,6 +105,52 @@ export function plainConv(
   return { shape: [xShape[0], ...axes.map(({ count }) => count), K], data: Float64Array.from(data) };
 }
 
+/** Every cell of the input adds the kernel, times its value, to the output. */
+export function plainConvTranspose(
+  x: Float64Array,
+  xShape: readonly number[],
+  w: Float64Array,
+  wShape: readonly number[],
+  b: Float64Array,
+  {
+    groups = 1,
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    outputPadding = 0,
+  }: PlainWindow & { groups?: number; outputPadding?: number | readonly number[] },
+): Plain {
+  const along = (value: number | readonly number[], axis: number): number => (typeof value === 'number' ? value : value[axis]);
+  const [width, C] = wShape.slice(-2);
+  const kernel = wShape.slice(0, -2);
+  const sizes = xShape.slice(1, -1);
+  const same = kernel.map((taps, axis) => along(dilation, axis) * (taps - 1) + 1 - along(stride, axis));
+  const around = sizes.map((_, axis) => paddingOf(padding, axis, sizes.length, Math.max(same[axis], 0)));
+  const output = sizes.map((size, axis) => {
+    if (padding === 'same') return size * along(stride, axis) + along(outputPadding, axis);
+    const [before, after] = around[axis];
+    return (size - 1) * along(stride, axis) - before - after + along(dilation, axis) * (kernel[axis] - 1) + along(outputPadding, axis) + 1;
+  });
+  const K = width * groups;
+  const shape = [xShape[0], ...output, K];
+  const data = new Float64Array(shape.reduce((a, n) => a * Math.max(n, 0), 1)).map((_, i) => b[i % K]);
+  for (let n = 0; n < xShape[0]; n++) {
+    for (const cell of indices(sizes)) {
+      for (const tap of indices(kernel)) {
+        const to = cell.map((at, axis) => at * along(stride, axis) - around[axis][0] + tap[axis] * along(dilation, axis));
+        if (to.some((at, axis) => at < 0 || at >= output[axis])) continue;
+        for (let c = 0; c < C; c++) {
+          const group = Math.floor(c / (C / groups));
+          for (let k = 0; k < width; k++) {
+            data[placeOf([n, ...to, group * width + k], shape)] += x[placeOf([n, ...cell, c], xShape)] * w[placeOf([...tap, k, c], wShape)];
+          }
+        }
+      }
+    }
+  }
+  return { shape, data };
+}
+
 export interface PoolOptions extends PlainWindow {
   kernelSize: number | readonly number[];
   ceilMode?: boolean;

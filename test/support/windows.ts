@@ -8,6 +8,8 @@ export interface WindowCase {
   readonly n: number;
   readonly size: number[];
   readonly kernel: number[];
+  /** Cells along each axis that the stride leaves over behind the last window. */
+  readonly rest: number[];
   readonly options: { stride: PerAxis; dilation: PerAxis; padding: [number, number] | [number, number, number, number] };
 }
 
@@ -31,6 +33,7 @@ export function windowsThatFit(axes: 1 | 2, largest = 9): fc.Arbitrary<WindowCas
       n,
       size,
       kernel,
+      rest: size.map((length, axis) => (length + before[axis] + after[axis] - dilation[axis] * (kernel[axis] - 1) - 1) % stride[axis]),
       options: { stride: listed(stride), dilation: listed(dilation), padding: around(before, after) },
     }));
 }
