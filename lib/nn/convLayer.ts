@@ -1,7 +1,7 @@
 import { rangeError } from '../errors';
 import { makeWindow, type SlidingOptions } from '../ops/window';
 import { checkOptions, type OptionNames } from '../options';
-import type { Shape } from '../shape';
+import { sizeOf } from '../shape';
 import { call, count, weightAndBias } from './layer';
 import { Module } from './module';
 import type { Parameter } from './parameter';
@@ -47,8 +47,8 @@ export abstract class ConvLayer<Size, Around> extends Module {
     this.padding = padding;
     this.dilation = dilation;
     this.groups = groups;
-    const channels: Shape = transposed ? [outChannels / groups, inChannels] : [inChannels / groups, outChannels];
-    [this.weight, this.bias] = weightAndBias([...kernel, ...channels], outChannels, bias);
+    const [depth, width] = transposed ? [outChannels / groups, inChannels] : [inChannels / groups, outChannels];
+    [this.weight, this.bias] = weightAndBias([...kernel, depth, width], bias ? [outChannels] : null, sizeOf(kernel) * depth);
   }
 
   /** The arguments, and other options that are not at their defaults. */

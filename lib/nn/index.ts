@@ -6,6 +6,7 @@ export { Dropout } from './dropout';
 export { Flatten } from './flatten';
 export * as init from './init';
 export { Linear, type LinearOptions } from './linear';
+export { LocallyConnected2d, type LocallyConnected2dOptions } from './locallyConnected2d';
 export { type LoadOptions, Module, type Part, type StateDict } from './module';
 export { Buffer, Parameter } from './parameter';
 export {

@@ -1,5 +1,6 @@
 import { zeros } from '../create';
 import { rangeError, show } from '../errors';
+import type { Shape } from '../shape';
 import { tidy } from '../tidy';
 import * as init from './init';
 import { Parameter } from './parameter';
@@ -19,11 +20,9 @@ export function count(operation: string, what: string, value: number): number {
   return value;
 }
 
-/** A layer's weight and its bias of n numbers, both spread evenly over ±1/√(fan in). */
-export function weightAndBias(shape: readonly number[], n: number, withBias: boolean): [weight: Parameter, bias: Parameter | null] {
-  return tidy(() => {
-    const weight = new Parameter(init.kaimingUniform(zeros(shape), { slope: Math.sqrt(5) }));
-    const bound = 1 / Math.sqrt(init.fans(weight).in);
-    return [weight, withBias ? new Parameter(init.uniform(zeros([n]), -bound, bound)) : null];
-  });
+/** A layer's weight and, where it has one, its bias, spread evenly over ±1/√fanIn: so many values each output is summed from. */
+export function weightAndBias(weight: Shape, bias: Shape | null, fanIn: number): [weight: Parameter, bias: Parameter | null] {
+  const bound = 1 / Math.sqrt(fanIn);
+  const spread = (shape: Shape) => new Parameter(init.uniform(zeros(shape), -bound, bound));
+  return tidy(() => [spread(weight), bias && spread(bias)]);
 }

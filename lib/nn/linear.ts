@@ -35,7 +35,7 @@ export class Linear extends Module {
     const { bias = true } = options;
     count('Linear', 'inFeatures', inFeatures);
     count('Linear', 'outFeatures', outFeatures);
-    [this.weight, this.bias] = weightAndBias([outFeatures, inFeatures], outFeatures, bias);
+    [this.weight, this.bias] = weightAndBias([outFeatures, inFeatures], bias ? [outFeatures] : null, inFeatures);
   }
 
   forward(x: Tensor): Tensor {

@@ -13,6 +13,7 @@ export * from './dropout';
 export * from './expand';
 export * from './gather';
 export * from './linear';
+export * from './locallyConnected2d';
 export { type MatmulOptions, matmul } from './matmul';
 export * from './maxPool1d';
 export { type MaxPool2dOptions, maxPool2d } from './maxPool2d';

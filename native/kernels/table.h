@@ -8,6 +8,7 @@
 #include "../ops/conv2d.h"
 #include "../ops/cross_entropy.h"
 #include "../ops/dropout.h"
+#include "../ops/locally_connected2d.h"
 #include "../ops/matmul.h"
 #include "../ops/max_pool2d.h"
 #include "../ops/peak.h"
@@ -19,29 +20,32 @@
 namespace receptive {
 
 // KERNEL(name, Args): void name(const Args<float>&, Context&).
-#define RECEPTIVE_KERNELS(KERNEL)                          \
-  KERNEL(unary, UnaryArgs)                                 \
-  KERNEL(unary_backward, UnaryBackwardArgs)                \
-  KERNEL(conv2d, Conv2dArgs)                               \
-  KERNEL(conv2d_backward_input, Conv2dBackwardInputArgs)   \
-  KERNEL(conv2d_backward_weight, Conv2dBackwardWeightArgs) \
-  KERNEL(matmul, MatmulArgs)                               \
-  KERNEL(peak, PeakArgs)                                   \
-  KERNEL(binary, BinaryArgs)                               \
-  KERNEL(reduce, ReduceArgs)                               \
-  KERNEL(softmax, SoftmaxArgs)                             \
-  KERNEL(softmax_backward, SoftmaxBackwardArgs)            \
-  KERNEL(cross_entropy, CrossEntropyArgs)                  \
-  KERNEL(cross_entropy_backward, CrossEntropyBackwardArgs) \
-  KERNEL(max_pool2d, MaxPool2dArgs)                        \
-  KERNEL(max_pool2d_backward, MaxPool2dBackwardArgs)       \
-  KERNEL(avg_pool2d, AvgPool2dArgs)                        \
-  KERNEL(avg_pool2d_backward, AvgPool2dBackwardArgs)       \
-  KERNEL(sgd, SgdArgs)                                     \
-  KERNEL(adam, AdamArgs)                                   \
-  KERNEL(batch_norm_train, BatchNormTrainArgs)             \
-  KERNEL(batch_norm_infer, BatchNormInferArgs)             \
-  KERNEL(batch_norm_backward, BatchNormBackwardArgs)       \
+#define RECEPTIVE_KERNELS(KERNEL)                                                   \
+  KERNEL(unary, UnaryArgs)                                                          \
+  KERNEL(unary_backward, UnaryBackwardArgs)                                         \
+  KERNEL(conv2d, Conv2dArgs)                                                        \
+  KERNEL(conv2d_backward_input, Conv2dBackwardInputArgs)                            \
+  KERNEL(conv2d_backward_weight, Conv2dBackwardWeightArgs)                          \
+  KERNEL(locally_connected2d, LocallyConnected2dArgs)                               \
+  KERNEL(locally_connected2d_backward_input, LocallyConnected2dBackwardInputArgs)   \
+  KERNEL(locally_connected2d_backward_weight, LocallyConnected2dBackwardWeightArgs) \
+  KERNEL(matmul, MatmulArgs)                                                        \
+  KERNEL(peak, PeakArgs)                                                            \
+  KERNEL(binary, BinaryArgs)                                                        \
+  KERNEL(reduce, ReduceArgs)                                                        \
+  KERNEL(softmax, SoftmaxArgs)                                                      \
+  KERNEL(softmax_backward, SoftmaxBackwardArgs)                                     \
+  KERNEL(cross_entropy, CrossEntropyArgs)                                           \
+  KERNEL(cross_entropy_backward, CrossEntropyBackwardArgs)                          \
+  KERNEL(max_pool2d, MaxPool2dArgs)                                                 \
+  KERNEL(max_pool2d_backward, MaxPool2dBackwardArgs)                                \
+  KERNEL(avg_pool2d, AvgPool2dArgs)                                                 \
+  KERNEL(avg_pool2d_backward, AvgPool2dBackwardArgs)                                \
+  KERNEL(sgd, SgdArgs)                                                              \
+  KERNEL(adam, AdamArgs)                                                            \
+  KERNEL(batch_norm_train, BatchNormTrainArgs)                                      \
+  KERNEL(batch_norm_infer, BatchNormInferArgs)                                      \
+  KERNEL(batch_norm_backward, BatchNormBackwardArgs)                                \
   KERNEL(dropout, DropoutArgs)
 
 struct KernelTable {

@@ -72,18 +72,15 @@ bool can_be_copied(int64_t rows, int64_t columns, int64_t channels) {
   return rows <= most && columns <= most / std::max<int64_t>(rows, 1) && channels <= most / std::max<int64_t>(rows * columns, 1);
 }
 
-// Checks input [N,H,W,C], weight [kh,kw,C/groups,K] and output [N,OH,OW,K] against each other and the attributes
-// sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm. Padding on the right and at the bottom may be negative: so many
-// cells that no window reaches, as in a transposed convolution with output padding.
-Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tensor& y) {
+}  // namespace
+
+Conv2dShape conv2d_shape(const Call& call, const Tensor& x, int64_t kh, int64_t kw, const Tensor& y) {
   call.require_float(x, "input");
-  call.require_dtype(w, x.dtype, "weight");
   call.require_dtype(y, x.dtype, "output");
   call.require_rank(x, 4, "input");
-  call.require_rank(w, 4, "weight");
   call.require_rank(y, 4, "output");
 
-  Conv2dShape s;
+  Conv2dShape s{x.dims[0], x.dims[1], x.dims[2], x.dims[3], y.dims[3], kh, kw, 0, 0, 0, 0, 0, 0, 0, 0, 1, Conv2dShape::automatic};
   s.sh = call.integer(0, 1, kMaxStep);
   s.sw = call.integer(1, 1, kMaxStep);
   s.top = call.integer(2, 0, kMaxStep);
@@ -91,21 +88,11 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
   s.left = call.integer(5, 0, kMaxStep);
   s.dh = call.integer(6, 1, kMaxStep);
   s.dw = call.integer(7, 1, kMaxStep);
-  s.groups = call.integer(8, 1, int64_t{1} << 31);
-  s.algorithm = static_cast<Conv2dShape::Algorithm>(call.integer(9, 0, 2));
 
-  s.N = x.dims[0], s.H = x.dims[1], s.W = x.dims[2], s.C = x.dims[3];
-  s.kh = w.dims[0], s.kw = w.dims[1], s.K = w.dims[3];
-  call.require(s.C > 0 && s.K > 0 && s.C % s.groups == 0 && s.K % s.groups == 0,
-               "groups is %lld, expected a divisor of the %lld input and the %lld output channels", static_cast<long long>(s.groups),
-               static_cast<long long>(s.C), static_cast<long long>(s.K));
-  call.require(w.dims[2] == s.C / s.groups, "weight has shape %s, expected %lld input channels a group on axis 2", shape_text(w).c_str(),
-               static_cast<long long>(s.C / s.groups));
-  call.require(s.kh > 0 && s.kw > 0, "weight has shape %s, expected a kernel of at least 1x1", shape_text(w).c_str());
-
-  call.require(s.algorithm != Conv2dShape::winograd || can_filter(s),
-               "algorithm is Winograd's, expected a kernel of 3x3 or 1x3 to 1x5 taps, stride 1, dilation 1 and 1 group");
-
+  call.require(s.C > 0 && s.K > 0, "input has shape %s, output %s, expected at least one channel each", shape_text(x).c_str(),
+               shape_text(y).c_str());
+  call.require(s.kh > 0 && s.kw > 0, "kernel is %lldx%lld, expected at least 1x1", static_cast<long long>(s.kh),
+               static_cast<long long>(s.kw));
   const int64_t rows = s.H + s.top + bottom, columns = s.W + s.left + right;
   call.require(can_be_copied(std::max(rows, s.H + s.top), std::max(columns, s.W + s.left), std::max(s.C, s.K)),
                "input of shape %s, padded to %lldx%lld, is too large", shape_text(x).c_str(), static_cast<long long>(rows),
@@ -116,9 +103,30 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
                static_cast<long long>(columns));
   s.OH = (rows - s.dh * (s.kh - 1) - 1) / s.sh + 1;
   s.OW = (columns - s.dw * (s.kw - 1) - 1) / s.sw + 1;
-  call.require(y.dims[0] == s.N && y.dims[1] == s.OH && y.dims[2] == s.OW && y.dims[3] == s.K,
-               "output has shape %s, expected [%lld,%lld,%lld,%lld]", shape_text(y).c_str(), static_cast<long long>(s.N),
-               static_cast<long long>(s.OH), static_cast<long long>(s.OW), static_cast<long long>(s.K));
+  call.require(y.dims[0] == s.N && y.dims[1] == s.OH && y.dims[2] == s.OW, "output has shape %s, expected [%lld,%lld,%lld,%lld]",
+               shape_text(y).c_str(), static_cast<long long>(s.N), static_cast<long long>(s.OH), static_cast<long long>(s.OW),
+               static_cast<long long>(s.K));
+  return s;
+}
+
+namespace {
+
+// Checks input [N,H,W,C], weight [kh,kw,C/groups,K] and output [N,OH,OW,K] against each other and the attributes of conv2d_shape, groups
+// and algorithm.
+Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tensor& y) {
+  call.require_rank(w, 4, "weight");
+  Conv2dShape s = conv2d_shape(call, x, w.dims[0], w.dims[1], y);
+  call.require_dtype(w, x.dtype, "weight");
+  s.groups = call.integer(8, 1, int64_t{1} << 31);
+  s.algorithm = static_cast<Conv2dShape::Algorithm>(call.integer(9, 0, 2));
+  call.require(s.C % s.groups == 0 && s.K % s.groups == 0,
+               "groups is %lld, expected a divisor of the %lld input and the %lld output channels", static_cast<long long>(s.groups),
+               static_cast<long long>(s.C), static_cast<long long>(s.K));
+  call.require(w.dims[2] == s.C / s.groups && w.dims[3] == s.K, "weight has shape %s, expected [%lld,%lld,%lld,%lld]",
+               shape_text(w).c_str(), static_cast<long long>(s.kh), static_cast<long long>(s.kw), static_cast<long long>(s.C / s.groups),
+               static_cast<long long>(s.K));
+  call.require(s.algorithm != Conv2dShape::winograd || can_filter(s),
+               "algorithm is Winograd's, expected a kernel of 3x3 or 1x3 to 1x5 taps, stride 1, dilation 1 and 1 group");
   return s;
 }
 

@@ -10,6 +10,9 @@
 
 namespace receptive {
 
+class Call;
+struct Tensor;
+
 // Everything the loops need; padding after the end shows only in OH and OW.
 struct Conv2dShape {
   int64_t N, H, W, C, K, kh, kw, OH, OW;
@@ -23,6 +26,11 @@ static inline bool can_filter(const Conv2dShape& s) {
   const bool square = s.kh == 3 && s.kw == 3, row = s.kh == 1 && s.kw >= 3 && s.kw <= 5;
   return (square || row) && s.sh == 1 && s.sw == 1 && s.dh == 1 && s.dw == 1 && s.groups == 1;
 }
+
+// Reads attributes sh, sw, padTop, padRight, padBottom, padLeft, dh, dw and holds them against an input [N,H,W,C], a kernel of kh x kw taps
+// and an output [N,OH,OW,K] of one type. Padding on the right and at the bottom may be negative: so many cells that no window reaches, as
+// in a transposed convolution with output padding.
+Conv2dShape conv2d_shape(const Call& call, const Tensor& x, int64_t kh, int64_t kw, const Tensor& y);
 
 template <class T>
 struct Conv2dArgs {

@@ -3,35 +3,38 @@
 
 namespace receptive {
 
-#define RECEPTIVE_OPS(OP)           \
-  OP(unary, 2, 1)                   \
-  OP(unary_backward, 3, 1)          \
-  OP(conv2d, 4, 10)                 \
-  OP(conv2d_backward_input, 4, 10)  \
-  OP(conv2d_backward_weight, 4, 10) \
-  OP(matmul, 4, 2)                  \
-  OP(binary, 3, 1)                  \
-  OP(cast, 2, 2)                    \
-  OP(copy, 2, -1)                   \
-  OP(fill, 1, 1)                    \
-  OP(gather, 3, 0)                  \
-  OP(scatter_add, 3, 0)             \
-  OP(random, 1, 7)                  \
-  OP(reduce, 2, 2)                  \
-  OP(argmax, 2, 1)                  \
-  OP(softmax, 2, 1)                 \
-  OP(softmax_backward, 3, 1)        \
-  OP(cross_entropy, 5, 3)           \
-  OP(cross_entropy_backward, 5, 3)  \
-  OP(max_pool2d, 3, 10)             \
-  OP(max_pool2d_backward, 3, 10)    \
-  OP(avg_pool2d, 2, 9)              \
-  OP(avg_pool2d_backward, 2, 9)     \
-  OP(sgd, 3, 6)                     \
-  OP(adam, 4, 7)                    \
-  OP(batch_norm_train, 9, 4)        \
-  OP(batch_norm_infer, 8, 3)        \
-  OP(batch_norm_backward, 11, 3)    \
+#define RECEPTIVE_OPS(OP)                       \
+  OP(unary, 2, 1)                               \
+  OP(unary_backward, 3, 1)                      \
+  OP(conv2d, 4, 10)                             \
+  OP(conv2d_backward_input, 4, 10)              \
+  OP(conv2d_backward_weight, 4, 10)             \
+  OP(locally_connected2d, 4, 8)                 \
+  OP(locally_connected2d_backward_input, 3, 8)  \
+  OP(locally_connected2d_backward_weight, 3, 8) \
+  OP(matmul, 4, 2)                              \
+  OP(binary, 3, 1)                              \
+  OP(cast, 2, 2)                                \
+  OP(copy, 2, -1)                               \
+  OP(fill, 1, 1)                                \
+  OP(gather, 3, 0)                              \
+  OP(scatter_add, 3, 0)                         \
+  OP(random, 1, 7)                              \
+  OP(reduce, 2, 2)                              \
+  OP(argmax, 2, 1)                              \
+  OP(softmax, 2, 1)                             \
+  OP(softmax_backward, 3, 1)                    \
+  OP(cross_entropy, 5, 3)                       \
+  OP(cross_entropy_backward, 5, 3)              \
+  OP(max_pool2d, 3, 10)                         \
+  OP(max_pool2d_backward, 3, 10)                \
+  OP(avg_pool2d, 2, 9)                          \
+  OP(avg_pool2d_backward, 2, 9)                 \
+  OP(sgd, 3, 6)                                 \
+  OP(adam, 4, 7)                                \
+  OP(batch_norm_train, 9, 4)                    \
+  OP(batch_norm_infer, 8, 3)                    \
+  OP(batch_norm_backward, 11, 3)                \
   OP(dropout, 2, 5)
 
 #define RECEPTIVE_DECLARE(name, tensors, attrs) void record_##name(Call&);

@@ -57,6 +57,13 @@ function convolution(r: Random) {
   };
 }
 
+/** A convolution of one group whose kernel is another one at each place. */
+function unshared(r: Random) {
+  const c = convolution(r);
+  const [C, [, P, Q, K]] = [c.x[3] as number, c.y as [number, number, number, number]];
+  return { ...c, w: [P, Q, ...c.w.slice(0, 2), C, K], b: [P, Q, K], numbers: c.numbers.slice(0, 8) };
+}
+
 function pooling(r: Random, dilated: boolean) {
   const w = windowed(r);
   if (!dilated) {
@@ -159,6 +166,19 @@ export const calls: Record<string, Maker> = {
     const c = convolution(r);
     const t = of(d);
     return { tensors: [t(c.x), t(c.y), t(c.w), optional(r, t(c.b))], numbers: c.numbers };
+  },
+  locally_connected2d(r, d) {
+    const c = unshared(r);
+    const t = of(d);
+    return { tensors: [t(c.x), t(c.w), optional(r, t(c.b)), t(c.y)], numbers: c.numbers };
+  },
+  locally_connected2d_backward_input(r, d) {
+    const c = unshared(r);
+    return { tensors: [c.y, c.w, c.x].map(of(d)), numbers: c.numbers };
+  },
+  locally_connected2d_backward_weight(r, d) {
+    const c = unshared(r);
+    return { tensors: [c.x, c.y, c.w].map(of(d)), numbers: c.numbers };
   },
   matmul(r, d) {
     const [m, n, k, transA, transB] = [r.int(0, 20), r.int(0, 20), r.int(0, 20), r.int(0, 1), r.int(0, 1)];

@@ -39,6 +39,20 @@ const cases: Case[] = [
     output: [1, 8, 8, 4],
     parameters: 36,
   },
+  {
+    layer: new nn.LocallyConnected2d(3, 8, 5, { inputSize: [9, 7] }),
+    shows: 'LocallyConnected2d(3, 8, 5, { inputSize: [9,7] })',
+    input: [2, 9, 7, 3],
+    output: [2, 5, 3, 8],
+    parameters: 15 * 608,
+  },
+  {
+    layer: new nn.LocallyConnected2d(4, 6, [3, 1], { inputSize: 7, stride: 2, padding: 'same', dilation: [2, 1], bias: false }),
+    shows: 'LocallyConnected2d(4, 6, [3,1], { inputSize: 7, stride: 2, padding: "same", dilation: [2,1], bias: false })',
+    input: [1, 7, 7, 4],
+    output: [1, 4, 4, 6],
+    parameters: 16 * 72,
+  },
   { layer: new nn.Linear(3, 2), shows: 'Linear(3, 2)', input: [4, 5, 3], output: [4, 5, 2], parameters: 8 },
   { layer: new nn.BatchNorm2d(3), shows: 'BatchNorm2d(3)', input: [2, 4, 4, 3], output: [2, 4, 4, 3], parameters: 6 },
   {
@@ -118,6 +132,23 @@ test('Softmax and LogSoftmax along an axis', () => {
   close(new nn.LogSoftmax().forward(x), rows.map(Math.log));
 });
 
+test.each<[string, nn.Module, number]>([
+  ['Conv1d', new nn.Conv1d(8, 100, 3, { groups: 2 }), 12],
+  ['Conv2d', new nn.Conv2d(3, 100, [3, 5]), 45],
+  ['ConvTranspose1d', new nn.ConvTranspose1d(100, 8, 3, { groups: 2 }), 12],
+  ['ConvTranspose2d', new nn.ConvTranspose2d(100, 3, [3, 5]), 45],
+  ['LocallyConnected2d', new nn.LocallyConnected2d(3, 100, [3, 5], { inputSize: 6 }), 45],
+  ['Linear', new nn.Linear(45, 100), 45],
+])('%s starts spread evenly over ±1/√(fan in)', (_, layer, fanIn) => {
+  for (const parameter of layer.parameters()) {
+    const [values, bound] = [[...parameter.dataSync()], 1 / Math.sqrt(fanIn)];
+    expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(bound * (1 + 2 ** -23));
+    // of a uniform distribution, within five standard deviations of the mean of squares
+    const square = values.reduce((sum, v) => sum + v * v, 0) / values.length;
+    expect(Math.abs(square - bound ** 2 / 3)).toBeLessThan((5 * bound ** 2 * Math.sqrt(4 / 45)) / Math.sqrt(values.length));
+  }
+});
+
 describe('BatchNorm', () => {
   // Channel values 1, 3, 5, 7: mean 4, variance 5, unbiased 20 / 3.
   const batch = tensor([[1], [3], [5], [7]]);
@@ -178,6 +209,26 @@ test.each<[string, () => unknown, string]>([
     'ConvTranspose2d: outputPadding is 1, expected less than',
   ],
   ['transposed groups', () => new nn.ConvTranspose1d(4, 3, 3, { groups: 2 }), 'ConvTranspose1d: groups is 2, expected a divisor of both'],
+  [
+    'no input size',
+    () => new nn.LocallyConnected2d(1, 1, 3, {} as never),
+    'LocallyConnected2d: inputSize is undefined, expected the height',
+  ],
+  [
+    'input size',
+    () => new nn.LocallyConnected2d(1, 1, 3, { inputSize: [3, 0] }),
+    'LocallyConnected2d: inputSize is [3,0], expected an integer',
+  ],
+  [
+    'a window larger than the input',
+    () => new nn.LocallyConnected2d(1, 1, 5, { inputSize: 4 }),
+    'LocallyConnected2d: window covers 5x5 cells, input has 4x4 and padding [0,0,0,0]',
+  ],
+  [
+    'an input of another size',
+    () => new nn.LocallyConnected2d(1, 1, 2, { inputSize: 4, stride: 2 }).forward(ones([1, 5, 4, 1])),
+    'LocallyConnected2d: input has shape [1,5,4,1], expected [1,4,4,1]',
+  ],
   ['features', () => new nn.Linear(3, Number.NaN), 'Linear: outFeatures is NaN, expected a positive integer'],
   ['momentum', () => new nn.BatchNorm2d(3, { momentum: 2 }), 'BatchNorm2d: momentum is 2, expected a number from 0 to 1'],
   ['eps', () => new nn.BatchNorm1d(3, { eps: 0 }), 'BatchNorm1d: eps is 0, expected a positive number'],
@@ -194,6 +245,7 @@ test.each<[string, (x: never) => unknown]>([
   ['Conv2d', (x) => new nn.Conv2d(1, 1, 1).forward(x)],
   ['ConvTranspose1d', (x) => new nn.ConvTranspose1d(1, 1, 1).forward(x)],
   ['ConvTranspose2d', (x) => new nn.ConvTranspose2d(1, 1, 1).forward(x)],
+  ['LocallyConnected2d', (x) => new nn.LocallyConnected2d(1, 1, 1, { inputSize: 1 }).forward(x)],
   ['Linear', (x) => new nn.Linear(1, 1).forward(x)],
   ['BatchNorm1d', (x) => new nn.BatchNorm1d(1).forward(x)],
   ['BatchNorm2d', (x) => new nn.BatchNorm2d(1).forward(x)],

@@ -105,6 +105,34 @@ export function plainConv(
   return { shape: [xShape[0], ...axes.map(({ count }) => count), K], data: Float64Array.from(data) };
 }
 
+/** A kernel [...places,...taps,C,K] and a bias [...places,K] that differ from place to place. */
+export function plainLocallyConnected(
+  x: Float64Array,
+  xShape: readonly number[],
+  w: Float64Array,
+  wShape: readonly number[],
+  b: Float64Array,
+  options: PlainWindow,
+): Plain {
+  const [C, K] = wShape.slice(-2);
+  const places = wShape.slice(0, xShape.length - 2);
+  const axes = axesOf(xShape.slice(1, -1), wShape.slice(places.length, -2), options);
+  const data: number[] = [];
+  for (let n = 0; n < xShape[0]; n++) {
+    for (const place of indices(axes.map(({ count }) => count))) {
+      const cells = cellsOf(place, axes).filter(({ cell }) => isInside(cell, axes));
+      for (let k = 0; k < K; k++) {
+        let sum = b[placeOf([...place, k], [...places, K])];
+        for (const { tap, cell } of cells) {
+          for (let c = 0; c < C; c++) sum += x[placeOf([n, ...cell, c], xShape)] * w[placeOf([...place, ...tap, c, k], wShape)];
+        }
+        data.push(sum);
+      }
+    }
+  }
+  return { shape: [xShape[0], ...axes.map(({ count }) => count), K], data: Float64Array.from(data) };
+}
+
 /** Every cell of the input adds the kernel, times its value, to the output. */
 export function plainConvTranspose(
   x: Float64Array,
