@@ -30,6 +30,7 @@ export type OpName =
   | 'reduce'
   | 'argmax'
   | 'copy'
+  | 'accumulate'
   | 'fill'
   | 'random'
   | 'dropout'

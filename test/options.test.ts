@@ -37,6 +37,7 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ['convTranspose2d', (o) => ops.convTranspose2d(image, kernel, o)],
   ['locallyConnected2d', (o) => ops.locallyConnected2d(image, ones([3, 3, 2, 2, 1, 1]), o)],
   ['dropout', (o) => ops.dropout(matrix, 0.5, o)],
+  ['pad', (o) => ops.pad(sequence, Array(3).fill([0, 0]), o)],
   ['matmul', (o) => ops.matmul(matrix, matrix, o)],
   ...(['sum', 'mean', 'max', 'min', 'softmax', 'logSoftmax'] as const).map((name) => [name, (o: never) => ops[name](matrix, o)] as const),
   ['Conv1d', (o) => new nn.Conv1d(1, 1, 2, o)],

@@ -1,14 +1,39 @@
+import { rangeError } from '../errors';
+import { checkShapeOf } from '../op';
 import { conv1d } from '../ops/conv1d';
 import { conv2d } from '../ops/conv2d';
-import { type Padding, type Padding1d, type Pair, type SlidingOptions, windowOptionNames } from '../ops/window';
+import { pad } from '../ops/pad';
+import {
+  type AnyWindow,
+  makeWindow,
+  type Padding,
+  type Padding1d,
+  type Pair,
+  paddingAlong,
+  type SlidingOptions,
+  windowOptionNames,
+} from '../ops/window';
 import type { OptionNames } from '../options';
 import type { Tensor } from '../tensor';
+import { tidy } from '../tidy';
 import { ConvLayer, type ConvLayerOptions } from './convLayer';
 
-export interface Conv1dOptions extends ConvLayerOptions<number, Padding1d> {}
-export interface Conv2dOptions extends ConvLayerOptions<Pair, Padding> {}
+/**
+ * What the cells of the padding hold: 0, the cells inside the border mirrored at it (which takes an input larger than the padding), or those
+ * of the border itself.
+ */
+export type PaddingMode = 'zeros' | 'reflect' | 'replicate';
 
-const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, groups: true, bias: true };
+export interface ConvOptions<Size, Around> extends ConvLayerOptions<Size, Around> {
+  /** What the cells of the padding hold. Default 'zeros'. */
+  paddingMode?: PaddingMode;
+}
+
+export interface Conv1dOptions extends ConvOptions<number, Padding1d> {}
+export interface Conv2dOptions extends ConvOptions<Pair, Padding> {}
+
+const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, paddingMode: true, groups: true, bias: true };
+const modes: Readonly<Record<PaddingMode, true>> = { zeros: true, reflect: true, replicate: true };
 
 /** What a convolution is given besides its input and its kernel. */
 interface Arguments<Size, Around> extends SlidingOptions<Size | number, Around | number> {
@@ -16,12 +41,33 @@ interface Arguments<Size, Around> extends SlidingOptions<Size | number, Around |
   readonly bias: Tensor | null;
 }
 
+/** The axes of an input, by how many a convolution slides along. */
+const layouts = ['', 'N,L,C', 'N,H,W,C'];
+
 abstract class Conv<Size, Around> extends ConvLayer<Size, Around> {
+  readonly paddingMode: PaddingMode;
+
+  constructor(axes: number, inChannels: number, outChannels: number, kernelSize: Size, options: ConvOptions<Size, Around>) {
+    super(axes, inChannels, outChannels, kernelSize, options, names);
+    const { paddingMode = 'zeros' } = options;
+    if (!Object.hasOwn(modes, paddingMode)) throw rangeError(new.target.name, 'paddingMode', paddingMode, Object.keys(modes).join(', '));
+    this.paddingMode = paddingMode;
+  }
+
   protected abstract convolve(x: Tensor, options: Arguments<Size, Around>): Tensor;
 
   forward(x: Tensor): Tensor {
-    const { bias, stride, padding, dilation, groups } = this;
-    return this.convolve(x, { bias, stride, padding, dilation, groups });
+    const { bias, stride, padding, dilation, groups, paddingMode: mode } = this;
+    if (mode === 'zeros') return this.convolve(x, { bias, stride, padding, dilation, groups });
+    const { name } = this.constructor;
+    checkShapeOf(name, 'input', x, layouts[this.weight.rank - 2]!);
+    const window: AnyWindow = makeWindow(name, x.shape.slice(1, -1), this.kernelSize, { stride, padding, dilation });
+    const around: readonly (readonly [number, number])[] = [[0, 0], ...paddingAlong(window), [0, 0]];
+    return tidy(() => this.convolve(pad(x, around, { mode }), { bias, stride, padding: 0, dilation, groups }));
+  }
+
+  protected override describe(): string {
+    return super.describe({ paddingMode: this.paddingMode === 'zeros' ? undefined : this.paddingMode });
   }
 }
 
@@ -38,7 +84,7 @@ abstract class Conv<Size, Around> extends ConvLayer<Size, Around> {
  */
 export class Conv1d extends Conv<number, Padding1d> {
   constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv1dOptions = {}) {
-    super(1, inChannels, outChannels, kernelSize, options, names);
+    super(1, inChannels, outChannels, kernelSize, options);
   }
 
   protected override convolve(x: Tensor, options: Arguments<number, Padding1d>): Tensor {
@@ -59,7 +105,7 @@ export class Conv1d extends Conv<number, Padding1d> {
  */
 export class Conv2d extends Conv<Pair, Padding> {
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
-    super(2, inChannels, outChannels, kernelSize, options, names);
+    super(2, inChannels, outChannels, kernelSize, options);
   }
 
   protected override convolve(x: Tensor, options: Arguments<Pair, Padding>): Tensor {

@@ -1,6 +1,6 @@
 export { LogSoftmax, ReLU, Sigmoid, Softmax, Tanh } from './activation';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batchNorm';
-export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions } from './conv';
+export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions, type PaddingMode } from './conv';
 export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose';
 export { Dropout } from './dropout';
 export { Flatten } from './flatten';

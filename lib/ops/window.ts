@@ -183,6 +183,10 @@ export function checkPadding(operation: string, window: AnyWindow): void {
   }
 }
 
+/** The cells before and after each axis. */
+export const paddingAlong = (window: AnyWindow): [before: number, after: number][] =>
+  alongAxes(window).map(({ before, after }) => [before, after]);
+
 /** A pool's window as the addon takes it. */
 export const windowNumbers = ({ kernel, stride, padding }: Window): number[] => [...kernel, ...stride, ...padding];
 

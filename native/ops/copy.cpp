@@ -1,5 +1,6 @@
 // y[y_offset + i·y_strides] = x[x_offset + i·x_strides] over an index i: slices, padding, concatenation, transposition, reversal and
-// expansion are all this copy with other strides.
+// expansion are all this copy with other strides. Its adjoint adds instead of copying, with the two walks exchanged: the gradient of them
+// all.
 #include <cstdlib>
 #include <cstring>
 
@@ -76,6 +77,51 @@ void copy(const CopyArgs<T>& a, Context& context) {
   });
 }
 
+template <class T>
+void add_row(const T* x, int64_t x_stride, T* y, int64_t y_stride, int64_t n) {
+  if (y_stride == 1 && x_stride == 1) {
+    for (int64_t i = 0; i < n; ++i) y[i] += x[i];
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i * y_stride] += x[i * x_stride];
+  }
+}
+
+// Of the dimensions before the last, the first `kept` reach another cell of y at each step; along the others, and where its stride is 0
+// along the last, y's cell is the same and a sum is taken, in order.
+template <class T>
+struct AccumulateArgs {
+  int kept;
+  CopyArgs<T> walk;
+};
+
+template <class T>
+void accumulate(const AccumulateArgs<T>& args, Context& context) {
+  const CopyArgs<T>& a = args.walk;
+  const int last = a.rank - 1;
+  int64_t cells = 1, repeats = 1;
+  for (int d = 0; d < last; ++d) (d < args.kept ? cells : repeats) *= a.dims[d];
+  const int64_t columns = a.dims[last], band = a.y_strides[last] == 0 ? columns : std::min(columns, kChunk);
+  const int64_t bands = (columns + band - 1) / band;
+  const auto offset = [&](int64_t index, int begin, int end, const int64_t* strides) {
+    int64_t sum = 0;
+    for (int d = end - 1; d >= begin; --d) {
+      sum += index % a.dims[d] * strides[d];
+      index /= a.dims[d];
+    }
+    return sum;
+  };
+  for_chunks(context, cells * bands, kChunk / std::max<int64_t>(band * repeats, 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t column = i % bands * band, n = std::min(band, columns - column);
+      const T* const x = a.x + offset(i / bands, 0, args.kept, a.x_strides) + column * a.x_strides[last];
+      T* const y = a.y + offset(i / bands, 0, args.kept, a.y_strides) + column * a.y_strides[last];
+      for (int64_t r = 0; r < repeats; ++r) {
+        add_row(x + offset(r, args.kept, last, a.x_strides), a.x_strides[last], y, a.y_strides[last], n);
+      }
+    }
+  });
+}
+
 // How one operand is walked.
 struct Walk {
   int64_t offset;
@@ -102,11 +148,12 @@ Walk walk_of(const Call& call, const Tensor& t, int attr, int rank, const int64_
   return walk;
 }
 
-// No two indices may write the same cell: each stride must pass what the smaller ones reach together.
-void require_injective(const Call& call, const Walk& walk, int rank, const int64_t* dims) {
+// No two indices may reach the same cell: each stride must pass what the smaller ones reach together. Where cells are added to, strides of
+// 0, which stay at a cell, are left out.
+void require_injective(const Call& call, const Walk& walk, int rank, const int64_t* dims, bool adds) {
   for (int i = 0; i < rank; ++i) {
-    if (dims[i] == 1) continue;
     const int64_t stride = std::abs(walk.strides[i]);
+    if (dims[i] == 1 || (adds && stride == 0)) continue;
     int64_t reach = 0;
     for (int j = 0; j < rank; ++j) {
       const int64_t other = std::abs(walk.strides[j]);
@@ -116,17 +163,63 @@ void require_injective(const Call& call, const Walk& walk, int rank, const int64
   }
 }
 
+// What the attributes say: a rank, dimensions, and a walk through each operand.
+struct Walks {
+  int rank;
+  int64_t dims[kMaxRank];
+  Walk x, y;
+  bool empty;
+};
+
+Walks walks_of(const Call& call, const Tensor& x, const Tensor& y, bool adds) {
+  call.require_dtype(y, x.dtype, "output");
+  call.require_apart(x, y, "input", "output");
+  Walks w = {};
+  w.rank = static_cast<int>(call.integer(0, 0, kMaxRank));
+  call.require(call.attrs == 3 + 3 * w.rank, "%d attributes, expected %d for rank %d", call.attrs, 3 + 3 * w.rank, w.rank);
+  for (int i = 0; i < w.rank; ++i) {
+    w.dims[i] = call.integer(1 + i, 0, int64_t{1} << 53);
+    w.empty = w.empty || w.dims[i] == 0;
+  }
+  if (w.empty) return w;
+  w.x = walk_of(call, x, 1 + w.rank, w.rank, w.dims, "input");
+  w.y = walk_of(call, y, 2 + 2 * w.rank, w.rank, w.dims, "output");
+  require_injective(call, w.y, w.rank, w.dims, adds);
+  return w;
+}
+
 template <class T>
-void submit(Call& call, int rank, const int64_t* dims, const Walk& x, const Walk& y) {
-  CopyArgs<T> args{0, {}, {}, {}, call.in(0).as<T>() + x.offset, call.in(1).as<T>() + y.offset};
+CopyArgs<T> copy_args(const Call& call, const Walks& w) {
+  CopyArgs<T> args{0, {}, {}, {}, call.in(0).as<T>() + w.x.offset, call.in(1).as<T>() + w.y.offset};
   int64_t strides[2][kMaxRank];
-  std::copy_n(dims, rank, args.dims);
-  std::copy_n(x.strides, rank, strides[0]);
-  std::copy_n(y.strides, rank, strides[1]);
-  args.rank = coalesce<2>(rank, args.dims, strides);
+  std::copy_n(w.dims, w.rank, args.dims);
+  std::copy_n(w.x.strides, w.rank, strides[0]);
+  std::copy_n(w.y.strides, w.rank, strides[1]);
+  args.rank = coalesce<2>(w.rank, args.dims, strides);
   std::copy_n(strides[0], args.rank, args.x_strides);
   std::copy_n(strides[1], args.rank, args.y_strides);
-  call.submit(copy<T>, args);
+  return args;
+}
+
+template <class T>
+void submit_copy(Call& call, const Walks& w) {
+  call.submit(copy<T>, copy_args<T>(call, w));
+}
+
+template <class T>
+void submit_accumulate(Call& call, const Walks& w) {
+  const CopyArgs<T> all = copy_args<T>(call, w);
+  AccumulateArgs<T> args{0, all};
+  int to = 0;
+  for (const bool kept : {true, false}) {
+    for (int d = 0; d < all.rank - 1; ++d) {
+      if ((all.y_strides[d] != 0) != kept) continue;
+      args.walk.dims[to] = all.dims[d], args.walk.x_strides[to] = all.x_strides[d], args.walk.y_strides[to] = all.y_strides[d];
+      ++to;
+    }
+    if (kept) args.kept = to;
+  }
+  call.submit(accumulate<T>, args);
 }
 
 void nothing(const int&, Context&) {}
@@ -135,25 +228,23 @@ void nothing(const int&, Context&) {}
 
 // x, y; rank, dims, x offset, x strides, y offset, y strides: all in elements. Strides of x may be 0, and of both negative.
 void record_copy(Call& call) {
-  const Tensor &x = call.in(0), &y = call.in(1);
-  call.require_dtype(y, x.dtype, "output");
-  call.require_apart(x, y, "input", "output");
-  const int rank = static_cast<int>(call.integer(0, 0, kMaxRank));
-  call.require(call.attrs == 3 + 3 * rank, "%d attributes, expected %d for rank %d", call.attrs, 3 + 3 * rank, rank);
-  int64_t dims[kMaxRank] = {};
-  bool empty = false;
-  for (int i = 0; i < rank; ++i) {
-    dims[i] = call.integer(1 + i, 0, int64_t{1} << 53);
-    empty = empty || dims[i] == 0;
-  }
-  if (empty) return call.submit(nothing, 0);
-  const Walk from = walk_of(call, x, 1 + rank, rank, dims, "input"), to = walk_of(call, y, 2 + 2 * rank, rank, dims, "output");
-  require_injective(call, to, rank, dims);
+  const Tensor& x = call.in(0);
+  const Walks w = walks_of(call, x, call.in(1), false);
+  if (w.empty) return call.submit(nothing, 0);
   switch (size_of(x.dtype)) {
-    case 1: return submit<uint8_t>(call, rank, dims, from, to);
-    case 4: return submit<uint32_t>(call, rank, dims, from, to);
-    default: return submit<uint64_t>(call, rank, dims, from, to);
+    case 1: return submit_copy<uint8_t>(call, w);
+    case 4: return submit_copy<uint32_t>(call, w);
+    default: return submit_copy<uint64_t>(call, w);
   }
+}
+
+// The same, of floating point. Strides of y may be 0: the cells of x along them are summed.
+void record_accumulate(Call& call) {
+  const Tensor& x = call.in(0);
+  call.require_float(x, "input");
+  const Walks w = walks_of(call, x, call.in(1), true);
+  if (w.empty) return call.submit(nothing, 0);
+  x.dtype == Dtype::float32 ? submit_accumulate<float>(call, w) : submit_accumulate<double>(call, w);
 }
 
 }  // namespace receptive

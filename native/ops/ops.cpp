@@ -16,6 +16,7 @@ namespace receptive {
   OP(binary, 3, 1)                              \
   OP(cast, 2, 2)                                \
   OP(copy, 2, -1)                               \
+  OP(accumulate, 2, -1)                         \
   OP(fill, 1, 1)                                \
   OP(gather, 3, 0)                              \
   OP(scatter_add, 3, 0)                         \

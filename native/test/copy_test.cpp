@@ -19,10 +19,9 @@ std::vector<double> attributes(const std::vector<double>& dims, const Layout& x,
   return attrs;
 }
 
-// Copies within poisoned tensors of x_size and y_size, in every dtype, and holds every cell of y against a plain walk.
-void check(int64_t x_size, int64_t y_size, const std::vector<double>& dims, const Layout& x, const Layout& y, const std::string& what) {
-  std::vector<double> in(static_cast<size_t>(x_size)), expected(static_cast<size_t>(y_size), 99);
-  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<double>(i % 97);
+// Calls each(from, to) for every pair of cells the walks visit, in row-major order of the index.
+template <class Each>
+void walk(const std::vector<double>& dims, const Layout& x, const Layout& y, const Each& each) {
   int64_t total = 1;
   for (const double d : dims) total *= static_cast<int64_t>(d);
   for (int64_t i = 0; i < total; ++i) {
@@ -33,8 +32,15 @@ void check(int64_t x_size, int64_t y_size, const std::vector<double>& dims, cons
       to += static_cast<double>(rest % static_cast<int64_t>(dims[d])) * y.strides[d];
       rest /= static_cast<int64_t>(dims[d]);
     }
-    expected[static_cast<size_t>(to)] = in[static_cast<size_t>(from)];
+    each(static_cast<size_t>(from), static_cast<size_t>(to));
   }
+}
+
+// Copies within poisoned tensors of x_size and y_size, in every dtype, and holds every cell of y against a plain walk.
+void check(int64_t x_size, int64_t y_size, const std::vector<double>& dims, const Layout& x, const Layout& y, const std::string& what) {
+  std::vector<double> in(static_cast<size_t>(x_size)), expected(static_cast<size_t>(y_size), 99);
+  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<double>(i % 97);
+  walk(dims, x, y, [&](size_t from, size_t to) { expected[to] = in[from]; });
   const int before = Pool::shared().threads();
   for (const Dtype dtype : {Dtype::float32, Dtype::float64, Dtype::int32, Dtype::uint8}) {
     for (int threads = 1; threads <= 3; ++threads) {
@@ -130,6 +136,60 @@ TEST(copy, refuses_to_write_a_cell_twice) {
   expect_refused("copy", {x, y}, attributes({4, 4}, {0, {4, 1}}, {0, {1, 1}}), "twice");
   expect_refused("copy", {x, y}, attributes({4, 4}, {0, {4, 1}}, {0, {3, 1}}), "twice");
   expect_refused("copy", {x, y}, attributes({4, 4}, {0, {4, 1}}, {9, {-3, 1}}), "twice");
+}
+
+// Adds to a tensor of y_size, in both dtypes, and holds every cell of it against plain sums, exact on these integers.
+void check_sums(int64_t x_size, int64_t y_size, const std::vector<double>& dims, const Layout& x, const Layout& y,
+                const std::string& what) {
+  std::vector<double> in(static_cast<size_t>(x_size)), expected(static_cast<size_t>(y_size));
+  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<double>(i % 97) - 48;
+  for (size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<double>(i % 89);
+  const Operand before = updated(values({y_size}, expected));
+  walk(dims, x, y, [&](size_t from, size_t to) { expected[to] += in[from]; });
+  const OpRun run("accumulate", {values({x_size}, in), before}, attributes(dims, x, y), Dtype::float64);
+  EXPECT_EQ(run[1].all(), expected) << what;
+  expect_agreement("accumulate", {values({x_size}, in), before}, attributes(dims, x, y), 0, what);
+}
+
+TEST(accumulate, adds_along_both_walks) {
+  check_sums(1, 1, {}, {0, {}}, {0, {}}, "a scalar");
+  check_sums(100, 100, {100}, {0, {1}}, {0, {1}}, "all");
+  check_sums(70000, 70000, {70000}, {0, {1}}, {0, {1}}, "much");
+  check_sums(12, 60, {3, 4}, {0, {4, 1}}, {21, {10, 1}}, "into a slice");
+  check_sums(60, 12, {3, 4}, {21, {10, 1}}, {0, {4, 1}}, "a slice");
+  check_sums(6, 60, {2, 3}, {0, {3, 1}}, {1, {20, 3}}, "into a slice with steps");
+  check_sums(30, 30, {30}, {29, {-1}}, {0, {1}}, "a reversal");
+  check_sums(30, 30, {5, 6}, {5, {6, -1}}, {24, {-6, 1}}, "a reversal on both sides");
+  check_sums(35, 35, {5, 7}, {0, {1, 5}}, {0, {7, 1}}, "a transposition");
+  check_sums(1, 50000, {50000}, {0, {0}}, {0, {1}}, "one value, everywhere");
+}
+
+TEST(accumulate, sums_where_the_output_stays_at_a_cell) {
+  check_sums(60, 6, {10, 6}, {0, {6, 1}}, {0, {0, 1}}, "rows");
+  check_sums(60, 6, {6, 10}, {0, {10, 1}}, {0, {1, 0}}, "columns");
+  check_sums(60000, 1, {60000}, {0, {1}}, {0, {0}}, "everything");
+  check_sums(60000, 3, {200, 300}, {0, {300, 1}}, {2, {0, 0}}, "everything of two axes");
+  check_sums(120, 20, {4, 3, 2, 5}, {0, {30, 10, 5, 1}}, {0, {5, 0, 0, 1}}, "two axes in the middle");
+  check_sums(120, 12, {4, 3, 2, 5}, {0, {30, 10, 5, 1}}, {0, {0, 4, 1, 0}}, "the first and the last");
+  check_sums(720, 120, {2, 3, 4, 5, 6}, {0, {360, 120, 30, 6, 1}}, {0, {60, 20, 5, 1, 0}}, "a last axis of five");
+  check_sums(40000, 20000, {2, 20000}, {20000, {-20000, 1}}, {0, {0, 1}}, "rows from the last");
+}
+
+TEST(accumulate, of_nothing_adds_nothing) {
+  check_sums(4, 4, {0}, {0, {1}}, {0, {1}}, "an empty dimension");
+  check_sums(0, 4, {3, 0}, {0, {9, 9}}, {0, {1, 1}}, "an empty input");
+}
+
+TEST(accumulate, refuses_what_does_not_fit) {
+  const Operand x = reals({100}, 1), y = updated(reals({100}, 2));
+  expect_refused("accumulate", {x, y}, attributes({101}, {0, {1}}, {0, {0}}), "input");
+  expect_refused("accumulate", {x, y}, attributes({4}, {0, {1}}, {97, {1}}), "output");
+  expect_refused("accumulate", {x, y}, attributes({4, 4}, {0, {4, 1}}, {0, {3, 1}}), "twice");
+  expect_refused("accumulate", {x, y}, attributes({4, 4, 4}, {0, {16, 4, 1}}, {0, {0, 3, 1}}), "twice");
+  expect_refused("accumulate", {x, int32_result({100})}, attributes({4}, {0, {1}}, {0, {1}}), "output is int32");
+  expect_refused("accumulate", {int32_result({100}), int32_result({100})}, attributes({4}, {0, {1}}, {0, {1}}), "float");
+  const Cells same(Dtype::float32, {10});
+  EXPECT_THROW(run_op("accumulate", {&same.tensor(), &same.tensor()}, attributes({4}, {0, {1}}, {5, {1}})), OpError);
 }
 
 TEST(copy, refuses_what_does_not_fit) {

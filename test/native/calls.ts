@@ -107,17 +107,13 @@ export const calls: Record<string, Maker> = {
     const axis = r.int(0, x.length - 1);
     return { tensors: [of(d)(x), of(int32)(x.filter((_, i) => i !== axis))], numbers: [axis] };
   },
-  copy(r) {
-    const dims = r.shape(0, 4);
-    const strides = dims.map((_, axis) => dims.slice(axis + 1).reduce((a, b) => a * b, 1));
-    const [before, dtype] = [r.int(0, 3), r.int(0, 3)];
-    const size = dims.reduce((a, b) => a * b, 1);
-    const reversed = dims.map((_, i) => (r.chance(0.3) ? -(strides[i] as number) : (strides[i] as number)));
-    const start = reversed.reduce((at, s, i) => at + (s < 0 ? -s * Math.max(0, (dims[i] as number) - 1) : 0), 0);
-    return {
-      tensors: [of(dtype)([size + 3]), of(dtype)([size + before])],
-      numbers: [dims.length, ...dims, start, ...reversed, before, ...strides],
-    };
+  copy: (r) => walked(r, r.int(0, 3)),
+  accumulate(r, d) {
+    const call = walked(r, d);
+    const axis = r.int(0, call.numbers[0] as number);
+    // the last strides are y's: along one of them all cells may be one
+    if (axis < (call.numbers[0] as number)) call.numbers[call.numbers.length - 1 - axis] = 0;
+    return call;
   },
   fill: (r) => ({ tensors: [of(r.int(0, 3))(r.shape())], numbers: [r.int(0, 9)] }),
   random: (r, d) => ({ tensors: [of(d)(r.shape())], numbers: [r.int(0, 1), 0, 1, ...seeds(r)] }),
@@ -242,6 +238,20 @@ export const calls: Record<string, Maker> = {
     return { tensors: [t(x), of(int32)([n]), t([n, ...x.slice(1)])], numbers: [] };
   },
 };
+
+/** Every cell of one tensor against one of another, in order or in reverse. */
+function walked(r: Random, dtype: number): OpCall {
+  const dims = r.shape(0, 4);
+  const strides = dims.map((_, axis) => dims.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const before = r.int(0, 3);
+  const size = dims.reduce((a, b) => a * b, 1);
+  const reversed = dims.map((_, i) => (r.chance(0.3) ? -(strides[i] as number) : (strides[i] as number)));
+  const start = reversed.reduce((at, s, i) => at + (s < 0 ? -s * Math.max(0, (dims[i] as number) - 1) : 0), 0);
+  return {
+    tensors: [of(dtype)([size + 3]), of(dtype)([size + before])],
+    numbers: [dims.length, ...dims, start, ...reversed, before, ...strides],
+  };
+}
 
 /** So many tensors of one shape. */
 function same(r: Random, dtype: number, count: number, numbers: number[], shape = r.shape()): OpCall {

@@ -1,4 +1,4 @@
-import { nn, noGrad, ones, ops, randn, type Shape, type Tensor, tensor } from '../../lib';
+import { memory, nn, noGrad, ones, ops, randn, type Shape, type Tensor, tensor } from '../../lib';
 
 interface Case {
   layer: nn.Module;
@@ -52,6 +52,20 @@ const cases: Case[] = [
     input: [1, 7, 7, 4],
     output: [1, 4, 4, 6],
     parameters: 16 * 72,
+  },
+  {
+    layer: new nn.Conv1d(3, 2, 4, { padding: 'same', paddingMode: 'replicate' }),
+    shows: 'Conv1d(3, 2, 4, { padding: "same", paddingMode: "replicate" })',
+    input: [2, 5, 3],
+    output: [2, 5, 2],
+    parameters: 26,
+  },
+  {
+    layer: new nn.Conv2d(3, 2, 3, { stride: 2, padding: [2, 1], paddingMode: 'reflect' }),
+    shows: 'Conv2d(3, 2, 3, { stride: 2, padding: [2,1], paddingMode: "reflect" })',
+    input: [1, 5, 4, 3],
+    output: [1, 4, 2, 2],
+    parameters: 56,
   },
   { layer: new nn.Linear(3, 2), shows: 'Linear(3, 2)', input: [4, 5, 3], output: [4, 5, 2], parameters: 8 },
   { layer: new nn.BatchNorm2d(3), shows: 'BatchNorm2d(3)', input: [2, 4, 4, 3], output: [2, 4, 4, 3], parameters: 6 },
@@ -149,6 +163,43 @@ test.each<[string, nn.Module, number]>([
   }
 });
 
+describe('paddingMode', () => {
+  // Of a kernel of ones each output is the sum of the cells its window sees.
+  const summing = <L extends nn.Module>(layer: L): L => {
+    for (const parameter of layer.parameters()) nn.init.constant(parameter, 1);
+    return layer;
+  };
+  const sequence = tensor([1, 2, 4, 8], [1, 4, 1]);
+
+  test.each<[nn.PaddingMode, number[]]>([
+    ['zeros', [3, 7, 14, 12]],
+    ['reflect', [5, 7, 14, 16]],
+    ['replicate', [4, 7, 14, 20]],
+  ])('of a sequence: %s', (paddingMode, expected) => {
+    const layer = summing(new nn.Conv1d(1, 1, 3, { padding: 1, paddingMode, bias: false }));
+    expect(Array.from(layer.forward(sequence).dataSync())).toEqual(expected);
+  });
+
+  test("'same' puts the odd cell at the end", () => {
+    const layer = summing(new nn.Conv1d(1, 1, 2, { padding: 'same', paddingMode: 'replicate', bias: false }));
+    expect(Array.from(layer.forward(sequence).dataSync())).toEqual([3, 6, 12, 16]);
+  });
+
+  test('of an image: each side as told', () => {
+    const layer = summing(new nn.Conv2d(1, 1, [2, 2], { padding: [1, 0, 0, 1], paddingMode: 'replicate', bias: false }));
+    const image = tensor([1, 10, 100, 1000], [1, 2, 2, 1]);
+    expect(Array.from(layer.forward(image).dataSync())).toEqual([4, 22, 202, 1111]);
+  });
+
+  test('leaves nothing behind but the output', () => {
+    const layer = new nn.Conv2d(2, 2, 3, { padding: 1, paddingMode: 'reflect' });
+    const input = ones([1, 4, 4, 2]);
+    const before = memory().tensors;
+    noGrad(() => layer.forward(input)).dispose();
+    expect(memory().tensors).toBe(before);
+  });
+});
+
 describe('BatchNorm', () => {
   // Channel values 1, 3, 5, 7: mean 4, variance 5, unbiased 20 / 3.
   const batch = tensor([[1], [3], [5], [7]]);
@@ -228,6 +279,17 @@ test.each<[string, () => unknown, string]>([
     'an input of another size',
     () => new nn.LocallyConnected2d(1, 1, 2, { inputSize: 4, stride: 2 }).forward(ones([1, 5, 4, 1])),
     'LocallyConnected2d: input has shape [1,5,4,1], expected [1,4,4,1]',
+  ],
+  ['padding mode', () => new nn.Conv1d(1, 1, 3, { paddingMode: 'circle' as never }), 'Conv1d: paddingMode is "circle", expected zeros'],
+  [
+    'a reflection wider than the input',
+    () => new nn.Conv2d(1, 1, 5, { padding: 2, paddingMode: 'reflect' }).forward(ones([1, 2, 8, 1])),
+    'pad: 2 cells cannot be reflected along axis 1 of input [1,2,8,1], which has 2',
+  ],
+  [
+    'rank of a padded input',
+    () => new nn.Conv2d(1, 1, 3, { padding: 1, paddingMode: 'reflect' }).forward(ones([5, 5, 1])),
+    'Conv2d: input has shape [5,5,1], expected [N,H,W,C]',
   ],
   ['features', () => new nn.Linear(3, Number.NaN), 'Linear: outFeatures is NaN, expected a positive integer'],
   ['momentum', () => new nn.BatchNorm2d(3, { momentum: 2 }), 'BatchNorm2d: momentum is 2, expected a number from 0 to 1'],

@@ -184,8 +184,47 @@ const rows: readonly Row[] = [
       [0, 1, 0, 0],
     ],
   ],
-  ['pad with a value', (x) => ops.pad(x, [[1, 1]], 7), [[2]], [7, 0, 1, 7]],
+  ['pad with a value', (x) => ops.pad(x, [[1, 1]], { value: 7 }), [[2]], [7, 0, 1, 7]],
   ['pad by nothing', (x) => ops.pad(x, [[0, 0]]), [[2]], [0, 1]],
+  ['pad by reflection', (x) => ops.pad(x, [[2, 1]], { mode: 'reflect' }), [[3]], [2, 1, 0, 1, 2, 1]],
+  [
+    'pad by reflection on both axes',
+    (x) =>
+      ops.pad(
+        x,
+        [
+          [1, 0],
+          [0, 2],
+        ],
+        { mode: 'reflect' },
+      ),
+    [[2, 3]],
+    [
+      [3, 4, 5, 4, 3],
+      [0, 1, 2, 1, 0],
+      [3, 4, 5, 4, 3],
+    ],
+  ],
+  ['pad by replication', (x) => ops.pad(x, [[2, 3]], { mode: 'replicate' }), [[2]], [0, 0, 0, 1, 1, 1, 1]],
+  [
+    'pad by replication on both axes',
+    (x) =>
+      ops.pad(
+        x,
+        [
+          [1, 1],
+          [2, 0],
+        ],
+        { mode: 'replicate' },
+      ),
+    [[2, 2]],
+    [
+      [0, 0, 0, 1],
+      [0, 0, 0, 1],
+      [2, 2, 2, 3],
+      [2, 2, 2, 3],
+    ],
+  ],
 ];
 
 describe.each(rows)('%s', (_name, op, shapes, expected) => {
@@ -321,7 +360,7 @@ describe('bad arguments', () => {
     ],
     [
       'pad bytes with a number that is none',
-      () => ops.pad(zeros([1], { dtype: 'uint8' }), [[1, 1]], 256),
+      () => ops.pad(zeros([1], { dtype: 'uint8' }), [[1, 1]], { value: 256 }),
       ['RangeError', 'ERR_INVALID_VALUE', 'pad: a value is 256, expected an integer from 0 to 255 (uint8); see ops.cast'],
     ],
   ])('%s', (_name, call, [name, code, message]) => {
