@@ -19,3 +19,12 @@ export function nonNegative(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value) || value < 0) throw new InvalidArgumentError('Expected a number of at least 0.');
   return value;
 }
+
+/** One of some names, in any case. */
+export function oneOf(names: readonly string[]): (text: string) => string {
+  return (text) => {
+    const found = names.find((name) => name.toLowerCase() === text.toLowerCase());
+    if (found === undefined) throw new InvalidArgumentError(`Expected one of ${names.join(', ')}.`);
+    return found;
+  };
+}

@@ -2,33 +2,35 @@ import { fileError } from '../formats/file';
 import { fill, readSafetensors, save } from '../formats/safetensors';
 import * as models from '../models';
 import type { Module } from '../nn';
+import { tasks } from './tasks';
+import type { Description, SavedModel, Task } from './tasks/task';
 
-/** What a model file must say, besides its weights, for a command to rebuild the network and feed it. */
-export interface Description {
-  /** One of `architectures`. */
-  readonly architecture: keyof typeof architectures;
-  readonly task: 'mnist';
-}
-
-/** The networks the command line can build for 28x28 grey images of ten classes. */
-export const architectures = {
-  lenet5: () => models.lenet5({ classes: 10 }),
-  mlp: () => models.mlp({ inputs: 784, hidden: [256], classes: 10 }),
-};
+// A model file is complete: beside the weights, its metadata hold the description, which names the task and the network and carries
+// whatever the task needs to feed it.
 
 const key = 'receptive';
+
+/** The network a description names, with fresh weights. */
+export function buildModel({ architecture, options }: Description): Module {
+  return (models as unknown as Record<string, (options: Description['options']) => Module>)[architecture]!(options);
+}
 
 export async function saveModel(path: string, model: Module, description: Description): Promise<void> {
   await save(path, model, { metadata: { [key]: JSON.stringify(description) } });
 }
 
-/** Rebuilds the network a file of `saveModel` describes, with its weights. */
-export async function openModel(path: string): Promise<{ model: Module; description: Description }> {
+/** Builds the network a file of `saveModel` describes, with its weights, and finds its task. */
+export async function openModel(path: string): Promise<{ saved: SavedModel; task: Task }> {
   const file = await readSafetensors(path);
   const description = parse(path, file.metadata[key]);
-  const model = architectures[description.architecture]();
+  let model: Module;
+  try {
+    model = buildModel(description);
+  } catch (cause) {
+    throw fileError(path, `its network cannot be built: ${(cause as Error).message}`, cause);
+  }
   fill(model, path, file);
-  return { model, description };
+  return { saved: { path, model, description }, task: tasks[description.task]! };
 }
 
 function parse(path: string, text: string | undefined): Description {
@@ -39,10 +41,17 @@ function parse(path: string, text: string | undefined): Description {
   } catch (cause) {
     throw fileError(path, 'the description of the network is not JSON', cause);
   }
-  const { architecture, task } = (value ?? {}) as Partial<Record<keyof Description, unknown>>;
-  if (typeof architecture !== 'string' || !Object.hasOwn(architectures, architecture)) {
-    throw fileError(path, `its network is ${JSON.stringify(architecture)}, this version knows ${Object.keys(architectures).join(', ')}`);
+  const { task, architecture, options, labels } = (value ?? {}) as Partial<Record<keyof Description, unknown>>;
+  if (typeof task !== 'string' || !Object.hasOwn(tasks, task)) {
+    throw fileError(path, `it was trained for ${JSON.stringify(task)}, this version knows ${Object.keys(tasks).join(', ')}`);
   }
-  if (task !== 'mnist') throw fileError(path, `it was trained for ${JSON.stringify(task)}, this version knows mnist`);
+  const known: readonly unknown[] = tasks[task]!.architectures;
+  if (!known.includes(architecture)) {
+    throw fileError(path, `its network is ${JSON.stringify(architecture)}, this version knows ${known.join(', ')} for ${task}`);
+  }
+  if (typeof options !== 'object' || options === null) throw fileError(path, "the network's options are missing");
+  if (!Array.isArray(labels) || !labels.every((label) => typeof label === 'string')) {
+    throw fileError(path, 'the names of the classes are missing');
+  }
   return value as Description;
 }

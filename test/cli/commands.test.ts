@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readSafetensors, save } from '../../lib';
+import { models, readSafetensors, save } from '../../lib';
 
 // The built commands, in processes of their own, on 300 training and 100 test images whose class is a bright row.
 
@@ -157,13 +157,19 @@ describe('train, evaluate, predict', () => {
 
 describe('what a user can put right is one line that names it, and exit code 1', () => {
   const digits = () => ['--data', join(dir, 'digits')];
+  const description = (value: unknown) => ({ receptive: JSON.stringify(value) });
+  const lenet5 = { task: 'mnist', architecture: 'lenet5', options: { classes: 10 }, labels: [...'0123456789'] };
   const damaged: [name: string, metadata: Record<string, string>, message: RegExp][] = [
     ['no-description', {}, /which network they belong to/],
     ['not-json', { receptive: '{' }, /not JSON/],
-    ['null', { receptive: 'null' }, /network is undefined, this version knows lenet5, mlp/],
-    ['other-network', { receptive: '{"architecture":"constructor","task":"mnist"}' }, /network is "constructor"/],
-    ['other-task', { receptive: '{"architecture":"lenet5","task":"text"}' }, /trained for "text"/],
-    ['no-weights', { receptive: '{"architecture":"lenet5","task":"mnist"}' }, /does not fit the model: .* is missing/],
+    ['null', description(null), /trained for undefined, this version knows mnist/],
+    ['other-task', description({ task: 'speech' }), /trained for "speech"/],
+    ['task-of-the-prototype', description({ task: 'constructor' }), /trained for "constructor"/],
+    ['other-network', description({ task: 'mnist', architecture: 'adam' }), /network is "adam", this version knows lenet5, mlp for mnist/],
+    ['no-options', description({ ...lenet5, options: undefined }), /options are missing/],
+    ['no-labels', description({ ...lenet5, labels: [1, 2] }), /names of the classes are missing/],
+    ['bad-options', description({ ...lenet5, options: { size: 1 } }), /cannot be built: lenet5: size is 1/],
+    ['no-weights', description(lenet5), /does not fit the model: .* is missing/],
   ];
   test.each(damaged)('evaluate › %s', async (name, metadata, message) => {
     const path = join(dir, `${name}.safetensors`);
@@ -182,9 +188,10 @@ describe('what a user can put right is one line that names it, and exit code 1',
     ['a folder without data', () => ['train', 'mnist', '--data', dir], /holds none of train-images-idx3-ubyte/],
     ['an output that is a folder', () => ['train', 'mnist', ...digits(), '--out', dir], /is a folder/],
     ['an output below a file', () => ['train', 'mnist', ...digits(), '--out', join(main, 'model')], /EEXIST|ENOTDIR/],
-    ['a task nobody knows', () => ['train', 'cifar'], /Allowed choices are mnist/],
+    ['a task nobody knows', () => ['train', 'cifar'], /unknown command 'cifar'\n\(a task is one of mnist\)/],
     ['no epochs', () => ['train', 'mnist', '--epochs', '0'], /--epochs.*Expected a positive integer/],
     ['a negative rate', () => ['train', 'mnist', '--lr', '-1'], /--lr.*Expected a number of at least 0/],
+    ['a network nobody knows', () => ['train', 'mnist', '--arch', 'vgg'], /--arch.*Expected one of lenet5, mlp/],
     ['an option nobody knows', () => ['train', 'mnist', '--epoch', '3'], /unknown option '--epoch'/],
   ];
   test.each(cases)('%s', async (_, args, message) => {
@@ -195,14 +202,21 @@ describe('what a user can put right is one line that names it, and exit code 1',
     expect(stdout).toBe('');
   });
 
+  test('an input for a model of digits', async () => {
+    const path = join(dir, 'untrained.safetensors');
+    await save(path, models.lenet5(), { metadata: description(lenet5) });
+    const { code, stderr } = await receptive(['predict', path, 'seven.png', ...digits()]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('predict: an input is "seven.png", expected none')]);
+  });
+
   test('nothing is left beside an output that could not be written', () => {
     expect(readdirSync(dir).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 });
 
-test.each(['train', 'evaluate', 'predict'])('%s --help names its options', async (command) => {
-  const { code, stdout } = await receptive([command, '--help']);
+test.each(['train mnist', 'evaluate', 'predict'])('%s --help names its options', async (command) => {
+  const { code, stdout } = await receptive([...command.split(' '), '--help']);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/--data <dir>/);
+  expect(stdout).toMatch(/--data <path>/);
   expect(stdout).toMatch(/--json/);
 });

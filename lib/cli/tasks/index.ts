@@ -1,0 +1,5 @@
+import { mnist } from './mnist';
+import type { Task } from './task';
+
+/** What the command line can learn, by the name `train` takes and model files carry. */
+export const tasks: Readonly<Record<string, Task>> = { mnist };

@@ -1,0 +1,89 @@
+import type { Command } from 'commander';
+import type { Module } from '../../nn';
+import type { Batches } from '../../train';
+import type { Output } from '../output';
+
+/** What a model file says besides its weights: how to build the network again, and what it was trained for. */
+export interface Description {
+  /** A row of the table of tasks. */
+  readonly task: string;
+  /** A function of `models`, and the options it was called with. */
+  readonly architecture: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** The names of the classes, in the order of the network's outputs. */
+  readonly labels: readonly string[];
+}
+
+/** A network from a model file, and what the file says about it. */
+export interface SavedModel<D extends Description = Description> {
+  readonly path: string;
+  readonly model: Module;
+  readonly description: D;
+}
+
+/** Options of `train` that every task has. */
+export interface TrainOptions {
+  data?: string;
+  arch: string;
+  epochs: number;
+  batchSize: number;
+  lr?: number;
+  optimizer: 'sgd' | 'adam';
+  seed: number;
+  threads?: number;
+  out: string;
+  json: boolean;
+}
+
+/** Options of `evaluate` that every task has. */
+export interface EvaluateOptions {
+  data?: string;
+  batchSize: number;
+  threads?: number;
+  json: boolean;
+}
+
+/** Options of `predict` that every task has. */
+export interface PredictOptions {
+  data?: string;
+  json: boolean;
+}
+
+/** Batches, and the number of samples in them. */
+export interface Part {
+  readonly batches: Batches;
+  readonly size: number;
+}
+
+/** What a task has ready for a training: the data, and the network to be built for it. */
+export interface Job<D extends Description = Description> {
+  readonly train: Part;
+  /** Measured after each epoch, to keep the network of the best one. Without it the last one's is kept, and `test` is measured each time. */
+  readonly validation?: Part;
+  readonly test: Part;
+  readonly description: D;
+  /** Something for people to look at when the training has ended. */
+  show?(model: Module): Promise<string>;
+}
+
+/**
+ * Something the command line can learn: a row of the table of tasks. The commands do what is common to all: build, train, measure, save
+ * and load a classifier. A task brings the data and shows predictions.
+ */
+export interface Task<D extends Description = Description> {
+  readonly summary: string;
+  /** What a sample is, as messages count them: 'images'. */
+  readonly unit: string;
+  /** Functions of `models` to choose from, the default first. */
+  readonly architectures: readonly [string, ...string[]];
+  /** What `--data` takes. */
+  readonly data: string;
+  readonly defaults: Readonly<Pick<TrainOptions, 'epochs' | 'batchSize' | 'optimizer'>>;
+  /** Adds the task's own options. `evaluate` and `predict` have those of all tasks, so there a name belongs to one task. */
+  addOptions?(command: Command, name: 'train' | 'evaluate' | 'predict'): void;
+  prepare(options: TrainOptions): Promise<Job<D>>;
+  /** The samples to measure a network on. */
+  open(saved: SavedModel<D>, options: EvaluateOptions): Promise<Part>;
+  /** Shows what a network makes of the inputs that follow the model's name, or of samples. */
+  predict(saved: SavedModel<D>, inputs: readonly string[], options: PredictOptions, output: Output): Promise<void>;
+}
