@@ -17,6 +17,8 @@ export interface Samples {
 /** Anything that has a number of samples and can make a batch of some of them. */
 export interface Dataset {
   readonly length: number;
+  /** The length of each sample, where they differ in it. */
+  readonly lengths?: ArrayLike<number>;
   /** New tensors of the samples of these indices, in this order. */
   batch(indices: Int32Array): Samples | Promise<Samples>;
 }

@@ -3,7 +3,7 @@ import { checkOptions, type OptionNames } from '../options';
 import { takeRandom } from '../random';
 import { scope } from '../scope';
 import type { Dataset, Samples } from './dataset';
-import { identity, permutation } from './permutation';
+import { identity, identityByLength, permutation, permutationByLength } from './permutation';
 
 /** One batch; its tensors belong to whoever receives it. */
 export interface Batch extends Samples {
@@ -17,11 +17,16 @@ export interface DataLoaderOptions {
   shuffle?: boolean;
   /** Of the orders, 0 to 2^53 - 1. The same seed gives the same sequence of orders. Default: drawn from what `manualSeed` set. */
   seed?: number;
+  /**
+   * Whether samples of about the same length share a batch, so that little of it is padding; the dataset then has `lengths`. Shuffled, it
+   * is batches that come in random order, and 50 batches' worth of samples drawn at random that are sorted into them. Default false.
+   */
+  byLength?: boolean;
   /** Whether a last batch of fewer samples is left out. Default false. */
   dropLast?: boolean;
 }
 
-const names: OptionNames<DataLoaderOptions> = { batchSize: true, shuffle: true, seed: true, dropLast: true };
+const names: OptionNames<DataLoaderOptions> = { batchSize: true, shuffle: true, byLength: true, seed: true, dropLast: true };
 
 /**
  * Goes through a dataset in batches, any number of times. The next batch is asked for before the one at hand is given out, so that it
@@ -36,6 +41,7 @@ export class DataLoader implements AsyncIterable<Batch> {
   epoch = 0;
   readonly batchSize: number;
   readonly shuffle: boolean;
+  readonly byLength: boolean;
   readonly seed: number;
   readonly dropLast: boolean;
 
@@ -48,13 +54,22 @@ export class DataLoader implements AsyncIterable<Batch> {
       throw typeError('DataLoader', 'dataset', dataset, 'an object with a length and a function batch(indices)');
     }
     checkOptions('DataLoader', options, names);
-    const { batchSize, shuffle = false, seed, dropLast = false } = options;
+    const { batchSize, shuffle = false, byLength = false, seed, dropLast = false } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) throw rangeError('DataLoader', 'batchSize', batchSize, 'a positive integer');
     if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0)) {
       throw rangeError('DataLoader', 'seed', seed, 'an integer from 0 to 2^53 - 1');
     }
+    if (byLength && dataset.lengths?.length !== length) {
+      throw typeError(
+        'DataLoader',
+        "the dataset's lengths",
+        dataset.lengths,
+        `a number for each of its ${length} samples, since byLength is set`,
+      );
+    }
     this.batchSize = batchSize;
     this.shuffle = shuffle;
+    this.byLength = byLength;
     this.seed = seed ?? (shuffle ? drawSeed() : 0);
     this.dropLast = dropLast;
   }
@@ -65,9 +80,18 @@ export class DataLoader implements AsyncIterable<Batch> {
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
+  #order(): Int32Array {
+    const { batchSize, dataset, seed, epoch } = this;
+    if (this.byLength) {
+      const lengths = dataset.lengths!;
+      return this.shuffle ? permutationByLength(lengths, batchSize, seed, epoch) : identityByLength(lengths);
+    }
+    return this.shuffle ? permutation(dataset.length, seed, epoch) : identity(dataset.length);
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
     const { batchSize, dataset, length } = this;
-    const order = this.shuffle ? permutation(dataset.length, this.seed, this.epoch) : identity(dataset.length);
+    const order = this.#order();
     this.epoch++;
     const prepare = (step: number): Promise<Batch> | null => {
       if (step >= length) return null;

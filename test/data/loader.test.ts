@@ -55,6 +55,66 @@ describe('DataLoader', () => {
     );
   });
 
+  describe('by length', () => {
+    class Sequences extends Numbers {
+      constructor(readonly lengths: readonly number[]) {
+        super(lengths.length);
+      }
+    }
+    const lengths = fc.array(fc.nat(20), { minLength: 1, maxLength: 300 });
+
+    test('shuffled: every sample exactly once an epoch, every batch sorted, a short one last', async () => {
+      await fc.assert(
+        fc.asyncProperty(lengths, fc.integer({ min: 1, max: 7 }), fc.nat(), async (list, batchSize, seed) => {
+          const loader = new data.DataLoader(new Sequences(list), { batchSize, shuffle: true, byLength: true, seed });
+          for (let epoch = 0; epoch < 2; epoch++) {
+            const batches = await pass(loader);
+            const full = Math.floor(list.length / batchSize);
+            expect(batches.slice(0, full).every(({ length }) => length === batchSize)).toBe(true);
+            expect(batches).toHaveLength(loader.length);
+            expect(batches.flat().sort((a, b) => a - b)).toEqual(list.map((_, i) => i));
+            for (const batch of batches.slice(0, full)) {
+              const inside = batch.map((i) => list[i]);
+              expect(inside).toEqual(inside.toSorted((a, b) => a - b));
+            }
+          }
+        }),
+        { numRuns: 50 },
+      );
+    });
+
+    test('pads far less than orders that do not look at it, in batches that come in no order of length', async () => {
+      const list = Array.from({ length: 2000 }, (_, i) => 1 + ((i * 7919) % 997));
+      const padded = (batches: number[][]) =>
+        batches.reduce((sum, batch) => sum + batch.length * Math.max(...batch.map((i) => list[i])), 0) / list.reduce((a, b) => a + b, 0);
+      const options = { batchSize: 20, shuffle: true, seed: 3 };
+      const sorted = await pass(new data.DataLoader(new Sequences(list), { ...options, byLength: true }));
+      expect(padded(sorted)).toBeLessThan(1.02);
+      expect(padded(await pass(new data.DataLoader(new Sequences(list), options)))).toBeGreaterThan(1.5);
+      const longest = sorted.map((batch) => Math.max(...batch.map((i) => list[i])));
+      const rises = longest.slice(1).filter((length, i) => length > longest[i]).length;
+      expect(rises).toBeGreaterThan(30);
+      expect(rises).toBeLessThan(70);
+    });
+
+    test('the same seed gives the same orders; another seed and another epoch others', async () => {
+      const list = Array.from({ length: 100 }, (_, i) => i % 10);
+      const orders = async (seed: number) => {
+        const loader = new data.DataLoader(new Sequences(list), { batchSize: 4, shuffle: true, byLength: true, seed });
+        return [await pass(loader), await pass(loader)];
+      };
+      const [one, again, two] = [await orders(1), await orders(1), await orders(2)];
+      expect(again).toEqual(one);
+      expect(one[1]).not.toEqual(one[0]);
+      expect(two[0]).not.toEqual(one[0]);
+    });
+
+    test('in order: the shortest first, those of one length as they are', async () => {
+      const loader = new data.DataLoader(new Sequences([3, 1, 2, 1, 3]), { batchSize: 2, byLength: true });
+      expect(await pass(loader)).toEqual([[1, 3], [2, 0], [4]]);
+    });
+  });
+
   test('the same seed gives the same orders; another seed and another epoch others', async () => {
     const orders = async (seed: number) => {
       const loader = new data.DataLoader(new Numbers(100), { batchSize: 100, shuffle: true, seed });
@@ -123,6 +183,11 @@ describe('DataLoader', () => {
       'a batch size',
       () => new data.DataLoader(new Numbers(3), { batchSize: 0 }),
       'DataLoader: batchSize is 0, expected a positive integer',
+    ],
+    [
+      'lengths',
+      () => new data.DataLoader(new Numbers(3), { batchSize: 1, byLength: true }),
+      "DataLoader: the dataset's lengths is undefined, expected a number for each of its 3 samples, since byLength is set",
     ],
     ['a seed', () => new data.DataLoader(new Numbers(3), { batchSize: 1, seed: -1 }), 'DataLoader: seed is -1'],
   ])('expects %s', (_, make, message) => {
