@@ -60,6 +60,8 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ['crossEntropy', (o) => losses.crossEntropy(matrix, labels, o)],
   ...(['mse', 'l1', 'bceWithLogits'] as const).map((name) => [name, (o: never) => losses[name](matrix, matrix, o)] as const),
   ['lenet5', (o) => models.lenet5(o)],
+  ['TextDataset', (o) => new data.TextDataset(['a'], ['b'], o)],
+  ['Tokenizer.fit', (o) => data.Tokenizer.fit([], o)],
   ['evaluate', (o) => trainer.evaluate(loader, o)],
 ];
 
@@ -76,6 +78,9 @@ const required: typeof optional = [
   ['DataLoader', (o) => new data.DataLoader(dataset, o)],
   ['ImageDataset', (o) => new data.ImageDataset(new Uint8Array(1), [1, 1, 1, 1], new Int32Array(1), o)],
   ['mnist', (o) => data.mnist(o)],
+  ['csv', (o) => data.csv(o)],
+  ['jsonl', (o) => data.jsonl(o)],
+  ['textFolder', (o) => data.textFolder(o)],
   ['Trainer', (o) => new Trainer(model, o)],
   ['fit', (o) => trainer.fit(loader, o).next()],
   ['evaluate', (o) => evaluate(model, loader, o)],
