@@ -11,9 +11,9 @@ export interface CrossEntropyOptions {
   weight?: Tensor | null;
   /** Share of the target spread evenly over all classes, from 0 to 1. Default 0. */
   labelSmoothing?: number;
-  /** A label whose rows do not count. Default -100. */
+  /** A label whose rows do not count; of no effect on probabilities. Default -100. */
   ignoreIndex?: number;
-  /** Default 'mean': over the rows that count, by the weights of their classes. */
+  /** Default 'mean': over the rows that count, by the weights of their classes; with probabilities, over all rows. */
   reduction?: Reduction;
 }
 
@@ -31,29 +31,36 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
   name: 'crossEntropy',
   infer([logits, labels, weight], { reduction }) {
     const dtype = commonFloat('crossEntropy', [logits, weight]);
-    if (labels.dtype !== 'int32') throw dtypeError('crossEntropy', `labels are ${labels.dtype}, expected int32 (see ops.cast)`);
-    if (logits.rank === 0 || !sameShape(labels.shape, logits.shape.slice(0, -1))) {
+    if (labels.dtype !== 'int32' && labels.dtype !== dtype) {
+      throw dtypeError('crossEntropy', `labels are ${labels.dtype}, expected int32, or ${dtype} for probabilities (see ops.cast)`);
+    }
+    const rows = logits.shape.slice(0, -1);
+    if (logits.rank === 0 || !sameShape(labels.shape, labels.dtype === 'int32' ? rows : logits.shape)) {
+      const expected =
+        labels.dtype === 'int32'
+          ? 'that of the logits without their last axis, the classes'
+          : `that of the logits for probabilities, or int32 ${showShape(rows)}`;
       throw shapeError(
         'crossEntropy',
-        `labels have shape ${showShape(labels.shape)}, expected that of the logits without their last axis, the classes (logits ${showShape(logits.shape)})`,
+        `labels have shape ${showShape(labels.shape)}, expected ${expected} (logits ${showShape(logits.shape)})`,
       );
     }
     if (logits.shape[logits.rank - 1] === 0) throw shapeError('crossEntropy', `logits ${showShape(logits.shape)} have no classes`);
     if (weight) checkShapeOf('crossEntropy', 'weight', weight, [logits.shape[logits.rank - 1]!]);
-    return { shape: reduction === 'none' ? labels.shape : [], dtype };
+    return { shape: reduction === 'none' ? rows : [], dtype };
   },
   forward({ inputs: [logits, labels, weight], attrs, output, save }) {
-    const rows = [labels.size];
-    const table = [labels.size, logits.shape[logits.rank - 1]!];
+    const classes = logits.shape[logits.rank - 1]!;
+    const table = [logits.size / classes, classes];
     const probabilities = Tensor.empty(table, logits.dtype);
-    const flat = labels.view(rows);
-    const losses = attrs.reduction === 'none' ? output.view(rows) : output;
+    const flat = labels.view(labels.dtype === 'int32' ? [labels.size] : table);
+    const losses = attrs.reduction === 'none' ? output.view([output.size]) : output;
     native.ops.cross_entropy(logits.view(table).id, flat.id, weight?.id ?? 0, losses.id, probabilities.id, ...numbers(attrs));
     save(probabilities, flat, ...(weight ? [weight] : []));
   },
   backward(grad, { saved: [probabilities, labels, weight], shapes: [shape], attrs }) {
     const dx = Tensor.empty(probabilities!.shape, grad.dtype);
-    const g = attrs.reduction === 'none' ? grad.view(labels!.shape) : grad;
+    const g = attrs.reduction === 'none' ? grad.view([grad.size]) : grad;
     native.ops.cross_entropy_backward(probabilities!.id, labels!.id, weight?.id ?? 0, g.id, dx.id, ...numbers(attrs));
     return [dx.view(shape!), null, null];
   },
@@ -61,9 +68,11 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
 
 /**
  * The cross-entropy between softmax(logits) and the labels, -log softmax(logits)[label]: what a classifier is trained to make small.
- * Label smoothing is that of Szegedy et al., Rethinking the Inception architecture (2016).
+ * Labels may be probabilities t instead, -Σ t log softmax(logits), as mixup and distillation want. Label smoothing is that of Szegedy et
+ * al., Rethinking the Inception architecture (2016).
  *
- * logits [...,C], labels int32 [...] from 0 to C-1 give a scalar, or [...] with reduction 'none'. No gradient reaches the weights.
+ * logits [...,C], with labels int32 [...] from 0 to C-1 or probabilities [...,C] of the logits' type, give a scalar, or [...] with
+ * reduction 'none'. No gradient reaches the labels or the weights.
  * @throws RangeError where the shapes do not agree. A label out of range is an error when the result is read.
  * @example
  * losses.crossEntropy(model.forward(images), labels).backward();

@@ -46,6 +46,47 @@ TEST(cross_entropy, agrees_with_the_reference_for_every_option) {
   });
 }
 
+// Targets from 0 to 1 that need not add up to 1, with zeros among them.
+Operand some_targets(int64_t n, int64_t classes) {
+  Operand targets = reals({n, classes}, 5, 0, 1);
+  for (size_t i = 1; i < targets.values.size(); i += 3) targets.values[i] = 0;
+  return targets;
+}
+
+TEST(cross_entropy, with_probabilities_agrees_with_the_reference_for_every_option) {
+  each_option([](int64_t n, int64_t classes, double reduction, double smoothing, const Operand& weights, const std::string& what) {
+    const Operand targets = some_targets(n, classes);
+    expect_agreement("cross_entropy",
+                     {reals({n, classes}, 1, -9, 9), targets, weights, result(loss_dims(reduction, n)), result({n, classes})},
+                     {reduction, smoothing, kIgnored}, 2e-6, what);
+    expect_agreement("cross_entropy_backward",
+                     {reals({n, classes}, 1, 0, 1), targets, weights, reals(loss_dims(reduction, n), 3), result({n, classes})},
+                     {reduction, smoothing, kIgnored}, 2e-6, what);
+  });
+}
+
+TEST(cross_entropy, of_probabilities_that_are_0_and_1_is_that_of_labels) {
+  const Operand logits = reals({5, 3}, 1, -9, 9), labels = int32s({5}, {2, 0, 1, 1, 2}),
+                targets = values({5, 3}, {0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1});
+  for (const Dtype real : {Dtype::float32, Dtype::float64}) {
+    for (const double smoothing : {0.0, 0.1}) {
+      const auto run = [&](const std::string& op, const Operand& of) {
+        return OpRun(op, {logits, of, absent(), op == "cross_entropy" ? result({}) : reals({}, 3), result({5, 3})},
+                     {kMean, smoothing, kIgnored}, real);
+      };
+      EXPECT_NEAR(run("cross_entropy", targets)[3].at(0), run("cross_entropy", labels)[3].at(0), 1e-6);
+      EXPECT_LE(error_of(run("cross_entropy_backward", targets)[4], run("cross_entropy_backward", labels)[4]), 1e-6);
+    }
+  }
+}
+
+// A class of probability 0 adds nothing, whatever its logit.
+TEST(cross_entropy, a_probability_of_0_counts_for_nothing_beside_a_logit_of_minus_infinity) {
+  expect_agreement("cross_entropy",
+                   {values({2, 2}, {0, -INFINITY, 0, -INFINITY}), values({2, 2}, {1, 0, 0.5, 0.5}), absent(), result({2}), result({2, 2})},
+                   {kNone, 0, kIgnored}, 0, "minus infinity");
+}
+
 TEST(cross_entropy, gradient_agrees_with_the_reference_for_every_option) {
   each_option([](int64_t n, int64_t classes, double reduction, double smoothing, const Operand& weights, const std::string& what) {
     expect_agreement("cross_entropy_backward",
@@ -71,6 +112,9 @@ TEST(cross_entropy, is_what_the_formula_says) {
   EXPECT_NEAR(loss(kMean, 0, values({2}, {1, 3}))[0], (a + 3 * b) / 4, 1e-12);
   EXPECT_NEAR(loss(kSum, 0.2, absent())[0], 0.8 * (a + b) + 0.2 * (a + b), 1e-12);
   EXPECT_NEAR(loss(kNone, 0.2, values({2}, {1, 3}))[0], 0.8 * a + 0.1 * (a + 3 * b), 1e-12);
+  const OpRun soft("cross_entropy", {logits, values({2, 2}, {0.75, 0.25, 0, 1}), values({2}, {1, 3}), result({}), result({2, 2})},
+                   {kMean, 0.2, kIgnored}, Dtype::float64);
+  EXPECT_NEAR(soft[3].at(0), (0.7 * a + 0.3 * 3 * b + 0.1 * a + 0.9 * 3 * b) / 2, 1e-12) << "the mean is over rows";
 }
 
 TEST(cross_entropy, is_stable_far_from_zero) {
@@ -115,7 +159,9 @@ TEST(cross_entropy, refuses_what_does_not_fit) {
     expect_refused("cross_entropy_backward", operands, attrs, reason);
   };
   refused({x, int32s({3}, {0, 1, 2}), absent(), result({}), probs}, {kMean, 0, kIgnored}, "3 labels for 4 rows");
-  refused({x, reals({4}, 1), absent(), result({}), probs}, {kMean, 0, kIgnored}, "labels");
+  refused({x, reals({4}, 1), absent(), result({}), probs}, {kMean, 0, kIgnored}, "labels has shape [4]");
+  refused({x, reals({4, 2}, 1), absent(), result({}), probs}, {kMean, 0, kIgnored}, "labels has shape [4,2]");
+  refused({x, bytes({4}, {0, 1, 2, 0}), absent(), result({}), probs}, {kMean, 0, kIgnored}, "labels are uint8");
   refused({x, labels, reals({4}, 1), result({}), probs}, {kMean, 0, kIgnored}, "4 weights for 3 classes");
   refused({x, labels, absent(), result({4}), probs}, {kMean, 0, kIgnored}, "rank 0");
   refused({x, labels, absent(), result({}), probs}, {kNone, 0, kIgnored}, "rank 1");

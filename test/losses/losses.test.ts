@@ -1,4 +1,4 @@
-import { losses, manualSeed, ops, randn, type Tensor, tensor, zeros } from '../../lib';
+import { losses, manualSeed, ops, randn, type Tensor, tensor, uniform, zeros } from '../../lib';
 import type { CrossEntropyOptions } from '../../lib/losses';
 import { precision, unit } from '../support/agree';
 import { leaf, spacedLeaf } from '../support/data';
@@ -21,6 +21,20 @@ describe('crossEntropy', () => {
     ['an ignored label', () => ({ ignoreIndex: 1 })],
     ['class weights, label smoothing 0.3, an ignored label', () => ({ weight: weight(), labelSmoothing: 0.3, ignoreIndex: 0 })],
   ];
+
+  /** PyTorch's definition for probabilities, row by row. */
+  function soft(logits: number[][], targets: number[][], { weight: w, labelSmoothing = 0 }: CrossEntropyOptions) {
+    const factors = w ? Array.from(w.dataSync()) : logits[0].map(() => 1);
+    const rows = logits.map((row, i) => {
+      const total = Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0));
+      return row.reduce((sum, x, c) => {
+        const target = targets[i][c] * (1 - labelSmoothing) + labelSmoothing / row.length;
+        return sum + factors[c] * target * (total - x);
+      }, 0);
+    });
+    const sum = rows.reduce((a, b) => a + b, 0);
+    return { none: rows, sum: [sum], mean: [sum / rows.length] };
+  }
 
   /** PyTorch's definition, row by row. */
   function formula(logits: number[][], classes: number[], { weight: w, labelSmoothing = 0, ignoreIndex = -100 }: CrossEntropyOptions) {
@@ -53,6 +67,28 @@ describe('crossEntropy', () => {
       gradcheck((logits) => losses.crossEntropy(logits, target, { ...make(), reduction }), [leaf(5, 4)]);
     });
 
+    // Rows add up to 1, but for the first: the formula does not ask it of them.
+    const probabilities = [
+      [0.5, 0.5, 0.25, 0],
+      [1, 0, 0, 0],
+      [0.1, 0.2, 0.3, 0.4],
+      [0.25, 0.25, 0.25, 0.25],
+      [0, 0.9, 0, 0.1],
+    ];
+    const shares = () => tensor(probabilities, null, { dtype: 'float64' });
+
+    test.each(['none', 'sum', 'mean'] as const)('of probabilities is the formula, reduction %s', async (reduction) => {
+      const logits = randn([5, 4], { dtype: 'float64' });
+      const expected = soft((await logits.array()) as number[][], probabilities, make())[reduction];
+      const y = losses.crossEntropy(logits, shares(), { ...make(), reduction });
+      expect(y.shape).toEqual(reduction === 'none' ? [5] : []);
+      const values = y.dataSync();
+      expected.forEach((value, i) => {
+        expect(values[i]).toBeCloseTo(value, 12);
+      });
+      gradcheck((x) => losses.crossEntropy(x, shares(), { ...make(), reduction }), [leaf(5, 4)]);
+    });
+
     test('float32 agrees with float64', () => {
       const many = tensor(Int32Array.from({ length: 33 }, (_, i) => (i * 7) % 4));
       const { weight: w = null, ...rest } = make();
@@ -65,12 +101,24 @@ describe('crossEntropy', () => {
   test.each([
     ['scalar', [4], []],
     ['image', [2, 3, 1, 4], [2, 3, 1]],
+    ['batch of none', [0, 4], [0]],
   ])('gradient with labels of a %s', (_name, shape, labelShape) => {
     const count = labelShape.reduce((a, b) => a * b, 1);
     const target = ops.reshape(tensor(Int32Array.from({ length: count }, (_, i) => i % 4)), labelShape);
     for (const reduction of ['none', 'mean'] as const) {
-      gradcheck((logits) => losses.crossEntropy(logits, target, { reduction }), [leaf(...shape)]);
+      for (const t of [target, uniform(shape, 0, 1, { dtype: 'float64' })]) {
+        if (count > 0) gradcheck((logits) => losses.crossEntropy(logits, t, { reduction }), [leaf(...shape)]);
+        expect(losses.crossEntropy(leaf(...shape), t, { reduction }).shape).toEqual(reduction === 'none' ? labelShape : []);
+      }
     }
+  });
+
+  test('probabilities of 0 and 1 are labels, in float32', () => {
+    const x = randn([50, 10]);
+    const classes = Int32Array.from({ length: 50 }, (_, i) => (i * 7) % 10);
+    const oneHot = Float32Array.from({ length: 500 }, (_, i) => Number(classes[Math.floor(i / 10)] === i % 10));
+    const run = (t: Tensor) => losses.crossEntropy(x, t, { labelSmoothing: 0.1 }).itemSync();
+    expect(run(tensor(oneHot, [50, 10]))).toBeCloseTo(run(tensor(classes)), 6);
   });
 
   test('does not overflow', () => {
@@ -107,7 +155,21 @@ describe('crossEntropy', () => {
     [
       'labels of floats',
       () => losses.crossEntropy(zeros([2, 3]), zeros([2])),
-      ['TypeError', 'ERR_DTYPE', 'crossEntropy: labels are float32, expected int32 (see ops.cast)'],
+      [
+        'RangeError',
+        'ERR_SHAPE',
+        'crossEntropy: labels have shape [2], expected that of the logits for probabilities, or int32 [2] (logits [2,3])',
+      ],
+    ],
+    [
+      'labels of bytes',
+      () => losses.crossEntropy(zeros([2, 3]), zeros([2], { dtype: 'uint8' })),
+      ['TypeError', 'ERR_DTYPE', 'crossEntropy: labels are uint8, expected int32, or float32 for probabilities (see ops.cast)'],
+    ],
+    [
+      'probabilities of another type',
+      () => losses.crossEntropy(zeros([2, 3]), zeros([2, 3], { dtype: 'float64' })),
+      ['TypeError', 'ERR_DTYPE', 'crossEntropy: labels are float64, expected int32, or float32 for probabilities (see ops.cast)'],
     ],
     [
       'labels of another number',

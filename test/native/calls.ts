@@ -140,13 +140,15 @@ export const calls: Record<string, Maker> = {
     const [N, C, reduction] = [r.int(1, 6), r.int(1, 12), r.int(0, 2)];
     const t = of(d);
     const loss = t(reduction === 0 ? [N] : []);
-    return { tensors: [t([N, C]), of(int32)([N]), optional(r, t([C])), loss, t([N, C])], numbers: [reduction, r.pick([0, 0.1]), -100] };
+    const labels = r.chance(0.5) ? of(int32)([N]) : t([N, C]);
+    return { tensors: [t([N, C]), labels, optional(r, t([C])), loss, t([N, C])], numbers: [reduction, r.pick([0, 0.1]), -100] };
   },
   cross_entropy_backward(r, d) {
     const [N, C, reduction] = [r.int(1, 6), r.int(1, 12), r.int(0, 2)];
     const t = of(d);
     const g = t(reduction === 0 ? [N] : []);
-    return { tensors: [t([N, C]), of(int32)([N]), optional(r, t([C])), g, t([N, C])], numbers: [reduction, r.pick([0, 0.1]), -100] };
+    const labels = r.chance(0.5) ? of(int32)([N]) : t([N, C]);
+    return { tensors: [t([N, C]), labels, optional(r, t([C])), g, t([N, C])], numbers: [reduction, r.pick([0, 0.1]), -100] };
   },
   conv2d(r, d) {
     const c = convolution(r);
