@@ -34,6 +34,7 @@ export type OpName =
   | 'fill'
   | 'random'
   | 'dropout'
+  | 'augment'
   | 'softmax'
   | 'softmax_backward'
   | 'cross_entropy'

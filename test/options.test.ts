@@ -1,5 +1,5 @@
 import * as receptive from '../lib';
-import { data, evaluate, losses, models, nn, ones, ops, optim, type Tensor, Trainer } from '../lib';
+import { data, evaluate, losses, models, nn, ones, ops, optim, type Tensor, Trainer, zeros } from '../lib';
 
 // Every function and constructor that takes options, called with some that it does not have.
 
@@ -76,11 +76,12 @@ const required: typeof optional = [
   ['SGD', (o) => new optim.SGD(parameters, o)],
   ['mlp', (o) => models.mlp(o)],
   ['DataLoader', (o) => new data.DataLoader(dataset, o)],
-  ['ImageDataset', (o) => new data.ImageDataset(new Uint8Array(1), [1, 1, 1, 1], new Int32Array(1), o)],
+  ['ImageDataset', (o) => new data.ImageDataset(zeros([1, 1, 1, 1], { dtype: 'uint8' }), new Int32Array(1), o)],
   ['mnist', (o) => data.mnist(o)],
   ['csv', (o) => data.csv(o)],
   ['jsonl', (o) => data.jsonl(o)],
   ['textFolder', (o) => data.textFolder(o)],
+  ['fashionMnist', (o) => data.fashionMnist(o)],
   ['Trainer', (o) => new Trainer(model, o)],
   ['fit', (o) => trainer.fit(loader, o).next()],
   ['evaluate', (o) => evaluate(model, loader, o)],

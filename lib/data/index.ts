@@ -1,10 +1,11 @@
 export type { TextEncoding } from '../formats/text';
 export { type Column, type CsvOptions, csv } from './csv';
-export { type Dataset, ImageDataset, type Normalization, type Samples } from './dataset';
+export type { Dataset, Samples } from './dataset';
+export { ImageDataset, type ImageOptions, type Normalization, PixelDataset } from './images';
 export { type JsonlOptions, jsonl } from './jsonl';
 export type { TextFileOptions } from './labelled';
 export { type Batch, DataLoader, type DataLoaderOptions } from './loader';
-export { type MnistOptions, type MnistSplit, mnist } from './mnist';
+export { fashionMnist, type MnistOptions, type MnistSplit, mnist } from './mnist';
 export { TextDataset, type TextDatasetOptions } from './textDataset';
 export { type TextFolderOptions, textFolder } from './textFolder';
 export { TokenDataset } from './tokenDataset';

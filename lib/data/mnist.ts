@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { tensor } from '../create';
 import { rangeError, typeError } from '../errors';
 import { asFileError, fileError } from '../formats/file';
 import { readIdx } from '../formats/idx';
 import { checkOptions, type OptionNames } from '../options';
-import { ImageDataset } from './dataset';
+import { tidy } from '../tidy';
+import { ImageDataset, type ImageOptions } from './images';
 
 export type MnistSplit = 'train' | 'test';
 
@@ -19,8 +21,26 @@ const names: OptionNames<MnistOptions> = { dir: true, split: true };
 
 const prefixes: Readonly<Record<MnistSplit, string>> = { train: 'train', test: 't10k' };
 
-/** Of the training images' pixels. */
-const normalization = { mean: 0.1307, std: 0.3081 };
+/** A reader of a set in MNIST's files; its images are normalised by mean and deviation of the training pixels. */
+function define(name: string, set: ImageOptions) {
+  function read(options: MnistOptions & { split?: undefined }): Promise<Record<MnistSplit, ImageDataset>>;
+  function read(options: MnistOptions & { split: MnistSplit }): Promise<ImageDataset>;
+  function read(options: MnistOptions): Promise<Record<MnistSplit, ImageDataset> | ImageDataset>;
+  async function read(options: MnistOptions): Promise<Record<MnistSplit, ImageDataset> | ImageDataset> {
+    checkOptions(name, options, names);
+    const { dir, split } = options;
+    if (typeof dir !== 'string') throw typeError(name, 'dir', dir, 'the path of a folder');
+    if (split !== undefined && !Object.hasOwn(prefixes, split)) throw rangeError(name, 'split', split, 'train or test');
+    const files = await readdir(dir).catch((cause) => {
+      throw asFileError(dir, cause);
+    });
+    const one = (part: MnistSplit) => readSplit(dir, files, prefixes[part], set);
+    if (split) return one(split);
+    const [train, test] = await Promise.all([one('train'), one('test')]);
+    return { train, test };
+  }
+  return read;
+}
 
 /**
  * The MNIST digits (LeCun, Cortes and Burges), or a set in the same files, from a folder that holds them plain or gzipped, under either
@@ -31,23 +51,23 @@ const normalization = { mean: 0.1307, std: 0.3081 };
  * ```
  * @throws ReceptiveError `ERR_FILE`, which names the file and what is wrong with it.
  */
-export async function mnist(options: MnistOptions & { split?: undefined }): Promise<Record<MnistSplit, ImageDataset>>;
-export async function mnist(options: MnistOptions & { split: MnistSplit }): Promise<ImageDataset>;
-export async function mnist(options: MnistOptions): Promise<Record<MnistSplit, ImageDataset> | ImageDataset> {
-  checkOptions('mnist', options, names);
-  const { dir, split } = options;
-  if (typeof dir !== 'string') throw typeError('mnist', 'dir', dir, 'the path of a folder');
-  if (split !== undefined && !Object.hasOwn(prefixes, split)) throw rangeError('mnist', 'split', split, 'train or test');
-  const files = await readdir(dir).catch((cause) => {
-    throw asFileError(dir, cause);
-  });
-  const read = (one: MnistSplit) => readSplit(dir, files, prefixes[one]);
-  if (split) return read(split);
-  const [train, test] = await Promise.all([read('train'), read('test')]);
-  return { train, test };
-}
+export const mnist = define('mnist', { classes: Array.from('0123456789'), normalization: { mean: 0.1307, std: 0.3081 } });
 
-async function readSplit(dir: string, files: readonly string[], prefix: string): Promise<ImageDataset> {
+/**
+ * Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): pictures of ten kinds of clothes in the files and sizes of MNIST, read as `mnist` reads
+ * those. Debian's package `dataset-fashion-mnist` puts them in `/usr/share/datasets/fashion-mnist`.
+ *
+ * ```ts
+ * const { train, test } = await data.fashionMnist({ dir: '/usr/share/datasets/fashion-mnist' });
+ * ```
+ * @throws ReceptiveError `ERR_FILE`, which names the file and what is wrong with it.
+ */
+export const fashionMnist = define('fashionMnist', {
+  classes: ['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot'],
+  normalization: { mean: 0.286, std: 0.353 },
+});
+
+async function readSplit(dir: string, files: readonly string[], prefix: string, set: ImageOptions): Promise<ImageDataset> {
   const imagesPath = join(dir, find(dir, files, `${prefix}-images`, 'idx3-ubyte'));
   const labelsPath = join(dir, find(dir, files, `${prefix}-labels`, 'idx1-ubyte'));
   const [images, labels] = await Promise.all([readIdx(imagesPath, 3), readIdx(labelsPath, 1)]);
@@ -58,7 +78,7 @@ async function readSplit(dir: string, files: readonly string[], prefix: string):
   }
   const wrong = labels.data.findIndex((label) => label > 9);
   if (wrong >= 0) throw fileError(labelsPath, `label ${wrong} is ${labels.data[wrong]}, expected 0 to 9`);
-  return new ImageDataset(images.data, [count, height, width, 1], Int32Array.from(labels.data), normalization);
+  return tidy(() => new ImageDataset(tensor(images.data, [count, height, width, 1]), Int32Array.from(labels.data), set));
 }
 
 function find(dir: string, files: readonly string[], stem: string, suffix: string): string {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../ops/adam.h"
+#include "../ops/augment.h"
 #include "../ops/avg_pool2d.h"
 #include "../ops/batch_norm.h"
 #include "../ops/binary.h"
@@ -46,7 +47,8 @@ namespace receptive {
   KERNEL(batch_norm_train, BatchNormTrainArgs)                                      \
   KERNEL(batch_norm_infer, BatchNormInferArgs)                                      \
   KERNEL(batch_norm_backward, BatchNormBackwardArgs)                                \
-  KERNEL(dropout, DropoutArgs)
+  KERNEL(dropout, DropoutArgs)                                                      \
+  KERNEL(augment, AugmentArgs)
 
 struct KernelTable {
   const char* isa;

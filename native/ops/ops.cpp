@@ -36,7 +36,8 @@ namespace receptive {
   OP(batch_norm_train, 9, 4)                    \
   OP(batch_norm_infer, 8, 3)                    \
   OP(batch_norm_backward, 11, 3)                \
-  OP(dropout, 2, 5)
+  OP(dropout, 2, 5)                             \
+  OP(augment, 5, 1)
 
 #define RECEPTIVE_DECLARE(name, tensors, attrs) void record_##name(Call&);
 RECEPTIVE_OPS(RECEPTIVE_DECLARE)

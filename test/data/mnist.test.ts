@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -30,6 +31,7 @@ describe('mnist', () => {
       't10k-labels-idx1-ubyte.gz': labels(1, 2), // named as gzipped, though it is plain
     });
     const { train, test: tests } = await data.mnist({ dir });
+    expect([train.classes.join(''), train.normalization]).toEqual(['0123456789', { mean: [0.1307], std: [0.3081] }]);
     expect([train.length, train.images.shape, train.images.dtype, train.labels.dtype]).toEqual([3, [3, 2, 2, 1], 'uint8', 'int32']);
     expect([...train.labels.dataSync(), ...tests.labels.dataSync()]).toEqual([7, 0, 9, 1, 2]);
     const { x, y } = train.batch(Int32Array.of(2, 0));
@@ -85,9 +87,33 @@ describe('mnist', () => {
   });
 });
 
-test('ImageDataset checks what it is made of', () => {
-  const make = (pixels: number, shape: number[], n: number) => () =>
-    new data.ImageDataset(new Uint8Array(pixels), shape, new Int32Array(n), { mean: 0, std: 1 });
-  expect(make(4, [1, 4], 1)).toThrow('ImageDataset: shape is [1,4], expected [N,H,W,C]');
-  expect(make(4, [1, 2, 2, 1], 2)).toThrow('4 pixels and 2 labels do not fill images of shape [1,2,2,1]');
+describe('fashionMnist', () => {
+  test('reads the same files, with names of its own', async () => {
+    await write({ 't10k-images-idx3-ubyte': images(2), 't10k-labels-idx1-ubyte.gz': gzipSync(labels(9, 0)) });
+    const set = await data.fashionMnist({ dir, split: 'test' });
+    expect([...set.labels.dataSync()].map((label) => set.classes[label])).toEqual(['Ankle boot', 'T-shirt/top']);
+    expect(round(set.batch(Int32Array.of(1)).x.dataSync())).toEqual(round([20, 25, 30, 35].map((pixel) => (pixel / 255 - 0.286) / 0.353)));
+    await expect(data.fashionMnist({ dir: 3 as never })).rejects.toThrow('fashionMnist: dir is 3');
+  });
+
+  const installed = '/usr/share/datasets/fashion-mnist';
+  (existsSync(installed) ? test : test.skip)('the real files: 6,000 and 1,000 of each class, of mean 0 and deviation 1', async () => {
+    const { train, test: tests } = await data.fashionMnist({ dir: installed });
+    for (const [set, count] of [
+      [train, 6000],
+      [tests, 1000],
+    ] as const) {
+      const found = new Array<number>(10).fill(0);
+      for (const label of set.labels.dataSync()) found[label]++;
+      expect(found).toEqual(new Array(10).fill(count));
+    }
+    const pixels = train.batch(Int32Array.from({ length: 10_000 }, (_, i) => (7919 * i) % 60_000)).x.dataSync();
+    let [sum, squares] = [0, 0];
+    for (const pixel of pixels) {
+      sum += pixel;
+      squares += pixel * pixel;
+    }
+    expect(Math.abs(sum / pixels.length)).toBeLessThan(0.01);
+    expect(Math.abs(squares / pixels.length - 1)).toBeLessThan(0.02);
+  });
 });

@@ -1,0 +1,63 @@
+import { dtypeError, shapeError } from '../errors';
+import { native } from '../native';
+import { apply, checkShapeOf, type Op } from '../op';
+import { type Shape, showShape } from '../shape';
+import type { Tensor } from '../tensor';
+
+/** What lies around an image: black, its nearest pixel, or the image mirrored at its outermost pixels. */
+export type Border = 'zeros' | 'replicate' | 'reflect';
+
+const borders: Readonly<Record<Border, number>> = { zeros: 0, replicate: 1, reflect: 2 };
+
+export const isBorder = (value: unknown): value is Border => typeof value === 'string' && Object.hasOwn(borders, value);
+
+/**
+ * What is done to one image, as the kernel reads it: pixel (i, j) of the output is taken at row r0 + ri·i + rj·j and column
+ * c0 + ci·i + cj·j of the input; factors of brightness, contrast and saturation; top, left, bottom and right of what is cut out.
+ */
+export type Change = readonly [
+  ...row: [number, number, number],
+  ...column: [number, number, number],
+  ...colours: [number, number, number],
+  ...cut: [number, number, number, number],
+];
+
+interface Attrs {
+  /** Height and width of the output; those of the input where nothing is changed. */
+  readonly size: readonly [number, number];
+  readonly border: Border;
+}
+
+const changeNumbers = 13;
+
+const op: Op<[Tensor, Tensor | null, Tensor | null, Tensor | null], Attrs> = {
+  name: 'augment',
+  infer([x, changes, scale, shift], { size }) {
+    const dtype = x.dtype === 'uint8' ? 'float32' : x.dtype;
+    if (dtype === 'int32') throw dtypeError('augment', 'images are int32, expected uint8, float32 or float64');
+    checkShapeOf('augment', 'images', x, 'N,H,W,C');
+    const [n, height, width, channels] = x.shape as [number, number, number, number];
+    if (height === 0 || width === 0) throw shapeError('augment', `images of shape ${showShape(x.shape)} have no pixels`);
+    if (changes) checkShapeOf('augment', 'changes', changes, [n, changeNumbers]);
+    for (const [what, factor] of Object.entries({ scale, shift })) if (factor) checkShapeOf('augment', what, factor, [channels]);
+    return { shape: [n, ...size, channels], dtype };
+  },
+  forward({ inputs: [x, changes, scale, shift], attrs: { border }, output }) {
+    native.ops.augment(x.id, changes?.id ?? 0, scale?.id ?? 0, shift?.id ?? 0, output.id, borders[border]);
+  },
+};
+
+/**
+ * Images made into numbers in one pass: moved, coloured, normalised, cut out, in this order (see `Change`). Between pixels it is
+ * bilinear; movements by whole pixels are exact. Colours are clamped to 0 to 1 after each change, as torchvision's ColorJitter does.
+ *
+ * x [N,H,W,C] uint8, where 255 counts as 1, or floating point; changes [N,13]; y = scale[c]·v + shift[c]. Gives [N,…size,C]. No gradient.
+ */
+export function augment(
+  x: Tensor,
+  changes: Tensor | null,
+  { scale = null, shift = null, size, border = 'zeros' }: { scale?: Tensor | null; shift?: Tensor | null; size?: Shape; border?: Border },
+): Tensor {
+  const [height, width] = size ?? x.shape.slice(1, 3);
+  return apply(op, [x, changes, scale, shift], { size: [height!, width!], border });
+}
