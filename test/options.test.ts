@@ -63,6 +63,7 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ['TextDataset', (o) => new data.TextDataset(['a'], ['b'], o)],
   ['Tokenizer.fit', (o) => data.Tokenizer.fit([], o)],
   ['evaluate', (o) => trainer.evaluate(loader, o)],
+  ['augment', (o) => new data.DataLoader(dataset, { batchSize: 1, augment: o })],
 ];
 
 /** Those where at least one option has no default. */

@@ -1,4 +1,5 @@
 export type { TextEncoding } from '../formats/text';
+export type { AugmentOptions } from './augment';
 export { type Column, type CsvOptions, csv } from './csv';
 export type { Dataset, Samples } from './dataset';
 export { ImageDataset, type ImageOptions, type Normalization, PixelDataset } from './images';

@@ -2,6 +2,7 @@ import { rangeError, typeError } from '../errors';
 import { checkOptions, type OptionNames } from '../options';
 import { takeRandom } from '../random';
 import { scope } from '../scope';
+import { Augmentation, type AugmentOptions } from './augment';
 import type { Dataset, Samples } from './dataset';
 import { identity, identityByLength, permutation, permutationByLength } from './permutation';
 
@@ -15,7 +16,9 @@ export interface DataLoaderOptions {
   batchSize: number;
   /** Whether each pass goes through the samples in a new random order. Default false. */
   shuffle?: boolean;
-  /** Of the orders, 0 to 2^53 - 1. The same seed gives the same sequence of orders. Default: drawn from what `manualSeed` set. */
+  /** What happens to images by chance, such as `{ flip: true, crop: { padding: 4 } }`. Default: nothing. */
+  augment?: AugmentOptions;
+  /** Of orders and augmentation, 0 to 2^53 - 1: the same seed gives the same batches. Default: drawn from what `manualSeed` set. */
   seed?: number;
   /**
    * Whether samples of about the same length share a batch, so that little of it is padding; the dataset then has `lengths`. Shuffled, it
@@ -26,7 +29,14 @@ export interface DataLoaderOptions {
   dropLast?: boolean;
 }
 
-const names: OptionNames<DataLoaderOptions> = { batchSize: true, shuffle: true, byLength: true, seed: true, dropLast: true };
+const names: OptionNames<DataLoaderOptions> = {
+  batchSize: true,
+  shuffle: true,
+  augment: true,
+  byLength: true,
+  seed: true,
+  dropLast: true,
+};
 
 /**
  * Goes through a dataset in batches, any number of times. The next batch is asked for before the one at hand is given out, so that it
@@ -37,13 +47,14 @@ const names: OptionNames<DataLoaderOptions> = { batchSize: true, shuffle: true, 
  * ```
  */
 export class DataLoader implements AsyncIterable<Batch> {
-  /** Passes begun so far; with the seed, it decides the next pass's order. Settable, to go on where a run stopped. */
+  /** Passes begun so far; with the seed, it decides the next pass's order and augmentation. Settable, to go on where a run stopped. */
   epoch = 0;
   readonly batchSize: number;
   readonly shuffle: boolean;
   readonly byLength: boolean;
   readonly seed: number;
   readonly dropLast: boolean;
+  readonly #augmentation: Augmentation | null;
 
   constructor(
     readonly dataset: Dataset,
@@ -54,7 +65,7 @@ export class DataLoader implements AsyncIterable<Batch> {
       throw typeError('DataLoader', 'dataset', dataset, 'an object with a length and a function batch(indices)');
     }
     checkOptions('DataLoader', options, names);
-    const { batchSize, shuffle = false, byLength = false, seed, dropLast = false } = options;
+    const { batchSize, shuffle = false, augment, byLength = false, seed, dropLast = false } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) throw rangeError('DataLoader', 'batchSize', batchSize, 'a positive integer');
     if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0)) {
       throw rangeError('DataLoader', 'seed', seed, 'an integer from 0 to 2^53 - 1');
@@ -70,8 +81,9 @@ export class DataLoader implements AsyncIterable<Batch> {
     this.batchSize = batchSize;
     this.shuffle = shuffle;
     this.byLength = byLength;
-    this.seed = seed ?? (shuffle ? drawSeed() : 0);
+    this.seed = seed ?? (shuffle || augment ? drawSeed() : 0);
     this.dropLast = dropLast;
+    this.#augmentation = augment === undefined ? null : new Augmentation(augment, this.seed, dataset);
   }
 
   /** Batches in a pass. */
@@ -92,11 +104,13 @@ export class DataLoader implements AsyncIterable<Batch> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
     const { batchSize, dataset, length } = this;
     const order = this.#order();
-    this.epoch++;
+    const epoch = this.epoch++;
     const prepare = (step: number): Promise<Batch> | null => {
       if (step >= length) return null;
-      const indices = order.slice(step * batchSize, (step + 1) * batchSize);
-      const batch = (async () => ({ ...(await scope.outside(() => dataset.batch(indices))), size: indices.length }))();
+      const first = step * batchSize;
+      const indices = order.slice(first, first + batchSize);
+      const samples = () => (this.#augmentation ? this.#augmentation.batch(indices, { epoch, first }) : dataset.batch(indices));
+      const batch = (async () => ({ ...(await scope.outside(samples)), size: indices.length }))();
       batch.catch(() => {}); // reported where it is awaited
       return batch;
     };

@@ -1,37 +1,14 @@
+import { generator, wordsOf } from './generator';
+
 // Orders of samples: the same for a seed and an epoch on every machine.
-
-const rotate = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
-
-/** xoshiro128** (Blackman and Vigna 2018): 32 random bits at a call. Its state is filled by splitmix32 from the words of the seed. */
-function generator(words: readonly number[]): () => number {
-  let mix = 0;
-  const next = (): number => {
-    mix = (mix + 0x9e3779b9) | 0;
-    let z = Math.imul(mix ^ (mix >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return z ^ (z >>> 15);
-  };
-  for (const word of words) {
-    mix ^= word;
-    mix = next();
-  }
-  let [a, b, c, d] = [next(), next(), next(), next()];
-  return () => {
-    const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
-    const shifted = b << 9;
-    c ^= a;
-    d ^= b;
-    b ^= c;
-    a ^= d;
-    c ^= shifted;
-    d = rotate(d, 11);
-    return result;
-  };
-}
 
 /** The numbers from 0 to n - 1 in random order, every order being as likely (Fisher and Yates). */
 export function permutation(n: number, seed: number, epoch: number): Int32Array {
-  const random = generator([seed >>> 0, Math.floor(seed / 2 ** 32), epoch]);
+  return shuffled(n, generator([...wordsOf(seed), epoch]));
+}
+
+/** The same, from random words. */
+export function shuffled(n: number, random: () => number): Int32Array {
   const order = identity(n);
   for (let last = n - 1; last > 0; last--) {
     const choices = last + 1;
