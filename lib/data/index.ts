@@ -1,12 +1,14 @@
 export type { TextEncoding } from '../formats/text';
 export type { AugmentOptions } from './augment';
+export { type Cifar100Options, cifar10, cifar100 } from './cifar';
 export { type Column, type CsvOptions, csv } from './csv';
 export type { Dataset, Samples } from './dataset';
 export { ImageDataset, type ImageOptions, type Normalization, PixelDataset } from './images';
 export { type JsonlOptions, jsonl } from './jsonl';
 export type { TextFileOptions } from './labelled';
 export { type Batch, DataLoader, type DataLoaderOptions } from './loader';
-export { fashionMnist, type MnistOptions, type MnistSplit, mnist } from './mnist';
+export { fashionMnist, mnist } from './mnist';
+export type { Split, SplitOptions } from './splits';
 export { TextDataset, type TextDatasetOptions } from './textDataset';
 export { type TextFolderOptions, textFolder } from './textFolder';
 export { TokenDataset } from './tokenDataset';

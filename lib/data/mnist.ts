@@ -1,45 +1,22 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tensor } from '../create';
-import { rangeError, typeError } from '../errors';
 import { asFileError, fileError } from '../formats/file';
 import { readIdx } from '../formats/idx';
-import { checkOptions, type OptionNames } from '../options';
 import { tidy } from '../tidy';
 import { ImageDataset, type ImageOptions } from './images';
+import { reader, type Split, type SplitOptions, splitOptionNames } from './splits';
 
-export type MnistSplit = 'train' | 'test';
-
-export interface MnistOptions {
-  /** The folder the files are in. */
-  dir: string;
-  /** Which half to read. Default: both. */
-  split?: MnistSplit;
-}
-
-const names: OptionNames<MnistOptions> = { dir: true, split: true };
-
-const prefixes: Readonly<Record<MnistSplit, string>> = { train: 'train', test: 't10k' };
+const prefixes: Readonly<Record<Split, string>> = { train: 'train', test: 't10k' };
 
 /** A reader of a set in MNIST's files; its images are normalised by mean and deviation of the training pixels. */
 function define(name: string, set: ImageOptions) {
-  function read(options: MnistOptions & { split?: undefined }): Promise<Record<MnistSplit, ImageDataset>>;
-  function read(options: MnistOptions & { split: MnistSplit }): Promise<ImageDataset>;
-  function read(options: MnistOptions): Promise<Record<MnistSplit, ImageDataset> | ImageDataset>;
-  async function read(options: MnistOptions): Promise<Record<MnistSplit, ImageDataset> | ImageDataset> {
-    checkOptions(name, options, names);
-    const { dir, split } = options;
-    if (typeof dir !== 'string') throw typeError(name, 'dir', dir, 'the path of a folder');
-    if (split !== undefined && !Object.hasOwn(prefixes, split)) throw rangeError(name, 'split', split, 'train or test');
+  return reader<SplitOptions>(name, splitOptionNames, async (split, { dir }) => {
     const files = await readdir(dir).catch((cause) => {
       throw asFileError(dir, cause);
     });
-    const one = (part: MnistSplit) => readSplit(dir, files, prefixes[part], set);
-    if (split) return one(split);
-    const [train, test] = await Promise.all([one('train'), one('test')]);
-    return { train, test };
-  }
-  return read;
+    return readSplit(dir, files, prefixes[split], set);
+  });
 }
 
 /**

