@@ -55,6 +55,7 @@ export type OpName =
   | 'batch_norm_backward'
   | 'sgd'
   | 'adam'
+  | 'rmsprop'
   | 'gather'
   | 'scatter_add';
 

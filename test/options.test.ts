@@ -56,6 +56,7 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ['init.kaimingNormal', (o) => nn.init.kaimingNormal(ones([2, 2]), o)],
   ['Adam', (o) => new optim.Adam(parameters, o)],
   ['AdamW', (o) => new optim.AdamW(parameters, o)],
+  ['RMSprop', (o) => new optim.RMSprop(parameters, o)],
   ['cosine', (o) => optim.cosine(1, o)],
   ['crossEntropy', (o) => losses.crossEntropy(matrix, labels, o)],
   ...(['mse', 'l1', 'bceWithLogits'] as const).map((name) => [name, (o: never) => losses[name](matrix, matrix, o)] as const),

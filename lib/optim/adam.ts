@@ -3,7 +3,7 @@ import { rangeError } from '../errors';
 import { native } from '../native';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
-import { atLeastZero, fraction, Optimizer, type Slot } from './optimizer';
+import { atLeastZero, fraction, type Group, Optimizer, type Slot, type Updated } from './optimizer';
 
 export interface AdamOptions {
   /** Learning rate. Default 0.001. */
@@ -18,34 +18,43 @@ export interface AdamOptions {
 
 const names: OptionNames<AdamOptions> = { lr: true, betas: true, eps: true, weightDecay: true };
 
-abstract class AdaptiveMoments extends Optimizer {
-  readonly #options: Required<Omit<AdamOptions, 'lr'>>;
+const complete =
+  (defaultDecay: number) =>
+  (operation: string, options: AdamOptions): Required<AdamOptions> => {
+    checkOptions(operation, options, names);
+    const { lr = 0.001, betas = [0.9, 0.999], eps = 1e-8, weightDecay = defaultDecay } = options;
+    atLeastZero(operation, 'lr', lr);
+    if (!Array.isArray(betas) || betas.length !== 2) throw rangeError(operation, 'betas', betas, 'two numbers');
+    for (const beta of betas) fraction(operation, 'a beta', beta);
+    atLeastZero(operation, 'eps', eps);
+    atLeastZero(operation, 'weightDecay', weightDecay);
+    return { lr, betas: [betas[0], betas[1]], eps, weightDecay };
+  };
 
+abstract class AdaptiveMoments extends Optimizer<AdamOptions> {
   constructor(
     name: string,
-    parameters: Iterable<Tensor>,
+    params: Updated<AdamOptions>,
     private readonly decoupled: boolean,
     options: AdamOptions,
     defaultDecay: number,
   ) {
-    checkOptions(name, options, names);
-    const { lr = 0.001, betas = [0.9, 0.999], eps = 1e-8, weightDecay = defaultDecay } = options;
-    super(name, parameters, lr, ['m', 'v']);
-    if (!Array.isArray(betas) || betas.length !== 2) throw rangeError(name, 'betas', betas, 'two numbers');
-    for (const beta of betas) fraction(name, 'a beta', beta);
-    atLeastZero(name, 'eps', eps);
-    atLeastZero(name, 'weightDecay', weightDecay);
-    this.#options = { betas: [betas[0], betas[1]], eps, weightDecay };
+    super(name, params, options, complete(defaultDecay));
   }
 
   /** @internal */
-  protected update(parameter: Tensor, grad: Tensor, { steps, tensors }: Slot): void {
-    const { betas, eps, weightDecay } = this.#options;
+  protected kept(): readonly string[] {
+    return ['m', 'v'];
+  }
+
+  /** @internal */
+  protected update(parameter: Tensor, grad: Tensor, { steps, tensors }: Slot, { lr, options }: Group<AdamOptions>): void {
+    const { betas, eps, weightDecay } = options;
     tensors.m ??= zerosLike(parameter);
     tensors.v ??= zerosLike(parameter);
     const { id: m } = tensors.m;
     const { id: v } = tensors.v;
-    native.ops.adam(parameter.id, grad.id, m, v, this.lr, betas[0], betas[1], eps, weightDecay, Number(this.decoupled), steps);
+    native.ops.adam(parameter.id, grad.id, m, v, lr, betas[0], betas[1], eps, weightDecay, Number(this.decoupled), steps);
   }
 }
 
@@ -57,14 +66,14 @@ abstract class AdaptiveMoments extends Optimizer {
  * ```
  */
 export class Adam extends AdaptiveMoments {
-  constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
-    super('Adam', parameters, false, options, 0);
+  constructor(params: Updated<AdamOptions>, options: AdamOptions = {}) {
+    super('Adam', params, false, options, 0);
   }
 }
 
 /** Adam whose weight decay acts on the parameter itself, not through the gradient (Loshchilov and Hutter 2019). */
 export class AdamW extends AdaptiveMoments {
-  constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
-    super('AdamW', parameters, true, options, 0.01);
+  constructor(params: Updated<AdamOptions>, options: AdamOptions = {}) {
+    super('AdamW', params, true, options, 0.01);
   }
 }

@@ -1,4 +1,5 @@
 export { Adam, type AdamOptions, AdamW } from './adam';
-export { Optimizer, type OptimizerState } from './optimizer';
+export { type Group, Optimizer, type OptimizerState, type ParameterGroup, type Updated } from './optimizer';
+export { RMSprop, type RMSpropOptions } from './rmsprop';
 export { type CosineOptions, cosine, type Schedule } from './schedules';
 export { SGD, type SGDOptions } from './sgd';

@@ -5,6 +5,25 @@ import { scope } from '../scope';
 import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 
+/** Parameters with options of their own; those left out are the optimiser's. */
+export type ParameterGroup<Options> = Partial<Options> & { readonly params: Iterable<Tensor> };
+
+/** What an optimiser updates: tensors, or groups of them. */
+export type Updated<Options> = Iterable<Tensor> | Iterable<ParameterGroup<Options>>;
+
+/** Parameters that are updated by the same options. */
+export interface Group<Options = object> {
+  readonly parameters: readonly Tensor[];
+  /** The options, defaults filled in; `lr` is the one it began with. */
+  readonly options: Required<Options>;
+  /** Its learning rate now. */
+  readonly lr: number;
+}
+
+interface Rated {
+  lr?: number;
+}
+
 /** @internal What an optimiser knows about one parameter besides its gradient. */
 export interface Slot {
   /** Updates made. */
@@ -22,39 +41,52 @@ export interface OptimizerState {
   readonly tensors: Record<string, Tensor>;
 }
 
-/** What the optimisers of this package have in common: they change parameters by their gradients. Not made to be subclassed elsewhere. */
-export abstract class Optimizer {
-  /** What is updated. */
+/**
+ * What the optimisers of this package have in common: they change parameters by their gradients. Parameters are given as a list, or in
+ * groups with options of their own. Not made to be subclassed elsewhere.
+ *
+ * ```ts
+ * new optim.SGD([{ params: features.parameters(), lr: 0.01 }, { params: head.parameters() }], { lr: 0.1, momentum: 0.9 });
+ * ```
+ */
+export abstract class Optimizer<Options extends Rated = Rated> {
+  /** What is updated, group after group. */
   readonly parameters: readonly Tensor[];
+  readonly groups: readonly Group<Options>[];
+  /** Of each parameter. */
+  readonly #groupOf: readonly Group<Options>[];
   readonly #slots: Slot[];
-  #lr = 0;
+  readonly #initialLr: number;
+  #lr: number;
 
-  /** @internal @param kept Names of the running tensors that a parameter has once it was updated. */
+  /** @internal @param complete Checks options, and fills in those left out. */
   constructor(
     private readonly operation: string,
-    parameters: Iterable<Tensor>,
-    lr: number,
-    private readonly kept: readonly string[],
+    params: Updated<Options>,
+    options: Options,
+    complete: (operation: string, options: Options) => Required<Options>,
   ) {
-    if (typeof (parameters as unknown as { [Symbol.iterator]?: unknown } | null)?.[Symbol.iterator] !== 'function') {
-      throw typeError(operation, 'parameters', parameters, 'a list of tensors, such as model.parameters()');
-    }
-    this.parameters = [...parameters];
-    if (this.parameters.length === 0) throw rangeError(operation, 'parameters', this.parameters, 'at least one tensor');
-    for (const [i, parameter] of this.parameters.entries()) {
-      if (!(parameter instanceof Tensor)) throw typeError(operation, `parameter ${i}`, parameter, 'a Tensor');
-      if (parameter.requiresGrad && !(parameter.history instanceof Leaf)) {
-        throw new ReceptiveError('ERR_AUTOGRAD', `${operation}: parameter ${i} was computed by an operation; only leaves can be updated`);
-      }
-    }
-    if (new Set(this.parameters).size !== this.parameters.length) {
-      throw rangeError(operation, 'parameters', this.parameters, 'each tensor once');
-    }
+    this.#lr = this.#initialLr = (complete(operation, options) as Required<Rated>).lr;
+    this.groups = listGroups(operation, params, options).map(({ operation, parameters, options }) => {
+      const completed = complete(operation, options);
+      const { lr } = completed as Required<Rated>;
+      if (this.#initialLr === 0 && lr !== 0) throw rangeError(this.operation, 'lr', 0, 'a positive number, since a group has one');
+      const rate = () => this.#rate(lr);
+      return {
+        parameters,
+        options: completed,
+        get lr() {
+          return rate();
+        },
+      };
+    });
+    this.#groupOf = this.groups.flatMap((group) => group.parameters.map(() => group));
+    this.parameters = this.groups.flatMap(({ parameters }) => parameters);
+    checkParameters(operation, this.parameters);
     this.#slots = this.parameters.map(() => ({ steps: 0, tensors: {} }));
-    this.lr = lr;
   }
 
-  /** The learning rate; settable between steps. */
+  /** The learning rate; settable between steps. A group that began with another one keeps its ratio to this. */
   get lr(): number {
     return this.#lr;
   }
@@ -62,8 +94,16 @@ export abstract class Optimizer {
     this.#lr = atLeastZero(this.operation, 'lr', value);
   }
 
+  /** The rate now of a group that began with this one. */
+  #rate(initial: number): number {
+    return initial === this.#initialLr ? this.#lr : initial * (this.#lr / this.#initialLr);
+  }
+
+  /** @internal Names of the running tensors that a parameter has once it was updated. */
+  protected abstract kept(options: Required<Options>): readonly string[];
+
   /** @internal Updates one parameter in place. `slot.steps` counts this update. */
-  protected abstract update(parameter: Tensor, grad: Tensor, slot: Slot): void;
+  protected abstract update(parameter: Tensor, grad: Tensor, slot: Slot, group: Group<Options>): void;
 
   /** Updates every parameter that has a gradient. */
   step(): void {
@@ -75,7 +115,7 @@ export abstract class Optimizer {
         grad.use(this.operation, `the gradient of parameter ${i}`);
         const slot = this.#slots[i]!;
         slot.steps++;
-        this.update(parameter, grad, slot);
+        this.update(parameter, grad, slot, this.#groupOf[i]!);
         parameter.written();
       }
     });
@@ -119,7 +159,7 @@ export abstract class Optimizer {
     }
     for (const [index, updates] of steps.entries()) {
       const given = found.filter((one) => one.index === index).map(({ key }) => key);
-      const expected = updates > 0 ? this.kept.map((name) => `${name}.${index}`) : [];
+      const expected = updates > 0 ? this.#kept(index).map((name) => `${name}.${index}`) : [];
       if (given.length !== expected.length || !expected.every((key) => given.includes(key))) {
         throw rangeError(operation, `the list of tensors of parameter ${index}, after ${updates} updates,`, given, show(expected));
       }
@@ -137,11 +177,16 @@ export abstract class Optimizer {
     const [, name = '', digits] = /^(\w+)\.(\d+)$/.exec(key) ?? [];
     const index = Number(digits);
     const parameter = this.parameters[index];
-    if (!this.kept.includes(name) || !parameter) {
-      const expected = this.kept.length === 0 ? 'none' : `${this.kept.join(' or ')}, a dot, and 0 to ${this.parameters.length - 1}`;
+    if (!parameter || !this.#kept(index).includes(name)) {
+      const names = [...new Set(this.groups.flatMap(({ options }) => this.kept(options)))];
+      const expected = names.length === 0 ? 'none' : `${names.join(' or ')}, a dot, and 0 to ${this.parameters.length - 1}`;
       throw rangeError(operation, 'a tensor name', key, expected);
     }
     return { index, name, parameter };
+  }
+
+  #kept(index: number): readonly string[] {
+    return this.kept(this.#groupOf[index]!.options);
   }
 
   /** Frees the running tensors; the parameters stay. */
@@ -154,6 +199,45 @@ export abstract class Optimizer {
       slot.steps = 0;
     }
   }
+}
+
+interface Listed<Options> {
+  /** What errors call it. */
+  readonly operation: string;
+  readonly parameters: readonly Tensor[];
+  readonly options: Options;
+}
+
+/** The groups that were given, their options over those of the optimiser. */
+function listGroups<Options>(operation: string, params: Updated<Options>, options: Options): Listed<Options>[] {
+  const expected = 'a list of tensors, such as model.parameters(), or of groups { params, … }';
+  if (!isIterable(params)) throw typeError(operation, 'parameters', params, expected);
+  const list: unknown[] = [...params];
+  if (list.length === 0 || list.some((item) => item instanceof Tensor || !isGroup(item))) {
+    return [{ operation, parameters: list as Tensor[], options }];
+  }
+  return (list as ParameterGroup<Options>[]).map(({ params: parameters, ...own }, i) => {
+    const name = `${operation}, group ${i}`;
+    if (!isIterable(parameters)) throw typeError(name, 'params', parameters, 'a list of tensors');
+    const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+    return { operation: name, parameters: [...parameters], options: { ...options, ...given } };
+  });
+}
+
+const isIterable = (value: unknown): value is Iterable<unknown> =>
+  typeof (value as { [Symbol.iterator]?: unknown } | null)?.[Symbol.iterator] === 'function';
+
+const isGroup = (value: unknown): boolean => typeof value === 'object' && value !== null && 'params' in value;
+
+function checkParameters(operation: string, parameters: readonly Tensor[]): void {
+  if (parameters.length === 0) throw rangeError(operation, 'parameters', parameters, 'at least one tensor');
+  for (const [i, parameter] of parameters.entries()) {
+    if (!(parameter instanceof Tensor)) throw typeError(operation, `parameter ${i}`, parameter, 'a Tensor');
+    if (parameter.requiresGrad && !(parameter.history instanceof Leaf)) {
+      throw new ReceptiveError('ERR_AUTOGRAD', `${operation}: parameter ${i} was computed by an operation; only leaves can be updated`);
+    }
+  }
+  if (new Set(parameters).size !== parameters.length) throw rangeError(operation, 'parameters', parameters, 'each tensor once');
 }
 
 export function atLeastZero(operation: string, what: string, value: number): number {

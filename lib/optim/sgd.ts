@@ -2,7 +2,7 @@ import { rangeError } from '../errors';
 import { native } from '../native';
 import { checkOptions, type OptionNames } from '../options';
 import { Tensor } from '../tensor';
-import { atLeastZero, Optimizer, type Slot } from './optimizer';
+import { atLeastZero, type Group, Optimizer, type Slot, type Updated } from './optimizer';
 
 export interface SGDOptions {
   /** Learning rate. */
@@ -19,6 +19,20 @@ export interface SGDOptions {
 
 const names: OptionNames<SGDOptions> = { lr: true, momentum: true, dampening: true, nesterov: true, weightDecay: true };
 
+function complete(operation: string, options: SGDOptions): Required<SGDOptions> {
+  checkOptions(operation, options, names);
+  const { lr, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
+  atLeastZero(operation, 'lr', lr);
+  atLeastZero(operation, 'momentum', momentum);
+  atLeastZero(operation, 'weightDecay', weightDecay);
+  if (!Number.isFinite(dampening)) throw rangeError(operation, 'dampening', dampening, 'a finite number');
+  if (nesterov && (momentum === 0 || dampening !== 0)) {
+    const expected = `false with momentum ${momentum} and dampening ${dampening}: it needs momentum, undampened`;
+    throw rangeError(operation, 'nesterov', nesterov, expected);
+  }
+  return { lr, momentum, dampening, nesterov, weightDecay };
+}
+
 /**
  * Stochastic gradient descent: `v = momentum · v + (1 - dampening) · g; p = p - lr · v`, where v starts as the first gradient.
  *
@@ -26,34 +40,23 @@ const names: OptionNames<SGDOptions> = { lr: true, momentum: true, dampening: tr
  * const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
  * ```
  */
-export class SGD extends Optimizer {
-  readonly #options: Required<Omit<SGDOptions, 'lr'>>;
-
-  constructor(parameters: Iterable<Tensor>, options: SGDOptions) {
-    checkOptions('SGD', options, names);
-    const { lr, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
-    super('SGD', parameters, lr, momentum === 0 ? [] : ['velocity']);
-    atLeastZero('SGD', 'momentum', momentum);
-    atLeastZero('SGD', 'weightDecay', weightDecay);
-    if (!Number.isFinite(dampening)) throw rangeError('SGD', 'dampening', dampening, 'a finite number');
-    if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw rangeError(
-        'SGD',
-        'nesterov',
-        nesterov,
-        `false with momentum ${momentum} and dampening ${dampening}: it needs momentum, undampened`,
-      );
-    }
-    this.#options = { momentum, dampening, nesterov, weightDecay };
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(params: Updated<SGDOptions>, options: SGDOptions) {
+    super('SGD', params, options, complete);
   }
 
   /** @internal */
-  protected update(parameter: Tensor, grad: Tensor, slot: Slot): void {
-    const { momentum, dampening, nesterov, weightDecay } = this.#options;
+  protected kept({ momentum }: Required<SGDOptions>): readonly string[] {
+    return momentum === 0 ? [] : ['velocity'];
+  }
+
+  /** @internal */
+  protected update(parameter: Tensor, grad: Tensor, slot: Slot, { lr, options }: Group<SGDOptions>): void {
+    const { momentum, dampening, nesterov, weightDecay } = options;
     const before = slot.tensors.velocity;
     const velocity = before ?? (momentum === 0 ? null : Tensor.empty(parameter.shape, parameter.dtype));
     const first = Number(before === undefined);
-    native.ops.sgd(parameter.id, grad.id, velocity?.id ?? 0, this.lr, momentum, dampening, weightDecay, Number(nesterov), first);
+    native.ops.sgd(parameter.id, grad.id, velocity?.id ?? 0, lr, momentum, dampening, weightDecay, Number(nesterov), first);
     if (velocity) slot.tensors.velocity = velocity;
   }
 }

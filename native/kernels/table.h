@@ -14,6 +14,7 @@
 #include "../ops/max_pool2d.h"
 #include "../ops/peak.h"
 #include "../ops/reduce.h"
+#include "../ops/rmsprop.h"
 #include "../ops/sgd.h"
 #include "../ops/softmax.h"
 #include "../ops/unary.h"
@@ -44,6 +45,7 @@ namespace receptive {
   KERNEL(avg_pool2d_backward, AvgPool2dBackwardArgs)                                \
   KERNEL(sgd, SgdArgs)                                                              \
   KERNEL(adam, AdamArgs)                                                            \
+  KERNEL(rmsprop, RmspropArgs)                                                      \
   KERNEL(batch_norm_train, BatchNormTrainArgs)                                      \
   KERNEL(batch_norm_infer, BatchNormInferArgs)                                      \
   KERNEL(batch_norm_backward, BatchNormBackwardArgs)                                \

@@ -33,6 +33,7 @@ namespace receptive {
   OP(avg_pool2d_backward, 2, 9)                 \
   OP(sgd, 3, 6)                                 \
   OP(adam, 4, 7)                                \
+  OP(rmsprop, 5, 5)                             \
   OP(batch_norm_train, 9, 4)                    \
   OP(batch_norm_infer, 8, 3)                    \
   OP(batch_norm_backward, 11, 3)                \

@@ -1,4 +1,4 @@
-// What the tests of both optimisers start from.
+// What the tests of the optimisers start from.
 #pragma once
 
 #include "op_case.h"

@@ -239,6 +239,12 @@ export const calls: Record<string, Maker> = {
     return call;
   },
   adam: (r, d) => same(r, d, 4, [0.001, 0.9, 0.999, 1e-8, 0.01, r.int(0, 1), r.int(1, 9)]),
+  rmsprop(r, d) {
+    const call = same(r, d, 5, [0.01, 0.99, 1e-8, r.pick([0, 0.9]), 0.01]);
+    if (r.chance(0.5)) call.tensors[3] = null;
+    if (call.numbers[3] === 0) call.tensors[4] = null;
+    return call;
+  },
   scatter_add(r, d) {
     const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(d)];
     return { tensors: [t([n, ...x.slice(1)]), of(int32)([n]), t(x)], numbers: [] };

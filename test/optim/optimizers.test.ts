@@ -35,6 +35,20 @@ function adam(decoupled: boolean) {
   };
 }
 
+function rmsprop({ lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false }: optim.RMSpropOptions): Rule {
+  const [square, mean, velocity]: number[][] = [[], [], []];
+  return (p, g) => {
+    for (let i = 0; i < p.length; i++) {
+      const d = g[i] + weightDecay * p[i];
+      square[i] = alpha * (square[i] ?? 0) + (1 - alpha) * d * d;
+      mean[i] = alpha * (mean[i] ?? 0) + (1 - alpha) * d;
+      const scaled = d / (Math.sqrt(square[i] - (centered ? mean[i] ** 2 : 0)) + eps);
+      velocity[i] = momentum * (velocity[i] ?? 0) + scaled;
+      p[i] -= lr * velocity[i];
+    }
+  };
+}
+
 type Make = (parameters: Tensor[]) => optim.Optimizer;
 type Case = [name: string, make: Make, rule: () => Rule];
 
@@ -54,10 +68,19 @@ function cases(): Case[] {
     { lr: 0.1, weightDecay: 0.2 },
     { lr: 0.1, weightDecay: 0 },
   ];
+  const rmspropOptions: optim.RMSpropOptions[] = [
+    {},
+    { lr: 0.1, alpha: 0.5, eps: 0.01 },
+    { lr: 0.1, weightDecay: 0.2 },
+    { lr: 0.1, momentum: 0.9 },
+    { lr: 0.1, centered: true },
+    { lr: 0.1, alpha: 0.9, centered: true, momentum: 0.5, weightDecay: 0.1 },
+  ];
   return [
     ...sgdOptions.map((o): Case => [`SGD ${JSON.stringify(o)}`, (p) => new optim.SGD(p, o), () => sgd(o)]),
     ...adamOptions.map((o): Case => [`Adam ${JSON.stringify(o)}`, (p) => new optim.Adam(p, o), () => adam(false)(o)]),
     ...adamOptions.map((o): Case => [`AdamW ${JSON.stringify(o)}`, (p) => new optim.AdamW(p, o), () => adam(true)(o)]),
+    ...rmspropOptions.map((o): Case => [`RMSprop ${JSON.stringify(o)}`, (p) => new optim.RMSprop(p, o), () => rmsprop(o)]),
   ];
 }
 
@@ -118,6 +141,11 @@ describe('by hand', () => {
     ['weight decay: 1 + p', (p) => new optim.SGD(p, { lr: 0.5, weightDecay: 1 }), [0, -0.5, -0.75]],
     ['Adam: a constant gradient moves by lr', (p) => new optim.Adam(p, { lr: 0.5, eps: 0 }), [0.5, 0, -0.5]],
     ['AdamW: p is halved first', (p) => new optim.AdamW(p, { lr: 0.5, eps: 0, weightDecay: 1 }), [0, -0.5, -0.75]],
+    [
+      'RMSprop: steps of lr / √(1 - 0.75), lr / √(1 - 0.75²)',
+      (p) => new optim.RMSprop(p, { lr: 0.5, eps: 0, alpha: 0.75 }),
+      [0, -2 / 7 ** 0.5],
+    ],
   ])('%s', (_, make, expected) => {
     const p = tensor([1], null, { dtype: 'float64', requiresGrad: true });
     const optimizer = make([p]);
@@ -197,7 +225,98 @@ describe('Optimizer', () => {
     ['nesterov', () => new optim.SGD([one], { lr: 1, nesterov: true }), 'with momentum 0 and dampening 0'],
     ['betas', () => new optim.Adam([one], { betas: [0.9, 1] }), 'Adam: a beta is 1'],
     ['eps', () => new optim.Adam([one], { eps: -1e-8 }), 'Adam: eps is -1e-8'],
+    ['alpha', () => new optim.RMSprop([one], { alpha: 1 }), 'RMSprop: alpha is 1, expected a number from 0 up to, not including, 1'],
+    ['momentum of RMSprop', () => new optim.RMSprop([one], { momentum: -1 }), 'RMSprop: momentum is -1'],
+    ['centered', () => new optim.RMSprop([one], { centered: 1 as never }), 'RMSprop: centered is 1, expected true or false'],
     ['weight decay', () => new optim.AdamW([one], { weightDecay: Number.POSITIVE_INFINITY }), 'AdamW: weightDecay is Infinity'],
+  ])('refuses %s', (_, make, message) => {
+    expect(make).toThrow(message);
+  });
+});
+
+describe('groups', () => {
+  test("are updated by their own options, and by the optimiser's where they have none", () => {
+    const [a, b, c] = [parameter(), parameter(), parameter()];
+    const optimizer = new optim.SGD([{ params: [a], lr: 0.5 }, { params: [b], weightDecay: 0.1, lr: undefined }, { params: [c] }], {
+      lr: 0.1,
+      momentum: 0.9,
+    });
+    expect(optimizer.parameters).toEqual([a, b, c]);
+    expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0.5, 0.1, 0.1]);
+    const rules = [sgd({ lr: 0.5, momentum: 0.9 }), sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }), sgd({ lr: 0.1, momentum: 0.9 })];
+    const expected = rules.map(() => [...start]);
+    for (let step = 1; step <= 5; step++) {
+      tidy(() => {
+        for (const p of [a, b, c]) addGrad(p, gradient(step));
+        optimizer.step();
+        optimizer.zeroGrad();
+      });
+      rules.forEach((rule, i) => {
+        rule(expected[i], gradient(step));
+      });
+    }
+    [a, b, c].forEach((p, i) => {
+      expectClose(p, expected[i], 1e-12);
+    });
+  });
+
+  test.each<[string, (p: Tensor) => optim.Optimizer, Rule]>([
+    ['Adam', (p) => new optim.Adam([{ params: [p], betas: [0.5, 0.8] }], { lr: 0.1 }), adam(false)({ lr: 0.1, betas: [0.5, 0.8] })],
+    ['RMSprop', (p) => new optim.RMSprop([{ params: [p], centered: true }], { lr: 0.1 }), rmsprop({ lr: 0.1, centered: true })],
+  ])('of %s', (_, make, rule) => {
+    const p = parameter();
+    run(make(p), p, 1, 5);
+    const expected = [...start];
+    for (let step = 1; step <= 5; step++) rule(expected, gradient(step));
+    expectClose(p, expected, 1e-12);
+  });
+
+  test('keep the ratio of their rate to that of the optimiser', () => {
+    const optimizer = new optim.Adam([{ params: [parameter()] }, { params: [parameter()], lr: 0.01 }, { params: [parameter()], lr: 0 }], {
+      lr: 0.1,
+    });
+    optimizer.lr = 0.7;
+    expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0.7, expect.closeTo(0.07, 15), 0]);
+    optimizer.lr = 0;
+    expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0, 0, 0]);
+    optimizer.lr = 0.1;
+    expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0.1, 0.01, 0]);
+  });
+
+  test('keep the running tensors their options need', () => {
+    const [a, b] = [parameter(), parameter()];
+    const make = () => new optim.SGD([{ params: [a] }, { params: [b], momentum: 0.9 }], { lr: 0.1 });
+    const optimizer = make();
+    for (const p of [a, b]) addGrad(p, [1, 1, 1]);
+    optimizer.step();
+    const state = optimizer.stateDict();
+    expect(Object.keys(state.tensors)).toEqual(['velocity.1']);
+    make().loadStateDict(state);
+    const { 'velocity.1': velocity } = state.tensors;
+    expect(() => make().loadStateDict({ ...state, tensors: { 'velocity.0': velocity } })).toThrow(
+      'a tensor name is "velocity.0", expected velocity',
+    );
+  });
+
+  const one = parameter();
+  test.each<[string, () => unknown, string]>([
+    ['a group without tensors', () => new optim.SGD([{ params: [] }], { lr: 1 }), 'SGD: parameters is [], expected at least one tensor'],
+    ['a tensor in two groups', () => new optim.Adam([{ params: [one] }, { params: [one] }]), 'expected each tensor once'],
+    ['a group among tensors', () => new optim.Adam([one, { params: [one] }] as never), 'Adam: parameter 1 is an Object, expected a Tensor'],
+    ['params that are no list', () => new optim.Adam([{ params: one as never }]), 'Adam, group 0: params is '],
+    ['a group of no tensors', () => new optim.Adam([{ params: [1 as never] }]), 'Adam: parameter 0 is 1, expected a Tensor'],
+    ['an option nobody knows', () => new optim.Adam([{ params: [one], beta: 1 } as never]), 'Adam, group 0: an option name is "beta"'],
+    ['a value out of range', () => new optim.SGD([{ params: [one], lr: -1 }], { lr: 1 }), 'SGD, group 0: lr is -1'],
+    [
+      'options that do not go together',
+      () => new optim.SGD([{ params: [one], nesterov: true }], { lr: 1 }),
+      'SGD, group 0: nesterov is true',
+    ],
+    [
+      'a rate in proportion to none',
+      () => new optim.SGD([{ params: [one], lr: 1 }], { lr: 0 }),
+      'SGD: lr is 0, expected a positive number',
+    ],
   ])('refuses %s', (_, make, message) => {
     expect(make).toThrow(message);
   });
