@@ -56,6 +56,8 @@ export type OpName =
   | 'sgd'
   | 'adam'
   | 'rmsprop'
+  | 'squared_norm'
+  | 'clip_norm'
   | 'gather'
   | 'scatter_add';
 

@@ -245,6 +245,8 @@ export const calls: Record<string, Maker> = {
     if (call.numbers[3] === 0) call.tensors[4] = null;
     return call;
   },
+  squared_norm: (r, d) => ({ tensors: [of(d)(r.shape()), of(float64)([])], numbers: [] }),
+  clip_norm: (r, d) => ({ tensors: [of(d)(r.shape()), of(float64)([1])], numbers: [r.int(0, 3)] }),
   scatter_add(r, d) {
     const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(d)];
     return { tensors: [t([n, ...x.slice(1)]), of(int32)([n]), t(x)], numbers: [] };
