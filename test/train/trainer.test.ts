@@ -235,14 +235,6 @@ describe('schedule', () => {
     const trainer = new Trainer(model, { optimizer, loss: losses.crossEntropy, schedule: optim.cosine(0.1) });
     await expect(collect(trainer.fit(endless, { epochs: 1 }))).rejects.toThrow("fit: the loader's length is undefined");
   });
-
-  test('cosine falls from its first value to its last along half a wave', () => {
-    const cosine = optim.cosine(0.4, { final: 0.2 });
-    for (const [step, lr] of [0.4, 0.3 + 0.1 * Math.SQRT1_2, 0.3, 0.3 - 0.1 * Math.SQRT1_2, 0.2].entries()) {
-      expect(cosine(step, 4)).toBeCloseTo(lr, 12);
-    }
-    expect(() => optim.cosine(-1)).toThrow('cosine: lr is -1, expected a number of at least 0');
-  });
 });
 
 describe('stopping', () => {
