@@ -37,16 +37,61 @@ export interface Op<I extends Inputs, A> {
   backward?(grad: Tensor, context: BackwardContext<A>): readonly (Tensor | null)[];
 }
 
+/** Who is told of the operations that run; see `lib/trace.ts`. */
+export interface Observer {
+  /**
+   * Whether only shapes are computed: no kernel runs, nothing is recorded on the tape, and outputs are hollow, tensors whose values may
+   * not be read.
+   */
+  readonly hollow: boolean;
+  /** An operation ran. Those that it is made of inside are not told of. */
+  ran(op: Op<Inputs, unknown>, inputs: Inputs, attrs: unknown, output: Tensor): void;
+}
+
+let observer: Observer | null = null;
+
+/** Runs fn while another observer, or none, is told of operations. */
+export function observe<R>(by: Observer | null, fn: () => R): R {
+  const before = observer;
+  observer = by;
+  try {
+    return fn();
+  } finally {
+    observer = before;
+  }
+}
+
 /** Runs an operation: checks, queues its kernels, and puts it on the tape where a gradient is wanted. */
 export function apply<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A): Tensor {
+  if (!observer) return execute(op, inputs, attrs);
+  const watching = observer;
+  const output = observe(null, () => (watching.hollow ? outline(op, inputs, attrs) : execute(op, inputs, attrs)));
+  watching.ran(op as Op<Inputs, unknown>, inputs, attrs, output);
+  return output;
+}
+
+/** Throws where an input cannot be used. @returns Whether one of them wants a gradient. */
+function checkInputs(operation: string, inputs: Inputs): boolean {
   let wanted = false;
   for (let i = 0; i < inputs.length; i++) {
     const input = inputs[i];
     if (input === null && i > 0) continue;
-    checkTensor(op.name, `input ${i}`, input);
-    input.use(op.name, `input ${i}`);
+    checkTensor(operation, `input ${i}`, input);
+    input.use(operation, `input ${i}`);
     wanted ||= input.history !== null;
   }
+  return wanted;
+}
+
+/** The output of an operation without its values. */
+function outline<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A): Tensor {
+  checkInputs(op.name, inputs);
+  const { shape, dtype } = op.infer(inputs, attrs);
+  return op.forward ? Tensor.hollow(shape, dtype) : inputs[0]!.view(shape);
+}
+
+function execute<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A): Tensor {
+  const wanted = checkInputs(op.name, inputs);
   const { shape, dtype } = op.infer(inputs, attrs);
   const recording = wanted && op.backward !== undefined && isGradEnabled();
   const output = op.forward ? Tensor.empty(shape, dtype) : inputs[0]!.view(shape);

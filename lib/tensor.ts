@@ -11,6 +11,8 @@ interface Storage {
   version: number;
   /** Tensors on it that were not disposed of. */
   holders: number;
+  /** Whether no kernel fills it: its tensors stand for their shapes only. */
+  hollow: boolean;
 }
 
 /** A name the addon gave to memory under one shape, freed with the last tensor that holds it or when all of them are collected. */
@@ -59,7 +61,7 @@ export class Tensor implements Disposable {
       this.#handle.id = shared ? native.view(this.#handle, shared.id, ...shape) : native.create(this.#handle, dtypes[dtype].code, ...shape);
     }
     this.id = this.#handle.id;
-    this.storage = shared ? shared.storage : { version: 0, holders: 0 };
+    this.storage = shared ? shared.storage : { version: 0, holders: 0, hollow: false };
     this.#handle.holders++;
     this.storage.holders++;
     if (scoped) scope.add(this);
@@ -68,6 +70,13 @@ export class Tensor implements Disposable {
   /** @internal Uninitialised memory. */
   static empty(shape: Shape, dtype: Dtype): Tensor {
     return new Tensor(shape, dtype, null);
+  }
+
+  /** @internal A tensor that stands for its shape only. */
+  static hollow(shape: Shape, dtype: Dtype): Tensor {
+    const tensor = new Tensor(shape, dtype, null);
+    tensor.storage.hollow = true;
+    return tensor;
   }
 
   /** @internal The same memory under another shape of the same size. */
@@ -118,12 +127,12 @@ export class Tensor implements Disposable {
 
   /** The elements in row-major order, copied, once everything queued before has run. */
   async data(): Promise<TypedArray> {
-    return new dtypes[this.dtype].array(await native.read(this.use('data')));
+    return new dtypes[this.dtype].array(await native.read(this.#filled('data')));
   }
 
   /** The elements; holds the event loop until they are computed. */
   dataSync(): TypedArray {
-    return new dtypes[this.dtype].array(native.readSync(this.use('data')));
+    return new dtypes[this.dtype].array(native.readSync(this.#filled('data')));
   }
 
   /** The only element of a tensor of size 1. */
@@ -199,7 +208,7 @@ export class Tensor implements Disposable {
 
   /** @internal this = source, of the same shape; converts its type. */
   assign(source: Tensor): void {
-    native.ops.cast(source.use('assign'), this.use('assign'), 1, 0);
+    native.ops.cast(source.#filled('assign'), this.use('assign'), 1, 0);
     this.written();
   }
 
@@ -208,6 +217,18 @@ export class Tensor implements Disposable {
     const ones = Tensor.empty(this.shape, this.dtype);
     native.ops.fill(ones.id, 1);
     return ones;
+  }
+
+  /** The id, for whoever needs the values. */
+  #filled(operation: string): number {
+    if (this.storage.hollow) {
+      throw new ReceptiveError(
+        'ERR_UNSUPPORTED',
+        `${operation}: this tensor of shape ${showShape(this.shape)} has no values, since the model is being inspected by the shape of its input; ` +
+          'where its forward function reads values, inspect it with a Tensor',
+      );
+    }
+    return this.use(operation);
   }
 
   #checkItem(): void {

@@ -1,6 +1,7 @@
 import { noGrad } from '../autograd';
 import type { Samples } from '../data';
 import { rangeError, shapeError, typeError } from '../errors';
+import { inMode } from '../nn/mode';
 import { Module } from '../nn/module';
 import { checkTensor } from '../op';
 import { checkOptions, type OptionNames } from '../options';
@@ -104,18 +105,4 @@ export async function score<M extends Record<string, Metric>>(
     (pending) => averages.add(pending),
   );
   return averages.result() as Scores<M>;
-}
-
-/**
- * @internal Runs fn with the model in a mode, and sets each module's own back. A step does not wait for anything, so whatever else uses
- * the model meanwhile, another evaluation or a training, never sees a mode that is not its own.
- */
-export function inMode<R>(model: Module, mode: 'training' | 'inference', fn: () => R): R {
-  const modes = Array.from(model.namedModules(), ([, module]) => [module, module.training] as const);
-  try {
-    model.train(mode === 'training');
-    return fn();
-  } finally {
-    for (const [module, training] of modes) module.training = training;
-  }
 }

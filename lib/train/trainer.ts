@@ -1,20 +1,12 @@
 import type { Samples } from '../data';
 import { ReceptiveError, rangeError, typeError } from '../errors';
+import { inMode } from '../nn/mode';
 import { Module } from '../nn/module';
 import { Optimizer, type Schedule } from '../optim';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { Averages } from './averages';
-import {
-  type EvaluateOptions,
-  evaluateOptionNames,
-  inMode,
-  Measures,
-  type Objective,
-  objectiveNames,
-  type Scores,
-  score,
-} from './evaluate';
+import { type EvaluateOptions, evaluateOptionNames, Measures, type Objective, objectiveNames, type Scores, score } from './evaluate';
 import type { Metric } from './metrics';
 import { type Batches, pipelined } from './pipeline';
 
