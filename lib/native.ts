@@ -29,6 +29,8 @@ export type OpName =
   | 'cast'
   | 'reduce'
   | 'argmax'
+  | 'label_rank'
+  | 'confusion'
   | 'copy'
   | 'accumulate'
   | 'fill'

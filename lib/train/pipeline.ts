@@ -3,7 +3,7 @@ import { rangeError, typeError } from '../errors';
 import { checkTensor } from '../op';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
-import { type Pending, reading } from './averages';
+import { type Pending, reading } from './totals';
 
 /** A batch whose size, where it is left out, is the first dimension of x. */
 export interface SizedSamples extends Samples {

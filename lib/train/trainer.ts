@@ -5,10 +5,11 @@ import { Module } from '../nn/module';
 import { Optimizer, type Schedule } from '../optim';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
-import { Averages } from './averages';
-import { type EvaluateOptions, evaluateOptionNames, Measures, type Objective, objectiveNames, type Scores, score } from './evaluate';
-import type { Metric } from './metrics';
+import { type EvaluateOptions, evaluateOptionNames, score } from './evaluate';
+import { type BatchScores, Measures, type Objective, objectiveNames, type Scores } from './measures';
+import type { Metric } from './metric';
 import { type Batches, pipelined } from './pipeline';
+import { Totals } from './totals';
 
 export interface TrainerOptions<M extends Record<string, Metric>> extends Objective<M> {
   optimizer: Optimizer;
@@ -28,7 +29,8 @@ export type Epoch<M> = Scores<M> & {
   imagesPerSecond: number;
 };
 
-export type Step<M> = Scores<M> & {
+/** Scores of one step, before its update. */
+export type Step<M> = BatchScores<M> & {
   /** Counted from 1. */
   epoch: number;
   /** Of this epoch, counted from 1. */
@@ -132,35 +134,39 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     signal: AbortSignal | undefined,
     onStep: FitOptions<M>['onStep'],
   ): Promise<Epoch<M>> {
-    const averages = new Averages('fit', this.#measures.names);
+    const totals = new Totals('fit', this.#measures);
     const started = performance.now();
     this.optimizer.zeroGrad();
-    await pipelined(
-      'fit',
-      loader,
-      signal,
-      (batch) => {
-        begin();
-        return this.#train(batch);
-      },
-      async (pending) => {
-        const scores = await averages.add(pending);
-        const { steps: step, samples: images } = averages;
-        if (!Number.isFinite(scores.loss)) {
-          const advice = 'lower the learning rate, or look for values that are not finite in the data';
-          throw new ReceptiveError('ERR_DIVERGED', `fit: the loss is ${scores.loss} at epoch ${epoch}, step ${step}; ${advice}`);
-        }
-        onStep?.({ epoch, step, steps: loader.length, images, ...scores } as Step<M>);
-      },
-    );
-    const seconds = (performance.now() - started) / 1000;
-    const scores = averages.result();
-    return { epoch, steps: averages.steps, ...scores, seconds, imagesPerSecond: averages.samples / seconds } as Epoch<M>;
+    try {
+      await pipelined(
+        'fit',
+        loader,
+        signal,
+        (batch) => {
+          begin();
+          return this.#train(batch, totals);
+        },
+        async (pending) => {
+          const scores = await totals.add(pending);
+          const { steps: step, samples: images } = totals;
+          if (!Number.isFinite(scores.loss)) {
+            const advice = 'lower the learning rate, or look for values that are not finite in the data';
+            throw new ReceptiveError('ERR_DIVERGED', `fit: the loss is ${scores.loss} at epoch ${epoch}, step ${step}; ${advice}`);
+          }
+          onStep?.({ epoch, step, steps: loader.length, images, ...scores } as Step<M>);
+        },
+      );
+      const seconds = (performance.now() - started) / 1000;
+      const { steps, samples } = totals;
+      return { epoch, steps, ...(await totals.result()), seconds, imagesPerSecond: samples / seconds } as Epoch<M>;
+    } finally {
+      totals.dispose();
+    }
   }
 
   /** Queues one update, and gives the batch's loss and metrics from before it. */
-  #train(batch: Samples): Tensor[] {
-    const scores = inMode(this.model, 'training', () => this.#measures.of('fit', this.model, batch));
+  #train(batch: Samples, totals: Totals<M>): Tensor[] {
+    const scores = inMode(this.model, 'training', () => totals.measure(this.model, batch));
     scores[0]!.backward();
     this.optimizer.step();
     this.optimizer.zeroGrad();

@@ -23,6 +23,8 @@ namespace receptive {
   OP(random, 1, 7)                              \
   OP(reduce, 2, 2)                              \
   OP(argmax, 2, 1)                              \
+  OP(label_rank, 3, 0)                          \
+  OP(confusion, 3, 0)                           \
   OP(softmax, 2, 1)                             \
   OP(softmax_backward, 3, 1)                    \
   OP(cross_entropy, 5, 3)                       \

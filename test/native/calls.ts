@@ -107,6 +107,14 @@ export const calls: Record<string, Maker> = {
     const axis = r.int(0, x.length - 1);
     return { tensors: [of(d)(x), of(int32)(x.filter((_, i) => i !== axis))], numbers: [axis] };
   },
+  label_rank(r, d) {
+    const [N, C] = [r.int(0, 6), r.int(1, 9)];
+    return { tensors: [of(d)([N, C]), of(int32)([N]), of(int32)([N])], numbers: [] };
+  },
+  confusion(r) {
+    const [N, C] = [r.int(0, 6), r.int(0, 4)];
+    return { tensors: [of(int32)([N]), of(int32)([N]), of(int32)([C, C])], numbers: [] };
+  },
   copy: (r) => walked(r, r.int(0, 3)),
   accumulate(r, d) {
     const call = walked(r, d);

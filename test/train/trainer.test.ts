@@ -388,7 +388,7 @@ test('LeNet-5 reads 96 % of unseen digits after two passes over 10,000', async (
   manualSeed(1);
   const model = models.lenet5();
   const optimizer = new optim.Adam(model.parameters(), { lr: 0.002 });
-  const trainer = new Trainer(model, { optimizer, loss: losses.crossEntropy, metrics });
+  const trainer = new Trainer(model, { optimizer, loss: losses.crossEntropy, metrics: { accuracy: metrics.accuracy } });
   const some: data.Dataset = { length: 10_000, batch: (indices) => train.batch(indices) };
   const validation = new data.DataLoader(tests, { batchSize: 500 });
   const loader = new data.DataLoader(some, { batchSize: 32, shuffle: true, seed: 1 });
