@@ -52,6 +52,17 @@ TEST(cast, of_many_elements) {
   }
 }
 
+TEST(cast, to_the_same_type_keeps_every_bit) {
+  const std::vector<double> x{-0.0, 1e-40, -1e-310, NAN, -NAN, INFINITY, 5};
+  for (const Dtype dtype : dtypes) {
+    const Cells in(dtype, {7}, x), out(dtype, {7});
+    run_op("cast", {&in.tensor(), &out.tensor()}, {1, 0});
+    EXPECT_TRUE(out.same_bytes(in)) << name_of(dtype);
+    run_op("cast", {&in.tensor(), &in.tensor()}, {1, 0});
+    EXPECT_TRUE(out.same_bytes(in)) << name_of(dtype);
+  }
+}
+
 TEST(cast, refuses_what_does_not_fit) {
   expect_refused("cast", {reals({4}, 1), result({5})}, {1, 0}, "shape");
   expect_refused("cast", {reals({4}, 1), absent()}, {1, 0}, "missing");
