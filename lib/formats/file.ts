@@ -6,9 +6,10 @@ import { ReceptiveError } from '../errors';
 export const fileError = (path: string, fault: string, cause?: unknown): ReceptiveError =>
   new ReceptiveError('ERR_FILE', `${path}: ${fault}`, { cause });
 
-/** The error for what the system said about a file; one that already names its fault passes. */
-export function asFileError(path: string, cause: unknown): ReceptiveError {
-  return cause instanceof ReceptiveError ? cause : fileError(path, (cause as Error).message, cause);
+/** The error for what the system said about a file; one that already names its fault, or is a kernel's, passes. */
+export function asFileError(path: string, cause: unknown): Error {
+  const { code, message } = cause as Error & { code?: unknown };
+  return cause instanceof ReceptiveError || code === 'ERR_KERNEL' ? (cause as Error) : fileError(path, message, cause);
 }
 
 /**

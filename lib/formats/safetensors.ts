@@ -3,6 +3,7 @@ import { type Dtype, dtypes } from '../dtype';
 import { typeError } from '../errors';
 import { native } from '../native';
 import { type LoadOptions, loadOptionNames, Module, type StateDict } from '../nn/module';
+import { copyBlock } from '../ops/block';
 import { checkOptions, type OptionNames } from '../options';
 import { scope } from '../scope';
 import { Tensor } from '../tensor';
@@ -40,6 +41,25 @@ export async function save(path: string, model: Module | StateDict, options: Sav
     if (name === '__metadata__') throw typeError('save', 'a tensor name', name, 'another one, the format reserves it');
     tensor.use('save', name);
   }
+  const copies = snapshot(Object.fromEntries(tensors));
+  try {
+    await writeTensors(path, copies, metadata);
+  } finally {
+    disposeAll(copies);
+  }
+}
+
+/** @internal Copies of tensors as they are now, whatever is queued later. Nothing waits. */
+export function snapshot(tensors: StateDict): StateDict {
+  return scope.outside(() => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor.copy()])));
+}
+
+/**
+ * @internal Writes a safetensors file of tensors that nobody writes to meanwhile. They are read a piece at a time: the event loop is held,
+ * and memory taken, for a piece only.
+ */
+export async function writeTensors(path: string, named: StateDict, metadata: Readonly<Record<string, string>>): Promise<void> {
+  const tensors = Object.entries(named);
   // Wide elements first, so that each tensor's bytes are aligned to its type.
   tensors.sort(([a, x], [b, y]) => dtypes[y.dtype].bytes - dtypes[x.dtype].bytes || (a < b ? -1 : 1));
   let end = 0;
@@ -49,11 +69,35 @@ export async function save(path: string, model: Module | StateDict, options: Sav
     return { name, dtype: names[dtype], shape, begin, end };
   });
   const header = encodeHeader({ entries, metadata: { ...metadata, format: 'receptive' } });
-  const data = await Promise.all(tensors.map(([, tensor]) => tensor.data()));
   await writeAtomically(path, async (file) => {
     await writeFully(file, header);
-    for (const { buffer } of data) await writeFully(file, new Uint8Array(buffer));
+    for (const [, tensor] of tensors) for await (const bytes of piecesOf(tensor)) await writeFully(file, bytes);
   });
+}
+
+/** The most bytes of a tensor read at once: copying them holds the event loop for a millisecond or two. */
+const pieceBytes = 2 ** 22;
+
+async function* piecesOf(tensor: Tensor): AsyncGenerator<Uint8Array> {
+  const { size, dtype } = tensor;
+  const most = pieceBytes / dtypes[dtype].bytes;
+  for (let begin = 0; begin < size; begin += most) {
+    const n = Math.min(most, size - begin);
+    const piece = scope.outside(() => (n === size ? tensor.share() : flatPiece(tensor, begin, n)));
+    try {
+      yield new Uint8Array((await piece.data()).buffer);
+    } finally {
+      piece.dispose();
+    }
+  }
+}
+
+function flatPiece(tensor: Tensor, begin: number, n: number): Tensor {
+  const flat = tensor.view([tensor.size]);
+  const piece = Tensor.empty([n], tensor.dtype);
+  copyBlock([n], flat, [begin], piece, [0]);
+  flat.dispose();
+  return piece;
 }
 
 /**

@@ -1,9 +1,26 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
-import { type Dtype, load, memory, models, nn, ones, readSafetensors, save, type Tensor, tensor, zeros } from '../../lib';
+import {
+  arange,
+  type Dtype,
+  fromBuffer,
+  load,
+  memory,
+  models,
+  nn,
+  ones,
+  ops,
+  readSafetensors,
+  save,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../../lib';
 import { writeAtomically } from '../../lib/formats/file';
+import { settle } from '../support/memory';
 
 let dir: string;
 let path: string;
@@ -213,6 +230,53 @@ describe('what is not a safetensors file', () => {
 });
 
 describe('writing', () => {
+  // Three pieces and a bit, of a type whose elements are not a byte each.
+  const large = 3 * 2 ** 20 + 5;
+
+  test('a tensor of several pieces comes back, and the event loop turns between them', async () => {
+    const x = arange(0, large, 1, { dtype: 'int32' });
+    let turns = 0;
+    let saving = true;
+    const turning = (async () => {
+      for (; saving; turns++) await setImmediate();
+    })();
+    await save(path, { x, after: tensor([1, 2, 3]) });
+    saving = false;
+    await turning;
+    expect(turns).toBeGreaterThan(3);
+    const { tensors } = await readSafetensors(path);
+    expect(tensors.x.dataSync()).toEqual(x.dataSync());
+    expect([...tensors.after.dataSync()]).toEqual([1, 2, 3]);
+  });
+
+  test('keeps every bit: negative zeros, denormals and all kinds of NaN', async () => {
+    const bits = Uint32Array.of(0x80000000, 1, 0x7fc00001, 0xffc12345, 0x7f800000, 0x3f800000);
+    const model = new nn.Linear(6, 1, { bias: false });
+    await save(path, { weight: fromBuffer(bits, [1, 6]) });
+    await load(path, model);
+    expect(new Uint32Array(model.weight.dataSync().buffer)).toEqual(bits);
+    await save(path, model);
+    const { weight } = (await readSafetensors(path)).tensors;
+    expect(new Uint32Array(weight.dataSync().buffer)).toEqual(bits);
+  });
+
+  test('keeps no memory, whether it ends well or not', async () => {
+    const x = arange(0, large, 1, { dtype: 'int32' });
+    await settle();
+    const before = memory().tensors;
+    await save(path, { x });
+    await expect(save(join(path, 'below a file'), { x })).rejects.toMatchObject({ code: 'ERR_FILE' });
+    expect(memory().tensors).toBe(before);
+  });
+
+  test('a tensor whose kernel failed is an error, and leaves the old file', async () => {
+    await writeFile(path, 'old');
+    const wrong = ops.gather(ones([2, 1]), tensor(Int32Array.of(5)));
+    await expect(save(path, { wrong })).rejects.toThrow(/^gather: index 5/);
+    expect(await readFile(path, 'utf8')).toBe('old');
+    expect(await readdir(dir)).toEqual(['model.safetensors']);
+  });
+
   test('leaves the old file and nothing else where it fails half-way', async () => {
     await writeFile(path, 'old');
     const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
