@@ -4,6 +4,7 @@ export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions, type PaddingMod
 export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose';
 export { Dropout } from './dropout';
 export { Flatten } from './flatten';
+export { Identity } from './identity';
 export * as init from './init';
 export { Linear, type LinearOptions } from './linear';
 export { LocallyConnected2d, type LocallyConnected2dOptions } from './locallyConnected2d';
@@ -19,4 +20,5 @@ export {
   MaxPool2d,
   type MaxPool2dOptions,
 } from './pool';
+export { Residual } from './residual';
 export { Sequential } from './sequential';
