@@ -1,9 +1,11 @@
 export { LogSoftmax, ReLU, Sigmoid, Softmax, Tanh } from './activation';
+export { AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d } from './adaptivePool';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batchNorm';
 export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions, type PaddingMode } from './conv';
 export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose';
 export { Dropout } from './dropout';
 export { Flatten } from './flatten';
+export { GlobalAvgPool1d, GlobalAvgPool2d, GlobalMaxPool1d, GlobalMaxPool2d } from './globalPool';
 export { Identity } from './identity';
 export * as init from './init';
 export { Linear, type LinearOptions } from './linear';

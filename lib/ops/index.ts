@@ -1,3 +1,11 @@
+export {
+  type AdaptivePair,
+  type AdaptiveSize,
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+} from './adaptivePool';
 export { type ArgmaxOptions, argmax } from './argmax';
 export * from './avgPool1d';
 export { type AvgPool2dOptions, avgPool2d } from './avgPool2d';
@@ -12,6 +20,7 @@ export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d'
 export * from './dropout';
 export * from './expand';
 export * from './gather';
+export * from './globalPool';
 export * from './linear';
 export * from './locallyConnected2d';
 export { type MatmulOptions, matmul } from './matmul';

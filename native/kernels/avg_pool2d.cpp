@@ -21,9 +21,9 @@ RECEPTIVE_INLINE Vec share_of(const Windows& w, bool count_padding, int64_t i, i
 void avg_pool2d(const AvgPool2dArgs<float>& args, Context& context) {
   const Windows& w = args.w;
   each_output_row(w, context, [&](int64_t n, int64_t i) {
-    const Taps rows = taps_of(i, w.sh, w.top, 1, w.kh, w.H);
+    const Taps rows = row_taps(w, i);
     for (int64_t j = 0; j < w.OW; ++j) {
-      const Taps columns = taps_of(j, w.sw, w.left, 1, w.kw, w.W);
+      const Taps columns = column_taps(w, j);
       const Vec share = share_of(w, args.count_padding, i, j, rows, columns);
       const float* x = args.x + ((n * w.H + rows.first) * w.W + columns.first) * w.C;
       float* y = args.y + ((n * w.OH + i) * w.OW + j) * w.C;
@@ -46,9 +46,9 @@ void avg_pool2d_backward(const AvgPool2dBackwardArgs<float>& args, Context& cont
     for (int64_t n = begin; n < end; ++n) {
       memset(args.dx + n * image, 0, static_cast<size_t>(image) * sizeof(float));
       for (int64_t i = 0; i < w.OH; ++i) {
-        const Taps rows = taps_of(i, w.sh, w.top, 1, w.kh, w.H);
+        const Taps rows = row_taps(w, i);
         for (int64_t j = 0; j < w.OW; ++j) {
-          const Taps columns = taps_of(j, w.sw, w.left, 1, w.kw, w.W);
+          const Taps columns = column_taps(w, j);
           const Vec share = share_of(w, args.count_padding, i, j, rows, columns);
           const float* g = args.g + ((n * w.OH + i) * w.OW + j) * w.C;
           float* dx = args.dx + ((n * w.H + rows.first) * w.W + columns.first) * w.C;

@@ -1,4 +1,5 @@
-// Max pooling, a vector of channels at a time: the maximum and where it lies are held in registers over the window.
+// Max pooling, a vector of channels at a time: the maximum and where it lies, a number that a float holds exactly, are kept in registers
+// over the window.
 #include "../ops/max_pool2d.h"
 
 #include <math.h>
@@ -13,9 +14,9 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>&, Context&);
 void max_pool2d(const MaxPool2dArgs<float>& args, Context& context) {
   const Windows& w = args.w;
   each_output_row(w, context, [&](int64_t n, int64_t i) {
-    const Taps rows = taps_of(i, w.sh, w.top, w.dh, w.kh, w.H);
+    const Taps rows = row_taps(w, i);
     for (int64_t j = 0; j < w.OW; ++j) {
-      const Taps columns = taps_of(j, w.sw, w.left, w.dw, w.kw, w.W);
+      const Taps columns = column_taps(w, j);
       const int64_t out = ((n * w.OH + i) * w.OW + j) * w.C;
       const float* x = args.x + ((n * w.H + rows.first) * w.W + columns.first) * w.C;
       const float first = static_cast<float>(rows.begin * w.kw + columns.begin);
@@ -38,6 +39,7 @@ void max_pool2d(const MaxPool2dArgs<float>& args, Context& context) {
         }
         store_some(args.y + out + c, best, lanes);
         if (args.argmax) store_u8(args.argmax + out + c, where, lanes);
+        if (args.wide_argmax) store_i32(args.wide_argmax + out + c, where, lanes);
       }
     }
   });
@@ -51,9 +53,9 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& cont
     for (int64_t n = begin; n < end; ++n) {
       memset(args.dx + n * image, 0, static_cast<size_t>(image) * sizeof(float));
       for (int64_t i = 0; i < w.OH; ++i) {
-        const Taps rows = taps_of(i, w.sh, w.top, w.dh, w.kh, w.H);
+        const Taps rows = row_taps(w, i);
         for (int64_t j = 0; j < w.OW; ++j) {
-          const Taps columns = taps_of(j, w.sw, w.left, w.dw, w.kw, w.W);
+          const Taps columns = column_taps(w, j);
           const int64_t out = ((n * w.OH + i) * w.OW + j) * w.C;
           float* dx = args.dx + ((n * w.H + rows.first) * w.W + columns.first) * w.C;
           const float first = static_cast<float>(rows.begin * w.kw + columns.begin);

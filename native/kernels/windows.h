@@ -18,6 +18,19 @@ RECEPTIVE_INLINE Taps taps_of(int64_t output, int64_t stride, int64_t before, in
   return begin < end ? Taps{begin, end - begin, start + begin * dilation} : Taps{0, 0, 0};
 }
 
+// The same of the windows that share the image out: see Windows.
+RECEPTIVE_INLINE Taps adaptive_taps_of(int64_t output, int64_t outputs, int64_t size) {
+  const int64_t first = output * size / outputs;
+  return {0, ((output + 1) * size + outputs - 1) / outputs - first, first};
+}
+
+RECEPTIVE_INLINE Taps row_taps(const Windows& w, int64_t i) {
+  return w.adaptive ? adaptive_taps_of(i, w.OH, w.H) : taps_of(i, w.sh, w.top, w.dh, w.kh, w.H);
+}
+RECEPTIVE_INLINE Taps column_taps(const Windows& w, int64_t j) {
+  return w.adaptive ? adaptive_taps_of(j, w.OW, w.W) : taps_of(j, w.sw, w.left, w.dw, w.kw, w.W);
+}
+
 // body(n, i) for each row of the output, in chunks of rows that read about a grain; factors stop at it, so that none overflows.
 template <class Body>
 RECEPTIVE_INLINE void each_output_row(const Windows& w, Context& context, const Body& body) {

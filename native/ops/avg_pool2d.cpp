@@ -18,10 +18,11 @@ struct Extent {
 };
 
 Extent extent_of(const Windows& w, bool count_padding, int64_t i, int64_t j) {
-  const int64_t row = i * w.sh - w.top, column = j * w.sw - w.left;
-  const Extent e{std::max<int64_t>(row, 0), std::min(row + w.kh, w.H), std::max<int64_t>(column, 0), std::min(column + w.kw, w.W), 0};
+  const Reach rows = row_reach(w, i), columns = column_reach(w, j);
+  const int64_t row = rows.start, column = columns.start, row_end = row + rows.taps, column_end = column + columns.taps;
+  const Extent e{std::max<int64_t>(row, 0), std::min(row_end, w.H), std::max<int64_t>(column, 0), std::min(column_end, w.W), 0};
   const int64_t inside = std::max<int64_t>(e.row_end - e.row_begin, 0) * std::max<int64_t>(e.column_end - e.column_begin, 0);
-  const int64_t padded = (std::min(row + w.kh, w.H + w.bottom) - row) * (std::min(column + w.kw, w.W + w.right) - column);
+  const int64_t padded = (std::min(row_end, w.H + w.bottom) - row) * (std::min(column_end, w.W + w.right) - column);
   return {e.row_begin, e.row_end, e.column_begin, e.column_end, std::max<int64_t>(count_padding ? padded : inside, 1)};
 }
 
@@ -74,32 +75,44 @@ template void avg_pool2d_backward<double>(const AvgPool2dBackwardArgs<double>&, 
 
 }  // namespace reference
 
-// x [N, H, W, C], y [N, OH, OW, C]; kh, kw, sh, sw, top, right, bottom, left, count padding.
-void record_avg_pool2d(Call& call) {
+namespace {
+
+// x, y.
+void submit_forward(Call& call, const Windows& w, bool count_padding) {
   const Tensor &x = call.in(0), &y = call.in(1);
   call.require_float(x, "input");
   call.require_dtype(y, x.dtype, "output");
-  const Windows w = windows_of(call, x, y, false);
   call.require_apart(x, y, "input", "output");
   if (x.dtype == Dtype::float32) {
-    call.submit(kernels().avg_pool2d, AvgPool2dArgs<float>{w, call.flag(8), x.as<float>(), y.as<float>()});
+    call.submit(kernels().avg_pool2d, AvgPool2dArgs<float>{w, count_padding, x.as<float>(), y.as<float>()});
   } else {
-    call.submit(reference::avg_pool2d<double>, AvgPool2dArgs<double>{w, call.flag(8), x.as<double>(), y.as<double>()});
+    call.submit(reference::avg_pool2d<double>, AvgPool2dArgs<double>{w, count_padding, x.as<double>(), y.as<double>()});
   }
 }
 
-// g [N, OH, OW, C], dx [N, H, W, C]; the same.
-void record_avg_pool2d_backward(Call& call) {
+// g, dx.
+void submit_backward(Call& call, const Windows& w, bool count_padding) {
   const Tensor &g = call.in(0), &dx = call.in(1);
   call.require_float(g, "gradient");
   call.require_dtype(dx, g.dtype, "input's gradient");
-  const Windows w = windows_of(call, dx, g, false);
   call.require_apart(g, dx, "gradient", "input's gradient");
   if (g.dtype == Dtype::float32) {
-    call.submit(kernels().avg_pool2d_backward, AvgPool2dBackwardArgs<float>{w, call.flag(8), g.as<float>(), dx.as<float>()});
+    call.submit(kernels().avg_pool2d_backward, AvgPool2dBackwardArgs<float>{w, count_padding, g.as<float>(), dx.as<float>()});
   } else {
-    call.submit(reference::avg_pool2d_backward<double>, AvgPool2dBackwardArgs<double>{w, call.flag(8), g.as<double>(), dx.as<double>()});
+    call.submit(reference::avg_pool2d_backward<double>, AvgPool2dBackwardArgs<double>{w, count_padding, g.as<double>(), dx.as<double>()});
   }
 }
+
+}  // namespace
+
+// x [N, H, W, C], y [N, OH, OW, C]; kh, kw, sh, sw, top, right, bottom, left, count padding.
+void record_avg_pool2d(Call& call) { submit_forward(call, windows_of(call, call.in(0), call.in(1), false), call.flag(8)); }
+
+// g [N, OH, OW, C], dx [N, H, W, C]; the same.
+void record_avg_pool2d_backward(Call& call) { submit_backward(call, windows_of(call, call.in(1), call.in(0), false), call.flag(8)); }
+
+// The same of adaptive windows, without attributes.
+void record_adaptive_avg_pool2d(Call& call) { submit_forward(call, adaptive_windows_of(call, call.in(0), call.in(1)), false); }
+void record_adaptive_avg_pool2d_backward(Call& call) { submit_backward(call, adaptive_windows_of(call, call.in(1), call.in(0)), false); }
 
 }  // namespace receptive

@@ -26,10 +26,10 @@ void max_pool2d(const MaxPool2dArgs<T>& args, Context& context) {
         for (int64_t c = 0; c < w.C; ++c) {
           T best = -std::numeric_limits<T>::infinity();
           int64_t where = -1;
-          const int64_t top = i * w.sh - w.top, left = j * w.sw - w.left;
-          for (int64_t a = first_inside(top, w.dh); a < w.kh && top + a * w.dh < w.H; ++a) {
-            for (int64_t b = first_inside(left, w.dw); b < w.kw && left + b * w.dw < w.W; ++b) {
-              const T x = args.x[((n * w.H + top + a * w.dh) * w.W + left + b * w.dw) * w.C + c];
+          const Reach rows = row_reach(w, i), columns = column_reach(w, j);
+          for (int64_t a = first_inside(rows.start, w.dh); a < rows.taps && rows.start + a * w.dh < w.H; ++a) {
+            for (int64_t b = first_inside(columns.start, w.dw); b < columns.taps && columns.start + b * w.dw < w.W; ++b) {
+              const T x = args.x[((n * w.H + rows.start + a * w.dh) * w.W + columns.start + b * w.dw) * w.C + c];
               if (where < 0 || x > best || x != x) {
                 best = x;
                 where = a * w.kw + b;
@@ -53,11 +53,12 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<T>& args, Context& context)
     std::fill_n(args.dx + n * w.H * w.W * w.C, w.H * w.W * w.C, T{0});
     for (int64_t i = 0; i < w.OH; ++i) {
       for (int64_t j = 0; j < w.OW; ++j) {
+        const Reach rows = row_reach(w, i), columns = column_reach(w, j);
         for (int64_t c = 0; c < w.C; ++c) {
           const int64_t at = ((n * w.OH + i) * w.OW + j) * w.C + c;
-          const int64_t where = args.argmax ? args.argmax[at] : args.wide_argmax[at];
-          if (where < 0 || where >= w.kh * w.kw) continue;
-          const int64_t row = i * w.sh - w.top + where / w.kw * w.dh, column = j * w.sw - w.left + where % w.kw * w.dw;
+          const int64_t where = args.argmax ? args.argmax[at] : args.wide_argmax[at], a = where / w.kw, b = where % w.kw;
+          if (where < 0 || a >= rows.taps || b >= columns.taps) continue;
+          const int64_t row = rows.start + a * w.dh, column = columns.start + b * w.dw;
           if (row < 0 || row >= w.H || column < 0 || column >= w.W) continue;
           args.dx[((n * w.H + row) * w.W + column) * w.C + c] += args.g[at];
         }
@@ -76,6 +77,8 @@ template void max_pool2d_backward<double>(const MaxPool2dBackwardArgs<double>&, 
 namespace {
 
 bool fits_byte(const Windows& w) { return w.kh * w.kw <= 256; }
+// Whether the kernel, which counts cells in floats, can say where in the window a maximum lies.
+bool fits_float(const Windows& w) { return w.kh * w.kw <= int64_t{1} << 24; }
 
 void require_argmax(const Call& call, const Windows& w, const Tensor& argmax, const Tensor& output) {
   call.require(w.kh * w.kw <= std::numeric_limits<int32_t>::max(), "windows of %lld x %lld cells", static_cast<long long>(w.kh),
@@ -87,31 +90,27 @@ void require_argmax(const Call& call, const Windows& w, const Tensor& argmax, co
 uint8_t* bytes_of(const Windows& w, const Tensor* argmax) { return argmax && fits_byte(w) ? argmax->as<uint8_t>() : nullptr; }
 int32_t* words_of(const Windows& w, const Tensor* argmax) { return argmax && !fits_byte(w) ? argmax->as<int32_t>() : nullptr; }
 
-}  // namespace
-
-// x [N, H, W, C], y [N, OH, OW, C], argmax|0 as y; kh, kw, sh, sw, top, right, bottom, left, dh, dw.
-void record_max_pool2d(Call& call) {
+// x, y, argmax|0.
+void submit_forward(Call& call, const Windows& w) {
   const Tensor &x = call.in(0), &y = call.in(1), *argmax = call.optional(2);
   call.require_float(x, "input");
   call.require_dtype(y, x.dtype, "output");
-  const Windows w = windows_of(call, x, y, true);
   if (argmax) require_argmax(call, w, *argmax, y);
   call.require_apart(x, y, "input", "output");
   if (x.dtype == Dtype::float32) {
     const MaxPool2dArgs<float> args{w, x.as<float>(), y.as<float>(), bytes_of(w, argmax), words_of(w, argmax)};
-    call.submit(args.wide_argmax == nullptr ? kernels().max_pool2d : reference::max_pool2d<float>, args);
+    call.submit(argmax == nullptr || fits_float(w) ? kernels().max_pool2d : reference::max_pool2d<float>, args);
   } else {
     call.submit(reference::max_pool2d<double>,
                 MaxPool2dArgs<double>{w, x.as<double>(), y.as<double>(), bytes_of(w, argmax), words_of(w, argmax)});
   }
 }
 
-// g [N, OH, OW, C], argmax as g, dx [N, H, W, C]; the same.
-void record_max_pool2d_backward(Call& call) {
+// g, argmax, dx.
+void submit_backward(Call& call, const Windows& w) {
   const Tensor &g = call.in(0), &argmax = call.in(1), &dx = call.in(2);
   call.require_float(g, "gradient");
   call.require_dtype(dx, g.dtype, "input's gradient");
-  const Windows w = windows_of(call, dx, g, true);
   require_argmax(call, w, argmax, g);
   call.require_apart(g, dx, "gradient", "input's gradient");
   if (g.dtype == Dtype::float32) {
@@ -122,5 +121,17 @@ void record_max_pool2d_backward(Call& call) {
                 MaxPool2dBackwardArgs<double>{w, g.as<double>(), bytes_of(w, &argmax), words_of(w, &argmax), dx.as<double>()});
   }
 }
+
+}  // namespace
+
+// x [N, H, W, C], y [N, OH, OW, C], argmax|0 as y; kh, kw, sh, sw, top, right, bottom, left, dh, dw.
+void record_max_pool2d(Call& call) { submit_forward(call, windows_of(call, call.in(0), call.in(1), true)); }
+
+// g [N, OH, OW, C], argmax as g, dx [N, H, W, C]; the same.
+void record_max_pool2d_backward(Call& call) { submit_backward(call, windows_of(call, call.in(2), call.in(0), true)); }
+
+// The same of adaptive windows, without attributes.
+void record_adaptive_max_pool2d(Call& call) { submit_forward(call, adaptive_windows_of(call, call.in(0), call.in(1))); }
+void record_adaptive_max_pool2d_backward(Call& call) { submit_backward(call, adaptive_windows_of(call, call.in(2), call.in(0))); }
 
 }  // namespace receptive

@@ -14,7 +14,7 @@ struct MaxPool2dArgs {
   const T* x;
   T* y;
   uint8_t* argmax;       // null: not wanted, or too many cells for a byte
-  int32_t* wide_argmax;  // for windows of more than 256 cells
+  int32_t* wide_argmax;  // for windows of more than 256 cells; the kernel writes it up to 2^24 cells
 };
 
 // dx = 0, and g added to the cell that argmax names. An argmax that names no cell of the image adds nothing.

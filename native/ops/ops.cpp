@@ -33,6 +33,10 @@ namespace receptive {
   OP(max_pool2d_backward, 3, 10)                \
   OP(avg_pool2d, 2, 9)                          \
   OP(avg_pool2d_backward, 2, 9)                 \
+  OP(adaptive_max_pool2d, 3, 0)                 \
+  OP(adaptive_max_pool2d_backward, 3, 0)        \
+  OP(adaptive_avg_pool2d, 2, 0)                 \
+  OP(adaptive_avg_pool2d_backward, 2, 0)        \
   OP(sgd, 3, 6)                                 \
   OP(adam, 4, 7)                                \
   OP(rmsprop, 5, 5)                             \

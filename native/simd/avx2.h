@@ -40,6 +40,7 @@ RECEPTIVE_INLINE void store_u8(uint8_t* p, Vec a, int n) {
     for (int i = 0; i < n; ++i) p[i] = bytes[i];
   }
 }
+RECEPTIVE_INLINE void store_i32(int32_t* p, Vec a, int n) { _mm256_maskstore_epi32(p, lanes(n), _mm256_cvtps_epi32(a.v)); }
 
 RECEPTIVE_INLINE Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }

@@ -28,6 +28,7 @@ RECEPTIVE_INLINE Vec load_u8(const uint8_t* p, int n) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(lanes(n), p)))};
 }
 RECEPTIVE_INLINE void store_u8(uint8_t* p, Vec a, int n) { _mm512_mask_cvtepi32_storeu_epi8(p, lanes(n), _mm512_cvtps_epi32(a.v)); }
+RECEPTIVE_INLINE void store_i32(int32_t* p, Vec a, int n) { _mm512_mask_storeu_epi32(p, lanes(n), _mm512_cvtps_epi32(a.v)); }
 
 RECEPTIVE_INLINE Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }

@@ -56,6 +56,15 @@ RECEPTIVE_INLINE void store_u8(uint8_t* p, Vec a, int n) {
     for (int i = 0; i < n; ++i) p[i] = static_cast<uint8_t>(bytes >> 8 * i);
   }
 }
+RECEPTIVE_INLINE void store_i32(int32_t* p, Vec a, int n) {
+  int32_t words[4];
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(words), _mm_cvtps_epi32(a.v));
+  if (n == 4) {
+    memcpy(p, words, sizeof words);
+  } else {
+    for (int i = 0; i < n; ++i) p[i] = words[i];
+  }
+}
 
 RECEPTIVE_INLINE Vec operator+(Vec a, Vec b) { return {_mm_add_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec operator-(Vec a, Vec b) { return {_mm_sub_ps(a.v, b.v)}; }

@@ -12,6 +12,7 @@
 //   round_to_int, exp2_of   what exp() needs: nearest integer; 2^n for integral n in [-126, 127]
 //   load_u8                 width bytes, or the first n, widened to floats
 //   store_u8                the first n lanes, integral in [0, 255], as bytes
+//   store_i32               the first n lanes, integral, as 32-bit integers
 #pragma once
 
 #ifndef RECEPTIVE_ISA

@@ -42,6 +42,20 @@ TEST(avg_pool2d, gradient_agrees_with_the_reference) {
   }
 }
 
+TEST(avg_pool2d, adaptive_windows_agree_with_the_reference) {
+  for (const AdaptiveCase& c : adaptive_cases()) {
+    for (const int64_t C : pool_channels) {
+      expect_agreement("adaptive_avg_pool2d", {reals(c.x(C), 1), result(c.y(C))}, {}, 1e-6, c.name);
+      expect_agreement("adaptive_avg_pool2d_backward", {reals(c.y(C), 1), result(c.x(C))}, {}, 1e-6, c.name);
+    }
+  }
+}
+
+TEST(avg_pool2d, adaptive_windows_lie_where_they_should) {
+  const OpRun run("adaptive_avg_pool2d", {values({1, 1, 5, 1}, {1, 2, 3, 4, 5}), result({1, 1, 3, 1})}, {}, Dtype::float32);
+  EXPECT_EQ(run[1].all(), (std::vector<double>{1.5, 3, 4.5}));
+}
+
 TEST(avg_pool2d, counts_what_it_should) {
   // corners of a padded 3x3 window hold 4 cells of the image, edges 6
   EXPECT_EQ(averages(3, 3, {1, 3, 3, 1}, {3, 3, 1, 1, 1, 1, 1, 1, 0}), std::vector<double>(9, 12));
@@ -59,6 +73,9 @@ TEST(avg_pool2d, refuses_what_does_not_fit) {
   expect_refused("avg_pool2d", {reals({1, 6, 6, 3}, 1), int32_result({1, 3, 3, 3})}, attrs, "output is int32");
   expect_refused("avg_pool2d_backward", {reals({1, 3, 3, 3}, 1), result({1, 6, 6, 4})}, attrs, "channels");
   expect_refused("avg_pool2d_backward", {reals({1, 3, 3, 3}, 1), result({1, 8, 6, 3})}, attrs, "height");
+  expect_refused("adaptive_avg_pool2d", {reals({1, 6, 6, 3}, 1), result({1, 3, 0, 3})}, {}, "expected 1 to");
+  expect_refused("adaptive_avg_pool2d", {reals({1, 6, 6, 3}, 1), int32_result({1, 3, 3, 3})}, {}, "output is int32");
+  expect_refused("adaptive_avg_pool2d_backward", {reals({1, 3, 3, 3}, 1), result({2, 6, 6, 3})}, {}, "batch");
 }
 
 }  // namespace receptive::test

@@ -46,6 +46,68 @@ TEST(max_pool2d, a_window_of_more_than_256_cells_keeps_a_wide_argmax) {
   expect_agreement("max_pool2d_backward", {integers(y, 2), int32s(y, any), result(x)}, attrs, 0, "any argmax");
 }
 
+TEST(max_pool2d, agrees_with_the_reference_in_windows_of_many_cells) {
+  // ties abound; the last window has more cells than a byte counts, and fewer than a float
+  for (const int64_t C : {1, 3, 16, 17, 35}) {
+    const Dims x{2, 30, 20, C}, y{2, 3, 1, C};
+    expect_agreement("max_pool2d", {integers(x, 1), result(y), int32_result(y)}, {20, 20, 5, 1, 0, 0, 0, 0, 1, 1}, 0, "many cells");
+  }
+}
+
+// The kernel counts cells in floats, which hold each integer up to 2^24. The one cell of the image is the last of the window.
+TEST(max_pool2d, a_window_of_more_cells_than_a_float_counts) {
+  for (const double cells : {0x1p24, 0x1p24 + 2}) {
+    const Dims one{1, 1, 1, 1};
+    expect_agreement("max_pool2d", {integers(one, 1), result(one), int32_result(one)}, {1, cells, 1, 1, 0, 0, 0, cells - 1, 1, 1}, 0,
+                     "cells");
+  }
+}
+
+TEST(max_pool2d, adaptive_windows_agree_with_the_reference) {
+  for (const AdaptiveCase& c : adaptive_cases()) {
+    for (const int64_t C : pool_channels) {
+      const std::vector<Operand> operands{integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))};
+      expect_agreement("adaptive_max_pool2d", operands, {}, 0, c.name);
+      expect_agreement("adaptive_max_pool2d", {reals(c.x(C), 1), result(c.y(C)), absent()}, {}, 0, c.name);
+      const OpRun forward("adaptive_max_pool2d", operands, {}, Dtype::float32);
+      expect_agreement("adaptive_max_pool2d_backward", {integers(c.y(C), 2), bytes(c.y(C), forward[2].all()), result(c.x(C))}, {}, 0,
+                       c.name);
+    }
+  }
+}
+
+TEST(max_pool2d, adaptive_windows_of_any_argmax_stay_in_the_image) {
+  std::mt19937 random(1);
+  for (const AdaptiveCase& c : adaptive_cases()) {
+    std::vector<double> any(static_cast<size_t>(size_of_dims(c.y(17))));
+    for (double& v : any) v = static_cast<double>(random() % 256);
+    expect_agreement("adaptive_max_pool2d_backward", {integers(c.y(17), 2), bytes(c.y(17), any), result(c.x(17))}, {}, 0, c.name);
+  }
+}
+
+TEST(max_pool2d, adaptive_windows_lie_where_they_should) {
+  const std::vector<double> x{1, 2, 3, 4, 5};  // windows [0, 2), [1, 4), [3, 5)
+  const OpRun run("adaptive_max_pool2d", {values({1, 5, 1, 1}, x), result({1, 3, 1, 1}), byte_result({1, 3, 1, 1})}, {}, Dtype::float32);
+  EXPECT_EQ(run[1].all(), (std::vector<double>{2, 4, 5}));
+  EXPECT_EQ(run[2].all(), (std::vector<double>{1, 2, 1}));
+}
+
+TEST(max_pool2d, adaptive_windows_refuse_what_does_not_fit) {
+  const Operand x = reals({2, 6, 6, 3}, 1);
+  const auto refused = [&](const Operand& in, const Dims& out, const Operand& argmax, const std::string& reason) {
+    expect_refused("adaptive_max_pool2d", {in, result(out), argmax}, {}, reason);
+    if (argmax.kind != Operand::Kind::absent) expect_refused("adaptive_max_pool2d_backward", {reals(out, 1), argmax, in}, {}, reason);
+  };
+  refused(x, {2, 0, 3, 3}, byte_result({2, 0, 3, 3}), "expected 1 to");
+  refused(x, {1, 3, 3, 3}, byte_result({1, 3, 3, 3}), "batch");
+  refused(x, {2, 3, 3, 2}, byte_result({2, 3, 3, 2}), "channels");
+  refused(x, {2, 3, 3}, absent(), "rank 4");
+  refused(x, {2, 3, 3, 3}, byte_result({2, 3, 3, 2}), "argmax");
+  refused(x, {2, 3, 3, 3}, int32_result({2, 3, 3, 3}), "argmax is int32");
+  refused(reals({1, 20, 20, 1}, 1), {1, 1, 1, 1}, byte_result({1, 1, 1, 1}), "argmax is uint8");
+  refused(reals({1, 0, 4, 1}, 1), {1, 1, 1, 1}, byte_result({1, 1, 1, 1}), "at least one row");
+}
+
 // Work is what lies in the image: two thousand million rows and columns of padding must cost nothing.
 TEST(max_pool2d, a_window_over_vast_padding_returns) {
   const double vast = 2147483648.0;

@@ -36,6 +36,29 @@ inline const std::vector<PoolCase>& pool_cases() {
   return cases;
 }
 
+// Windows that share out the image: an image and an output.
+struct AdaptiveCase {
+  const char* name;
+  int64_t N, H, W, OH, OW;
+
+  Dims x(int64_t C) const { return {N, H, W, C}; }
+  Dims y(int64_t C) const { return {N, OH, OW, C}; }
+};
+
+inline const std::vector<AdaptiveCase>& adaptive_cases() {
+  static const std::vector<AdaptiveCase> cases = {
+      {"equal windows", 2, 6, 8, 3, 2},
+      {"overlapping by a cell", 2, 5, 7, 3, 3},
+      {"of unequal heights", 1, 10, 11, 4, 7},
+      {"the whole image", 3, 5, 6, 1, 1},
+      {"each cell", 1, 4, 3, 4, 3},
+      {"more outputs than cells", 2, 3, 2, 7, 5},
+      {"no images", 0, 4, 4, 3, 2},
+      {"many rows", 1, 301, 40, 150, 7},
+  };
+  return cases;
+}
+
 const int64_t pool_channels[] = {1, 3, 6, 15, 16, 17, 35, 64};
 
 }  // namespace receptive::test

@@ -78,6 +78,13 @@ function pooling(r: Random, dilated: boolean) {
   };
 }
 
+/** An image, and the output of windows that share it out. */
+function sharing(r: Random) {
+  const [N, C] = [r.int(0, 2), r.int(1, 20)];
+  const size = () => r.int(1, 9);
+  return { x: [N, size(), size(), C], y: [N, size(), size(), C] };
+}
+
 const optional = <T>(r: Random, value: T): T | null => (r.chance(0.3) ? null : value);
 const seeds = (r: Random) => [r.int(0, 99), r.int(0, 99), r.int(0, 99), 0];
 
@@ -217,6 +224,22 @@ export const calls: Record<string, Maker> = {
   avg_pool2d_backward(r, d) {
     const p = pooling(r, false);
     return { tensors: [p.y, p.x].map(of(d)), numbers: [...p.numbers, r.int(0, 1)] };
+  },
+  adaptive_max_pool2d(r, d) {
+    const p = sharing(r);
+    return { tensors: [of(d)(p.x), of(d)(p.y), optional(r, of(uint8)(p.y))], numbers: [] };
+  },
+  adaptive_max_pool2d_backward(r, d) {
+    const p = sharing(r);
+    return { tensors: [of(d)(p.y), of(uint8)(p.y), of(d)(p.x)], numbers: [] };
+  },
+  adaptive_avg_pool2d(r, d) {
+    const p = sharing(r);
+    return { tensors: [p.x, p.y].map(of(d)), numbers: [] };
+  },
+  adaptive_avg_pool2d_backward(r, d) {
+    const p = sharing(r);
+    return { tensors: [p.y, p.x].map(of(d)), numbers: [] };
   },
   batch_norm_train(r, d) {
     const C = r.int(1, 20);
