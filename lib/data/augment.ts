@@ -179,8 +179,7 @@ export class Augmentation {
   }
 }
 
-const pair = (what: string, value: Pair, least: number): [number, number] =>
-  perAxis('augment', what, value, 2, least) as [number, number];
+const pair = (what: string, value: Pair, least: number): [number, number] => perAxis('augment', what, value, 2, least) as [number, number];
 
 function within(what: string, value: number, most = Number.MAX_VALUE): number {
   const expected = `a number from 0${most < Number.MAX_VALUE ? ` to ${most}` : ''}`;

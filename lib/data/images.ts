@@ -9,6 +9,8 @@ import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import type { Dataset, Samples } from './dataset';
+import { permutation } from './permutation';
+import { checkClasses } from './textDataset';
 
 export interface Normalization {
   /** Mean of the pixels, where black is 0 and white 1; one number, or one a channel. */
@@ -19,7 +21,7 @@ export interface Normalization {
 
 const normalizationNames: OptionNames<Normalization> = { mean: true, std: true };
 
-/** What images have in common wherever they lie: names of classes, and numbers to make of pixels. */
+/** What images have in common wherever they lie. */
 export interface ImageOptions {
   /** Names of the classes; a label is a place in this list. */
   classes: readonly string[];
@@ -27,9 +29,12 @@ export interface ImageOptions {
   normalization: Normalization;
 }
 
+const optionNames: OptionNames<ImageOptions> = { classes: true, normalization: true };
+
 /** Images of one size with a class each, which give their pixels: those can be augmented before they become numbers. */
 export abstract class PixelDataset implements Dataset {
-  abstract readonly length: number;
+  /** The place in `classes` of each image's class. */
+  readonly labels: Int32Array;
   readonly classes: readonly string[];
   readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** @internal What pixels from 0 to 1 are multiplied by and what is added then: float32 [C]. */
@@ -38,10 +43,9 @@ export abstract class PixelDataset implements Dataset {
   readonly shift: Tensor;
 
   /** @param operation What errors begin with. */
-  protected constructor(operation: string, channels: number, { classes, normalization }: ImageOptions) {
-    if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
-      throw typeError(operation, 'classes', classes, 'a list of names');
-    }
+  protected constructor(operation: string, labels: Int32Array, channels: number, { classes, normalization }: ImageOptions) {
+    this.classes = checkClasses(operation, classes);
+    this.labels = checkLabels(operation, labels, classes.length);
     checkOptions(operation, normalization, normalizationNames);
     const each = (what: 'mean' | 'std'): readonly number[] => {
       const value = normalization[what];
@@ -54,9 +58,12 @@ export abstract class PixelDataset implements Dataset {
       return list;
     };
     const [mean, std] = [each('mean'), each('std')];
-    this.classes = classes;
     this.normalization = { mean, std };
     [this.scale, this.shift] = scope.outside(() => [tensor(std.map((s) => 1 / s)), tensor(mean.map((m, c) => -m / std[c]!))]);
+  }
+
+  get length(): number {
+    return this.labels.length;
   }
 
   /** New tensors of the images of these indices, uint8 [n,H,W,C], and their labels, int32 [n]. */
@@ -68,12 +75,43 @@ export abstract class PixelDataset implements Dataset {
     return pixels instanceof Promise ? pixels.then((samples) => this.normalized(samples)) : this.normalized(pixels);
   }
 
+  /** The images of these indices, in this order, under the same classes. Images stay where they are. */
+  subset(indices: ArrayLike<number>): PixelDataset {
+    return new Subset(this, indices);
+  }
+
+  /**
+   * Two parts, at random: `test` holds this fraction of each class, rounded down, `train` the rest; both keep the order of the whole.
+   * @param seed 0 to 2^53 - 1. The same one splits the same images the same way.
+   */
+  split(fraction: number, seed: number): { train: PixelDataset; test: PixelDataset } {
+    if (!(fraction >= 0 && fraction <= 1)) throw rangeError('split', 'fraction', fraction, 'a number from 0 to 1');
+    if (!(Number.isSafeInteger(seed) && seed >= 0)) throw rangeError('split', 'seed', seed, 'an integer from 0 to 2^53 - 1');
+    const counts = this.classes.map(() => 0);
+    for (const label of this.labels) counts[label]!++;
+    const left = counts.map((n) => Math.floor(n * fraction));
+    const isTest = new Uint8Array(this.length);
+    for (const i of permutation(this.length, seed, 0)) if (left[this.labels[i]!]!-- > 0) isTest[i] = 1;
+    const part = (wanted: number) => this.subset(Array.from(isTest.keys()).filter((i) => isTest[i] === wanted));
+    return { train: part(0), test: part(1) };
+  }
+
   /** Makes numbers of pixels, whose tensor it frees. */
   protected normalized({ x, y }: Samples): Samples {
     const { scale, shift } = this;
     const numbers = augment(x, null, { scale, shift });
     x.dispose();
     return { x: numbers, y };
+  }
+
+  /** The labels of these indices. */
+  protected labelsOf(indices: Int32Array): Tensor {
+    return tensor(
+      indices.map((i) => {
+        if (!(i in this.labels)) throw rangeError('pixels', 'an index', i, `an integer from 0 to ${this.length - 1}`);
+        return this.labels[i]!;
+      }),
+    );
   }
 
   dispose(): void {
@@ -83,6 +121,32 @@ export abstract class PixelDataset implements Dataset {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+}
+
+/** Some of the images of another dataset, whose memory it does not own. */
+class Subset extends PixelDataset {
+  readonly #indices: Int32Array;
+
+  constructor(
+    private readonly whole: PixelDataset,
+    indices: ArrayLike<number>,
+  ) {
+    const chosen = Int32Array.from(indices, (i) => {
+      if (!(i in whole.labels)) throw rangeError('subset', 'an index', i, `an integer from 0 to ${whole.length - 1}`);
+      return i;
+    });
+    super(
+      'subset',
+      chosen.map((i) => whole.labels[i]!),
+      whole.normalization.mean.length,
+      whole,
+    );
+    this.#indices = chosen;
+  }
+
+  override pixels(indices: Int32Array): Samples | Promise<Samples> {
+    return this.whole.pixels(indices.map((i) => this.#indices[i] ?? -1));
   }
 }
 
@@ -97,26 +161,21 @@ export abstract class PixelDataset implements Dataset {
 export class ImageDataset extends PixelDataset {
   /** uint8 [N,H,W,C]. */
   readonly images: Tensor;
-  /** int32 [N]. */
-  readonly labels: Tensor;
-  readonly length: number;
 
+  /** @param images uint8 [N,H,W,C] */
   constructor(images: Tensor, labels: Int32Array, options: ImageOptions) {
     checkShapeOf('ImageDataset', 'images', images, 'N,H,W,C');
     if (images.dtype !== 'uint8') throw dtypeError('ImageDataset', `images are ${images.dtype}, expected uint8`);
-    checkOptions('ImageDataset', options, { classes: true, normalization: true } satisfies OptionNames<ImageOptions>);
-    super('ImageDataset', images.shape[3]!, options);
-    checkLabels(labels, images, options.classes);
-    this.length = labels.length;
+    checkOptions('ImageDataset', options, optionNames);
+    super('ImageDataset', labels, images.shape[3]!, options);
+    if (labels.length !== images.shape[0]) {
+      throw shapeError('ImageDataset', `${labels.length} labels for images of shape ${showShape(images.shape)}`);
+    }
     this.images = images.share();
-    this.labels = scope.outside(() => tensor(labels));
   }
 
   override pixels(indices: Int32Array): Samples {
-    return tidy(() => {
-      const index = tensor(indices);
-      return { x: gather(this.images, index), y: gather(this.labels, index) };
-    });
+    return tidy(() => ({ x: gather(this.images, tensor(indices)), y: this.labelsOf(indices) }));
   }
 
   override batch(indices: Int32Array): Samples {
@@ -126,17 +185,12 @@ export class ImageDataset extends PixelDataset {
   override dispose(): void {
     super.dispose();
     this.images.dispose();
-    this.labels.dispose();
   }
 }
 
-function checkLabels(labels: Int32Array, images: Tensor, { length }: readonly string[]): void {
-  if (Object.prototype.toString.call(labels) !== '[object Int32Array]') {
-    throw typeError('ImageDataset', 'labels', labels, 'an Int32Array');
-  }
-  if (labels.length !== images.shape[0]) {
-    throw shapeError('ImageDataset', `${labels.length} labels for images of shape ${showShape(images.shape)}`);
-  }
-  const wrong = labels.findIndex((label) => label < 0 || label >= length);
-  if (wrong >= 0) throw rangeError('ImageDataset', `label ${wrong}`, labels[wrong], `a class from 0 to ${length - 1}`);
+function checkLabels(operation: string, labels: Int32Array, classes: number): Int32Array {
+  if (Object.prototype.toString.call(labels) !== '[object Int32Array]') throw typeError(operation, 'labels', labels, 'an Int32Array');
+  const wrong = labels.findIndex((label) => label < 0 || label >= classes);
+  if (wrong >= 0) throw rangeError(operation, `label ${wrong}`, labels[wrong], `a class from 0 to ${classes - 1}`);
+  return labels;
 }

@@ -1,10 +1,9 @@
-import type { Dirent, Stats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { typeError } from '../errors';
-import { asFileError, fileError } from '../formats/file';
+import { fileError } from '../formats/file';
 import { readText } from '../formats/text';
 import { checkOptions, type OptionNames } from '../options';
+import { namesIn } from './folder';
 import { checkPath, checkTextFileOptions, Labelled, type TextFileOptions, textFileOptionNames } from './labelled';
 import type { TextDataset } from './textDataset';
 
@@ -52,16 +51,4 @@ export async function textFolder(options: TextFolderOptions): Promise<TextDatase
     }
   }
   return samples.dataset(dir);
-}
-
-/** The names of the entries of a folder that are wanted, links being what they lead to, in order. */
-async function namesIn(path: string, wanted: (entry: Dirent | Stats) => boolean): Promise<string[]> {
-  try {
-    const entries = await readdir(path, { withFileTypes: true });
-    const resolved = entries.map(async (entry) => (entry.isSymbolicLink() ? await stat(join(path, entry.name)) : entry));
-    const kinds = await Promise.all(resolved);
-    return entries.flatMap(({ name }, i) => (wanted(kinds[i]!) ? [name] : [])).sort();
-  } catch (cause) {
-    throw asFileError(path, cause);
-  }
 }

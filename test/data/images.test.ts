@@ -45,7 +45,7 @@ describe('ImageDataset', () => {
     ['as many labels as images', make([1, 2, 2, 1], Int32Array.of(0, 0), unit), '2 labels for images of shape [1,2,2,1]'],
     ['labels in an Int32Array', make([1, 1, 1, 1], [0], unit), 'ImageDataset: labels is [0], expected an Int32Array'],
     ['labels that are classes', make([2, 1, 1, 1], Int32Array.of(0, 2), unit), 'label 1 is 2, expected a class from 0 to 1'],
-    ['names of classes', make([1, 1, 1, 1], Int32Array.of(0), unit, 2), 'ImageDataset: classes is 2, expected a list of names'],
+    ['names of classes', make([1, 1, 1, 1], Int32Array.of(0), unit, 2), 'ImageDataset: classes is 2, expected a list of strings'],
     ['a deviation', make([1, 1, 1, 1], Int32Array.of(0), { mean: 0, std: 0 }), 'std is 0, expected a positive number, or 1 of them'],
     ['a mean for each channel', make([1, 1, 1, 3], Int32Array.of(0), { mean: [0, 0], std: 1 }), 'mean is [0,0], expected a finite number'],
     ['means that are numbers', make([1, 1, 1, 1], Int32Array.of(0), { mean: '0', std: 1 }), 'mean is "0"'],

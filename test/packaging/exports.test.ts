@@ -71,6 +71,13 @@ describe('the packed package', () => {
     expect(output.required).toEqual(Object.keys(lib).sort());
   });
 
+  test('images without the package that decodes them: the error says what to install', () => {
+    const script = "require('receptive').data.imageFolder({ dir: '.', size: 8 }).catch(({ code, message }) => console.log(code, message))";
+    expect(run(process.execPath, ['-e', script], { cwd: folder })).toMatch(
+      /^ERR_UNSUPPORTED .*run "npm install sharp" \(Cannot find module 'sharp'\)\n$/,
+    );
+  });
+
   test('the command line starts', () => {
     const main = join(installed, 'dist', 'cli', 'main.js');
     expect(run(process.execPath, [main, '--version']).trim()).toBe(require('../../package.json').version);
