@@ -1,5 +1,5 @@
 import { logSoftmax, softmax } from '../ops/softmax';
-import { relu, sigmoid, tanh } from '../ops/unary';
+import { relu, relu6, sigmoid, tanh } from '../ops/unary';
 import type { Tensor } from '../tensor';
 import { call } from './layer';
 import { Module } from './module';
@@ -8,6 +8,13 @@ import { Module } from './module';
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return relu(x);
+  }
+}
+
+/** min(max(x, 0), 6). */
+export class ReLU6 extends Module {
+  forward(x: Tensor): Tensor {
+    return relu6(x);
   }
 }
 

@@ -23,6 +23,7 @@ RECEPTIVE_INLINE void map(const UnaryArgs<float>& a, Context& context, const F& 
 RECEPTIVE_INLINE Vec negated(Vec x) { return broadcast(-1.0f) * x; }
 
 void unary(const UnaryArgs<float>& a, Context& context) {
+  const Vec p = broadcast(static_cast<float>(a.p[0])), q = broadcast(static_cast<float>(a.p[1]));
   switch (a.kind) {
     case Unary::neg: return map(a, context, [](Vec x) { return negated(x); });
     case Unary::abs: return map(a, context, [](Vec x) { return abs(x); });
@@ -30,9 +31,11 @@ void unary(const UnaryArgs<float>& a, Context& context) {
     case Unary::log: return map(a, context, [](Vec x) { return log(x); });
     case Unary::sqrt: return map(a, context, [](Vec x) { return sqrt(x); });
     case Unary::square: return map(a, context, [](Vec x) { return x * x; });
-    case Unary::relu: return map(a, context, [](Vec x) { return max(zero(), x); });  // in this order NaN passes through
+    // max and min in this order: NaN passes through
+    case Unary::relu: return map(a, context, [](Vec x) { return max(zero(), x); });
     case Unary::sigmoid: return map(a, context, [](Vec x) { return sigmoid(x); });
     case Unary::tanh: return map(a, context, [](Vec x) { return tanh(x); });
+    case Unary::hardtanh: return map(a, context, [=](Vec x) { return min(q, max(p, x)); });
     case Unary::count: return;
   }
 }
@@ -48,6 +51,7 @@ RECEPTIVE_INLINE void map(const UnaryBackwardArgs<float>& a, Context& context, c
 }
 
 void unary_backward(const UnaryBackwardArgs<float>& a, Context& context) {
+  const Vec p = broadcast(static_cast<float>(a.p[0])), q = broadcast(static_cast<float>(a.p[1]));
   switch (a.kind) {
     case Unary::neg: return map(a, context, [](Vec, Vec g) { return negated(g); });
     case Unary::abs: return map(a, context, [](Vec s, Vec g) { return select(s > zero(), g, select(s < zero(), negated(g), zero())); });
@@ -58,6 +62,7 @@ void unary_backward(const UnaryBackwardArgs<float>& a, Context& context) {
     case Unary::relu: return map(a, context, [](Vec s, Vec g) { return select(s > zero(), g, zero()); });
     case Unary::sigmoid: return map(a, context, [](Vec s, Vec g) { return g * s * (broadcast(1.0f) - s); });
     case Unary::tanh: return map(a, context, [](Vec s, Vec g) { return g * (broadcast(1.0f) - s * s); });
+    case Unary::hardtanh: return map(a, context, [=](Vec s, Vec g) { return select(s > p, select(s < q, g, zero()), zero()); });
     case Unary::count: return;
   }
 }

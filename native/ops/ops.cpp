@@ -4,8 +4,8 @@
 namespace receptive {
 
 #define RECEPTIVE_OPS(OP)                       \
-  OP(unary, 2, 1)                               \
-  OP(unary_backward, 3, 1)                      \
+  OP(unary, 2, -1)                              \
+  OP(unary_backward, 3, -1)                     \
   OP(conv2d, 4, 10)                             \
   OP(conv2d_backward_input, 4, 10)              \
   OP(conv2d_backward_weight, 4, 10)             \

@@ -11,6 +11,7 @@ namespace reference {
 
 template <class T>
 void unary(const UnaryArgs<T>& a, Context&) {
+  const T p = static_cast<T>(a.p[0]), q = static_cast<T>(a.p[1]);
   for (int64_t i = 0; i < a.size; ++i) {
     const T x = a.x[i];
     switch (a.kind) {
@@ -23,6 +24,7 @@ void unary(const UnaryArgs<T>& a, Context&) {
       case Unary::relu: a.y[i] = x < 0 ? 0 : x; break;
       case Unary::sigmoid: a.y[i] = 1 / (1 + std::exp(-x)); break;
       case Unary::tanh: a.y[i] = std::tanh(x); break;
+      case Unary::hardtanh: a.y[i] = x < p ? p : x > q ? q : x; break;
       case Unary::count: break;
     }
   }
@@ -30,6 +32,7 @@ void unary(const UnaryArgs<T>& a, Context&) {
 
 template <class T>
 void unary_backward(const UnaryBackwardArgs<T>& a, Context&) {
+  const T p = static_cast<T>(a.p[0]), q = static_cast<T>(a.p[1]);
   for (int64_t i = 0; i < a.size; ++i) {
     const T s = a.saved[i], g = a.g[i];
     switch (a.kind) {
@@ -42,6 +45,7 @@ void unary_backward(const UnaryBackwardArgs<T>& a, Context&) {
       case Unary::relu: a.dx[i] = s > 0 ? g : 0; break;
       case Unary::sigmoid: a.dx[i] = g * s * (1 - s); break;
       case Unary::tanh: a.dx[i] = g * (1 - s * s); break;
+      case Unary::hardtanh: a.dx[i] = s > p && s < q ? g : 0; break;
       case Unary::count: break;
     }
   }
@@ -54,11 +58,25 @@ template void unary_backward<double>(const UnaryBackwardArgs<double>&, Context&)
 
 namespace {
 
-Unary kind_of(const Call& call) { return static_cast<Unary>(call.integer(0, 0, static_cast<int64_t>(Unary::count) - 1)); }
+// The first attribute; the others are its parameters.
+Unary kind_of(const Call& call) {
+  call.require(call.attrs > 0, "the function is missing");
+  const auto kind = static_cast<Unary>(call.integer(0, 0, static_cast<int64_t>(Unary::count) - 1));
+  call.require(call.attrs == 1 + parameters_of(kind), "function %d takes %d parameters, got %d", static_cast<int>(kind),
+               parameters_of(kind), call.attrs - 1);
+  if (kind == Unary::hardtanh) call.require(call.number(1) <= call.number(2), "interval from %g to %g", call.number(1), call.number(2));
+  return kind;
+}
+
+template <class Args>
+Args with_parameters(const Call& call, Args args) {
+  for (int i = 1; i < call.attrs; ++i) args.p[i - 1] = call.number(i);
+  return args;
+}
 
 }  // namespace
 
-// x, y; kind. y may be x.
+// x, y; kind, parameters. y may be x.
 void record_unary(Call& call) {
   const Tensor &x = call.in(0), &y = call.in(1);
   const Unary kind = kind_of(call);
@@ -66,13 +84,13 @@ void record_unary(Call& call) {
   call.require_dtype(y, x.dtype, "output");
   call.require_same_shape(y, x, "output", "input");
   if (x.dtype == Dtype::float32) {
-    call.submit(kernels().unary, UnaryArgs<float>{kind, x.size(), x.as<float>(), y.as<float>()});
+    call.submit(kernels().unary, with_parameters(call, UnaryArgs<float>{kind, x.size(), x.as<float>(), y.as<float>()}));
   } else {
-    call.submit(reference::unary<double>, UnaryArgs<double>{kind, x.size(), x.as<double>(), y.as<double>()});
+    call.submit(reference::unary<double>, with_parameters(call, UnaryArgs<double>{kind, x.size(), x.as<double>(), y.as<double>()}));
   }
 }
 
-// saved, g, dx; kind. dx may be g.
+// saved, g, dx; kind, parameters. dx may be g.
 void record_unary_backward(Call& call) {
   const Tensor &saved = call.in(0), &g = call.in(1), &dx = call.in(2);
   const Unary kind = kind_of(call);
@@ -82,10 +100,11 @@ void record_unary_backward(Call& call) {
   call.require_same_shape(saved, g, "saved tensor", "gradient");
   call.require_same_shape(dx, g, "output", "gradient");
   if (g.dtype == Dtype::float32) {
-    call.submit(kernels().unary_backward, UnaryBackwardArgs<float>{kind, g.size(), saved.as<float>(), g.as<float>(), dx.as<float>()});
+    call.submit(kernels().unary_backward,
+                with_parameters(call, UnaryBackwardArgs<float>{kind, g.size(), saved.as<float>(), g.as<float>(), dx.as<float>()}));
   } else {
     call.submit(reference::unary_backward<double>,
-                UnaryBackwardArgs<double>{kind, g.size(), saved.as<double>(), g.as<double>(), dx.as<double>()});
+                with_parameters(call, UnaryBackwardArgs<double>{kind, g.size(), saved.as<double>(), g.as<double>(), dx.as<double>()}));
   }
 }
 

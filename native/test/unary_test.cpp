@@ -1,4 +1,4 @@
-#include "support.h"
+#include "op_case.h"
 
 namespace receptive::test {
 
@@ -9,12 +9,22 @@ struct Case {
   const char* name;
   float low, high;              // of x
   float saved_low, saved_high;  // of what the gradient reads
+  double p[2] = {};
 };
 const Case cases[] = {
-    {Unary::neg, "neg", -4, 4, -4, 4},          {Unary::abs, "abs", -4, 4, -4, 4},          {Unary::exp, "exp", -80, 80, 0, 9},
-    {Unary::log, "log", 1e-6f, 1e4f, 0.25f, 9}, {Unary::sqrt, "sqrt", 0, 100, 0.25f, 9},    {Unary::square, "square", -9, 9, -9, 9},
-    {Unary::relu, "relu", -1, 1, -1, 1},        {Unary::sigmoid, "sigmoid", -30, 30, 0, 1}, {Unary::tanh, "tanh", -10, 10, -1, 1},
+    {Unary::neg, "neg", -4, 4, -4, 4},       {Unary::abs, "abs", -4, 4, -4, 4},
+    {Unary::exp, "exp", -80, 80, 0, 9},      {Unary::log, "log", 1e-6f, 1e4f, 0.25f, 9},
+    {Unary::sqrt, "sqrt", 0, 100, 0.25f, 9}, {Unary::square, "square", -9, 9, -9, 9},
+    {Unary::relu, "relu", -1, 1, -1, 1},     {Unary::sigmoid, "sigmoid", -30, 30, 0, 1},
+    {Unary::tanh, "tanh", -10, 10, -1, 1},   {Unary::hardtanh, "hardtanh", -2, 4, -2, 4, {-0.5, 2.25}},
 };
+
+template <class Args>
+Args args(const Case& c, Args a) {
+  std::copy_n(c.p, 2, a.p);
+  return a;
+}
+
 const int64_t sizes[] = {0, 1, 3, 4, 7, 15, 16, 17, 31, 33, 64, 1000, 40000};
 
 }  // namespace
@@ -27,12 +37,12 @@ TEST(unary, agrees_with_the_reference_for_every_tail) {
         const std::string what = std::string(c.name) + " of " + std::to_string(n);
         Buffer<float> x(n), y(n);
         fill_reals(x, 7, c.low, c.high);
-        run_on_threads(table.unary, UnaryArgs<float>{c.kind, n, x.data(), y.data()}, y, what);
+        run_on_threads(table.unary, args(c, UnaryArgs<float>{c.kind, n, x.data(), y.data()}), y, what);
         for (int64_t i = 0; i < n; ++i) {
           Buffer<double> one(1), out(1);
           one[0] = x[i];
           KernelContext context;
-          reference::unary<double>({c.kind, 1, one.data(), out.data()}, context);
+          reference::unary<double>(args(c, UnaryArgs<double>{c.kind, 1, one.data(), out.data()}), context);
           ASSERT_NEAR(y[i], out[0], 3e-7 * std::fabs(out[0]) + 1e-37) << what << " at x = " << x[i];
         }
         y.verify(what);
@@ -52,11 +62,13 @@ TEST(unary, gradient_agrees_with_the_reference) {
         fill_reals(saved, 8, c.saved_low, c.saved_high);
         fill_reals(g, 9);
         if (n > 2) saved[n / 2] = 0, saved[n / 3] = NAN, saved[n - 1] = -0.0f;
-        run_on_threads(table.unary_backward, UnaryBackwardArgs<float>{c.kind, n, saved.data(), g.data(), dx.data()}, dx, what);
+        if (n > 15) saved[1] = static_cast<float>(c.p[0]), saved[2] = static_cast<float>(c.p[1]);
+        run_on_threads(table.unary_backward, args(c, UnaryBackwardArgs<float>{c.kind, n, saved.data(), g.data(), dx.data()}), dx, what);
         const Buffer<double> wide_saved = widen(saved), wide_g = widen(g);
         Buffer<double> ref(n);
         KernelContext context;
-        reference::unary_backward<double>({c.kind, n, wide_saved.data(), wide_g.data(), ref.data()}, context);
+        reference::unary_backward<double>(args(c, UnaryBackwardArgs<double>{c.kind, n, wide_saved.data(), wide_g.data(), ref.data()}),
+                                          context);
         expect_close(dx, ref, 3e-7, what);
       }
     }
@@ -104,6 +116,22 @@ TEST(unary, special_values) {
     EXPECT_EQ(at(Unary::sigmoid, -200), 0);
     for (const Case& c : cases) EXPECT_TRUE(std::isnan(at(c.kind, NAN))) << c.name;
   });
+}
+
+TEST(unary, refuses_what_does_not_fit) {
+  const auto hardtanh = static_cast<double>(Unary::hardtanh);
+  const Operand x = reals({3}, 1), y = result({3});
+  expect_refused("unary", {x, y}, {}, "function is missing");
+  expect_refused("unary", {x, y}, {static_cast<double>(Unary::count)}, "attribute 0");
+  expect_refused("unary", {x, y}, {0, 1}, "takes 0 parameters, got 1");
+  expect_refused("unary", {x, y}, {hardtanh, 0}, "takes 2 parameters, got 1");
+  expect_refused("unary", {x, y}, {hardtanh, 1, 0}, "interval");
+  expect_refused("unary", {x, y}, {hardtanh, NAN, 0}, "interval");
+  expect_refused("unary", {x, result({4})}, {0}, "output");
+  expect_refused("unary", {int32s({3}, {1, 2, 3}), y}, {0}, "input is int32");
+  expect_refused("unary_backward", {x, x, y}, {hardtanh}, "takes 2 parameters, got 0");
+  expect_refused("unary_backward", {reals({4}, 1), x, y}, {0}, "saved tensor");
+  expect_refused("unary_backward", {x, x, result({4})}, {0}, "output");
 }
 
 }  // namespace receptive::test

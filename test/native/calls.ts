@@ -85,13 +85,19 @@ function sharing(r: Random) {
   return { x: [N, size(), size(), C], y: [N, size(), size(), C] };
 }
 
+/** An elementwise function's number, and its parameters. */
+function elementwise(r: Random): number[] {
+  const kind = r.int(0, 9);
+  return kind === 9 ? [kind, r.int(-3, 0), r.int(0, 3)] : [kind];
+}
+
 const optional = <T>(r: Random, value: T): T | null => (r.chance(0.3) ? null : value);
 const seeds = (r: Random) => [r.int(0, 99), r.int(0, 99), r.int(0, 99), 0];
 
 /** A call each op accepts, drawn at random. */
 export const calls: Record<string, Maker> = {
-  unary: (r, d) => same(r, d, 2, [r.int(0, 8)]),
-  unary_backward: (r, d) => same(r, d, 3, [r.int(0, 8)]),
+  unary: (r, d) => same(r, d, 2, elementwise(r)),
+  unary_backward: (r, d) => same(r, d, 3, elementwise(r)),
   binary(r, d) {
     const y = r.shape();
     const broadcast = () => y.map((n) => (r.chance(0.2) ? 1 : n)).slice(r.int(0, r.chance(0.3) ? y.length : 0));

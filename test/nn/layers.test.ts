@@ -117,6 +117,7 @@ const cases: Case[] = [
   { layer: new nn.Flatten(0, 1), shows: 'Flatten(0, 1)', input: [2, 3, 4, 5], output: [6, 4, 5], parameters: 0 },
   { layer: new nn.Dropout(0.2), shows: 'Dropout(0.2)', input: [7], output: [7], parameters: 0 },
   { layer: new nn.ReLU(), shows: 'ReLU()', input: [3, 2], output: [3, 2], parameters: 0 },
+  { layer: new nn.ReLU6(), shows: 'ReLU6()', input: [3, 2], output: [3, 2], parameters: 0 },
   { layer: new nn.Softmax(), shows: 'Softmax(-1)', input: [3, 2], output: [3, 2], parameters: 0 },
 ];
 
@@ -141,11 +142,12 @@ const x = tensor([
 
 test.each<[string, nn.Module, (v: number) => number]>([
   ['ReLU', new nn.ReLU(), (v) => Math.max(v, 0)],
+  ['ReLU6', new nn.ReLU6(), (v) => Math.min(Math.max(v, 0), 6)],
   ['Sigmoid', new nn.Sigmoid(), (v) => 1 / (1 + Math.exp(-v))],
   ['Tanh', new nn.Tanh(), Math.tanh],
 ])('%s is its function', (_, layer, f) => {
-  const expected = [...x.dataSync()].map(f);
-  for (const [i, value] of layer.forward(x).dataSync().entries()) expect(value).toBeCloseTo(expected[i]!, 6);
+  const values = [-7, -1, 0, 0.5, 2, 7];
+  for (const [i, y] of layer.forward(tensor(values)).dataSync().entries()) expect(y).toBeCloseTo(f(values[i]!), 6);
 });
 
 test('Softmax and LogSoftmax along an axis', () => {

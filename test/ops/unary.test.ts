@@ -16,6 +16,7 @@ const rows: readonly Row[] = [
   ['sqrt', ops.sqrt, Math.sqrt, positiveLeaf],
   ['square', ops.square, (x) => x * x, leaf],
   ['relu', ops.relu, (x) => Math.max(x, 0), spacedLeaf],
+  ['relu6', ops.relu6, (x) => Math.min(Math.max(x, 0), 6), (...shape) => spacedLeaf(...shape, 70)],
   ['sigmoid', ops.sigmoid, (x) => 1 / (1 + Math.exp(-x)), leaf],
   ['tanh', ops.tanh, Math.tanh, leaf],
 ];
@@ -39,16 +40,21 @@ describe.each(rows)('%s', (_name, op, formula, inputs) => {
   });
 });
 
-test.each([
-  ['abs', ops.abs],
-  ['relu', ops.relu],
-])('%s › its gradient at 0 is 0', (_name, op) => {
-  const x = tensor([0], null, { requiresGrad: true });
+test.each<[string, number, (x: Tensor) => Tensor]>([
+  ['abs', 0, ops.abs],
+  ['relu', 0, ops.relu],
+  ['relu6', 0, ops.relu6],
+  ['relu6', 6, ops.relu6],
+])('%s › its gradient at %d is 0', (_name, at, op) => {
+  const x = tensor([at], null, { requiresGrad: true });
   op(x).backward();
   expect(x.grad!.dataSync()[0]).toBe(0);
 });
 
-test('relu › NaN stays NaN', () => expect(ops.relu(tensor([Number.NaN])).dataSync()[0]).toBeNaN());
+test.each<[string, (x: Tensor) => Tensor]>([
+  ['relu', ops.relu],
+  ['relu6', ops.relu6],
+])('%s › NaN stays NaN', (_name, op) => expect(op(tensor([Number.NaN])).dataSync()[0]).toBeNaN());
 
 test.each([
   ['exp', ops.exp, [Infinity, -Infinity, 1000], [Infinity, 0, Infinity]],
