@@ -50,6 +50,7 @@ export type OpName =
   | 'matmul'
   | 'max_pool2d'
   | 'max_pool2d_backward'
+  | 'max_unpool2d_backward'
   | 'avg_pool2d'
   | 'avg_pool2d_backward'
   | 'adaptive_max_pool2d'

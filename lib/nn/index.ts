@@ -21,6 +21,8 @@ export {
   type MaxPool1dOptions,
   MaxPool2d,
   type MaxPool2dOptions,
+  MaxUnpool2d,
+  type MaxUnpool2dOptions,
 } from './pool';
 export { Residual } from './residual';
 export { Sequential } from './sequential';

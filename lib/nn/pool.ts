@@ -1,7 +1,8 @@
 import { type AvgPool1dOptions as AvgOptions1d, avgPool1d } from '../ops/avgPool1d';
 import { type AvgPool2dOptions as AvgOptions2d, avgPool2d } from '../ops/avgPool2d';
 import { type MaxPool1dOptions as MaxOptions1d, maxPool1d } from '../ops/maxPool1d';
-import { type MaxPool2dOptions as MaxOptions2d, maxPool2d } from '../ops/maxPool2d';
+import { type MaxPool2dOptions as MaxOptions2d, maxPool2d, maxPool2dWithIndices, type PooledWithIndices } from '../ops/maxPool2d';
+import { maxUnpool2d, type MaxUnpool2dOptions as UnpoolOptions } from '../ops/maxUnpool2d';
 import { makeWindow, type Pair, windowOptionNames } from '../ops/window';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
@@ -10,6 +11,7 @@ import { Module } from './module';
 
 export type MaxPool1dOptions = Omit<MaxOptions1d, 'kernelSize'>;
 export type MaxPool2dOptions = Omit<MaxOptions2d, 'kernelSize'>;
+export type MaxUnpool2dOptions = Omit<UnpoolOptions, 'kernelSize' | 'outputSize'>;
 export type AvgPool1dOptions = Omit<AvgOptions1d, 'kernelSize'>;
 export type AvgPool2dOptions = Omit<AvgOptions2d, 'kernelSize'>;
 
@@ -57,6 +59,34 @@ export class MaxPool2d extends Pool<Pair, MaxPool2dOptions> {
 
   forward(x: Tensor): Tensor {
     return maxPool2d(x, { kernelSize: this.kernelSize, ...this.options });
+  }
+
+  /** What `forward` gives, and where in its window each maximum lies, for a `MaxUnpool2d`. See `ops.maxPool2dWithIndices`. */
+  forwardWithIndices(x: Tensor): PooledWithIndices {
+    return maxPool2dWithIndices(x, { kernelSize: this.kernelSize, ...this.options });
+  }
+}
+
+/**
+ * Puts what a `MaxPool2d` of the same arguments gave back to where it came from: input and indices [N,H',W',C], output [N,H,W,C]. See
+ * `ops.maxUnpool2d`.
+ *
+ * ```ts
+ * const pool = new nn.MaxPool2d(2), unpool = new nn.MaxUnpool2d(2);
+ * const { output, indices } = pool.forwardWithIndices(randn([8, 28, 28, 6]));
+ * unpool.forward(output, indices).shape; // [8, 28, 28, 6]
+ * ```
+ */
+export class MaxUnpool2d extends Pool<Pair, MaxUnpool2dOptions> {
+  constructor(kernelSize: Pair, options: MaxUnpool2dOptions = {}) {
+    super(2, windowOptionNames, kernelSize, options);
+  }
+
+  override forward(y: Tensor, indices: Tensor): Tensor;
+  /** @param outputSize Height and width of the pool's input, where it is not the usual one. */
+  override forward(y: Tensor, indices: Tensor, outputSize?: Pair): Tensor;
+  override forward(y: Tensor, indices: Tensor, outputSize?: Pair): Tensor {
+    return maxUnpool2d(y, indices, { kernelSize: this.kernelSize, ...this.options, outputSize });
   }
 }
 

@@ -1,8 +1,10 @@
+import type { Dtype } from '../dtype';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
 import { sizeOf } from '../shape';
 import { Tensor } from '../tensor';
+import { tidy } from '../tidy';
 import {
   checkPadding,
   makeWindow,
@@ -36,31 +38,46 @@ interface Attrs<W> {
   readonly ceilMode: boolean;
 }
 
-function numbers(window: Window | Window1d): number[] {
+/** @internal A window as the addon takes it for max pooling and its inverse. */
+export function maxPoolNumbers(window: Window | Window1d): number[] {
   const over = imageWindow(window);
   return [...windowNumbers(over), ...over.dilation];
 }
 
-/** @internal Max pooling of images, or of sequences: the operation of this name. */
-export const maxPooling = <W extends Window | Window1d>(name: string): Op<[Tensor], Attrs<W>> => ({
+/** @internal The type of the places of maxima in windows. */
+export const placesType = (window: Window | Window1d): Dtype => (sizeOf(window.kernel) <= 256 ? 'uint8' : 'int32');
+
+/**
+ * @internal Max pooling of images, or of sequences: the operation of this name. Where the maxima lie is written into `indices`, if given.
+ */
+export const maxPooling = <W extends Window | Window1d>(name: string): Op<[x: Tensor, indices: Tensor | null], Attrs<W>> => ({
   name,
   infer([x], { window, ceilMode }) {
     const size = outputSize(name, x.shape.slice(1, -1), window, ceilMode);
     return { shape: [x.shape[0]!, ...size, x.shape.at(-1)!], dtype: commonFloat(name, [x]) };
   },
-  forward({ inputs: [x], attrs: { window }, output, recording, save }) {
-    const position = recording ? Tensor.empty(output.shape, sizeOf(window.kernel) <= 256 ? 'uint8' : 'int32') : null;
-    native.ops.max_pool2d(image(x).id, image(output).id, position ? image(position).id : 0, ...numbers(window));
-    if (position) save(position);
+  forward({ inputs: [x, wanted], attrs: { window }, output, recording, save }) {
+    const indices = wanted ?? (recording ? Tensor.empty(output.shape, placesType(window)) : null);
+    native.ops.max_pool2d(image(x).id, image(output).id, indices ? image(indices).id : 0, ...maxPoolNumbers(window));
+    if (indices) save(indices);
   },
-  backward(grad, { saved: [position], shapes: [shape], attrs: { window } }) {
+  backward(grad, { saved: [indices], shapes: [shape], attrs: { window } }) {
     const dx = Tensor.empty(shape!, grad.dtype);
-    native.ops.max_pool2d_backward(image(grad).id, image(position!).id, image(dx).id, ...numbers(window));
-    return [dx];
+    native.ops.max_pool2d_backward(image(grad).id, image(indices!).id, image(dx).id, ...maxPoolNumbers(window));
+    return [dx, null];
   },
 });
 
 const op = maxPooling<Window>('maxPool2d');
+
+function attributes(operation: string, x: Tensor, options: MaxPool2dOptions): Attrs<Window> {
+  checkShapeOf(operation, 'input', x, 'N,H,W,C');
+  checkOptions(operation, options, maxPoolOptionNames);
+  const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false } = options;
+  const window = makeWindow(operation, [x.shape[1]!, x.shape[2]!], kernelSize, { stride, padding, dilation });
+  checkPadding(operation, window);
+  return { window, ceilMode };
+}
 
 /**
  * The largest value of each window; padding never wins. The gradient goes to the first maximum of the window in row-major order.
@@ -72,10 +89,35 @@ const op = maxPooling<Window>('maxPool2d');
  * ops.maxPool2d(randn([1, 28, 28, 6]), { kernelSize: 2 }).shape; // [1, 14, 14, 6]
  */
 export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
-  checkShapeOf('maxPool2d', 'input', x, 'N,H,W,C');
-  checkOptions('maxPool2d', options, maxPoolOptionNames);
-  const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false } = options;
-  const window = makeWindow('maxPool2d', [x.shape[1]!, x.shape[2]!], kernelSize, { stride, padding, dilation });
-  checkPadding('maxPool2d', window);
-  return apply(op, [x], { window, ceilMode });
+  return apply(op, [x, null], attributes('maxPool2d', x, options));
+}
+
+/** What `maxPool2dWithIndices` gives. */
+export interface PooledWithIndices {
+  /** The largest value of each window, [N,H',W',C]. */
+  readonly output: Tensor;
+  /**
+   * Where in its window each lies, [N,H',W',C]: the place a·kw + b of the tap in row a and column b of the kernel. uint8 for kernels of up
+   * to 256 taps, else int32.
+   */
+  readonly indices: Tensor;
+}
+
+const withIndices = maxPooling<Window>('maxPool2dWithIndices');
+
+/**
+ * `maxPool2d`, and where in its window each maximum lies, for `maxUnpool2d`. (PyTorch's indices count the cells of the image instead.)
+ *
+ * x [N,H,W,C] gives output and indices, both [N,H',W',C].
+ * @throws RangeError as `maxPool2d` does.
+ * @example
+ * const { output, indices } = ops.maxPool2dWithIndices(x, { kernelSize: 2 });
+ * const sparse = ops.maxUnpool2d(output, indices, { kernelSize: 2 }); // x where it was largest, else 0
+ */
+export function maxPool2dWithIndices(x: Tensor, options: MaxPool2dOptions): PooledWithIndices {
+  const attrs = attributes('maxPool2dWithIndices', x, options);
+  return tidy(() => {
+    const indices = Tensor.empty(withIndices.infer([x, null], attrs).shape, placesType(attrs.window));
+    return { output: apply(withIndices, [x, indices], attrs), indices };
+  });
 }

@@ -38,8 +38,8 @@ void max_pool2d(const MaxPool2dArgs<float>& args, Context& context) {
           }
         }
         store_some(args.y + out + c, best, lanes);
-        if (args.argmax) store_u8(args.argmax + out + c, where, lanes);
-        if (args.wide_argmax) store_i32(args.wide_argmax + out + c, where, lanes);
+        if (args.argmax.narrow) store_u8(args.argmax.narrow + out + c, where, lanes);
+        if (args.argmax.wide) store_i32(args.argmax.wide + out + c, where, lanes);
       }
     }
   });
@@ -62,7 +62,7 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& cont
           for (int64_t c = 0; c < w.C; c += Vec::width) {
             const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, w.C - c));
             const Vec g = load_some(args.g + out + c, lanes);
-            const Vec where = lanes == Vec::width ? load_u8(args.argmax + out + c) : load_u8(args.argmax + out + c, lanes);
+            const Vec where = load_some(args.argmax.narrow + out + c, lanes);
             for (int64_t a = 0; a < rows.count; ++a) {
               for (int64_t b = 0; b < columns.count; ++b) {
                 float* cell = dx + (a * w.dh * w.W + b * w.dw) * w.C + c;

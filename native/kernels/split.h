@@ -18,6 +18,7 @@ constexpr int64_t kElementGrain = 16384;
 
 // The first n lanes, 1 <= n <= Vec::width: where n is known to be the width, a whole load or store.
 RECEPTIVE_INLINE Vec load_some(const float* p, int n) { return n == Vec::width ? load(p) : load(p, n); }
+RECEPTIVE_INLINE Vec load_some(const uint8_t* p, int n) { return n == Vec::width ? load_u8(p) : load_u8(p, n); }
 RECEPTIVE_INLINE void store_some(float* p, Vec a, int n) { n == Vec::width ? store(p, a) : store(p, a, n); }
 
 // A load whose missing lanes read as `otherwise`.

@@ -12,6 +12,7 @@
 #include "../ops/locally_connected2d.h"
 #include "../ops/matmul.h"
 #include "../ops/max_pool2d.h"
+#include "../ops/max_unpool2d.h"
 #include "../ops/peak.h"
 #include "../ops/reduce.h"
 #include "../ops/rmsprop.h"
@@ -41,6 +42,7 @@ namespace receptive {
   KERNEL(cross_entropy_backward, CrossEntropyBackwardArgs)                          \
   KERNEL(max_pool2d, MaxPool2dArgs)                                                 \
   KERNEL(max_pool2d_backward, MaxPool2dBackwardArgs)                                \
+  KERNEL(max_unpool2d_backward, MaxUnpool2dBackwardArgs)                            \
   KERNEL(avg_pool2d, AvgPool2dArgs)                                                 \
   KERNEL(avg_pool2d_backward, AvgPool2dBackwardArgs)                                \
   KERNEL(sgd, SgdArgs)                                                              \

@@ -38,8 +38,8 @@ void max_pool2d(const MaxPool2dArgs<T>& args, Context& context) {
           }
           const int64_t at = ((n * w.OH + i) * w.OW + j) * w.C + c;
           args.y[at] = best;
-          if (args.argmax) args.argmax[at] = static_cast<uint8_t>(std::max<int64_t>(where, 0));
-          if (args.wide_argmax) args.wide_argmax[at] = static_cast<int32_t>(std::max<int64_t>(where, 0));
+          if (args.argmax.narrow) args.argmax.narrow[at] = static_cast<uint8_t>(std::max<int64_t>(where, 0));
+          if (args.argmax.wide) args.argmax.wide[at] = static_cast<int32_t>(std::max<int64_t>(where, 0));
         }
       }
     }
@@ -56,7 +56,7 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<T>& args, Context& context)
         const Reach rows = row_reach(w, i), columns = column_reach(w, j);
         for (int64_t c = 0; c < w.C; ++c) {
           const int64_t at = ((n * w.OH + i) * w.OW + j) * w.C + c;
-          const int64_t where = args.argmax ? args.argmax[at] : args.wide_argmax[at], a = where / w.kw, b = where % w.kw;
+          const int64_t where = args.argmax.narrow ? args.argmax.narrow[at] : args.argmax.wide[at], a = where / w.kw, b = where % w.kw;
           if (where < 0 || a >= rows.taps || b >= columns.taps) continue;
           const int64_t row = rows.start + a * w.dh, column = columns.start + b * w.dw;
           if (row < 0 || row >= w.H || column < 0 || column >= w.W) continue;
@@ -74,51 +74,47 @@ template void max_pool2d_backward<double>(const MaxPool2dBackwardArgs<double>&, 
 
 }  // namespace reference
 
-namespace {
-
-bool fits_byte(const Windows& w) { return w.kh * w.kw <= 256; }
-// Whether the kernel, which counts cells in floats, can say where in the window a maximum lies.
-bool fits_float(const Windows& w) { return w.kh * w.kw <= int64_t{1} << 24; }
-
-void require_argmax(const Call& call, const Windows& w, const Tensor& argmax, const Tensor& output) {
+Argmax argmax_of(const Call& call, const Windows& w, const Tensor& argmax, const Tensor& output) {
   call.require(w.kh * w.kw <= std::numeric_limits<int32_t>::max(), "windows of %lld x %lld cells", static_cast<long long>(w.kh),
                static_cast<long long>(w.kw));
-  call.require_dtype(argmax, fits_byte(w) ? Dtype::uint8 : Dtype::int32, "argmax");
+  const bool narrow = w.kh * w.kw <= 256;
+  call.require_dtype(argmax, narrow ? Dtype::uint8 : Dtype::int32, "argmax");
   call.require_same_shape(argmax, output, "argmax", "output");
+  return narrow ? Argmax{argmax.as<uint8_t>(), nullptr} : Argmax{nullptr, argmax.as<int32_t>()};
 }
 
-uint8_t* bytes_of(const Windows& w, const Tensor* argmax) { return argmax && fits_byte(w) ? argmax->as<uint8_t>() : nullptr; }
-int32_t* words_of(const Windows& w, const Tensor* argmax) { return argmax && !fits_byte(w) ? argmax->as<int32_t>() : nullptr; }
+namespace {
+
+// Whether the kernel, which counts cells in floats, can say where in the window a maximum lies.
+bool fits_float(const Windows& w) { return w.kh * w.kw <= int64_t{1} << 24; }
 
 // x, y, argmax|0.
 void submit_forward(Call& call, const Windows& w) {
   const Tensor &x = call.in(0), &y = call.in(1), *argmax = call.optional(2);
   call.require_float(x, "input");
   call.require_dtype(y, x.dtype, "output");
-  if (argmax) require_argmax(call, w, *argmax, y);
+  const Argmax where = argmax ? argmax_of(call, w, *argmax, y) : Argmax{};
   call.require_apart(x, y, "input", "output");
   if (x.dtype == Dtype::float32) {
-    const MaxPool2dArgs<float> args{w, x.as<float>(), y.as<float>(), bytes_of(w, argmax), words_of(w, argmax)};
+    const MaxPool2dArgs<float> args{w, x.as<float>(), y.as<float>(), where};
     call.submit(argmax == nullptr || fits_float(w) ? kernels().max_pool2d : reference::max_pool2d<float>, args);
   } else {
-    call.submit(reference::max_pool2d<double>,
-                MaxPool2dArgs<double>{w, x.as<double>(), y.as<double>(), bytes_of(w, argmax), words_of(w, argmax)});
+    call.submit(reference::max_pool2d<double>, MaxPool2dArgs<double>{w, x.as<double>(), y.as<double>(), where});
   }
 }
 
 // g, argmax, dx.
 void submit_backward(Call& call, const Windows& w) {
-  const Tensor &g = call.in(0), &argmax = call.in(1), &dx = call.in(2);
+  const Tensor &g = call.in(0), &dx = call.in(2);
   call.require_float(g, "gradient");
   call.require_dtype(dx, g.dtype, "input's gradient");
-  require_argmax(call, w, argmax, g);
+  const Argmax argmax = argmax_of(call, w, call.in(1), g);
   call.require_apart(g, dx, "gradient", "input's gradient");
   if (g.dtype == Dtype::float32) {
-    const MaxPool2dBackwardArgs<float> args{w, g.as<float>(), bytes_of(w, &argmax), words_of(w, &argmax), dx.as<float>()};
-    call.submit(fits_byte(w) ? kernels().max_pool2d_backward : reference::max_pool2d_backward<float>, args);
+    const MaxPool2dBackwardArgs<float> args{w, g.as<float>(), argmax, dx.as<float>()};
+    call.submit(argmax.narrow ? kernels().max_pool2d_backward : reference::max_pool2d_backward<float>, args);
   } else {
-    call.submit(reference::max_pool2d_backward<double>,
-                MaxPool2dBackwardArgs<double>{w, g.as<double>(), bytes_of(w, &argmax), words_of(w, &argmax), dx.as<double>()});
+    call.submit(reference::max_pool2d_backward<double>, MaxPool2dBackwardArgs<double>{w, g.as<double>(), argmax, dx.as<double>()});
   }
 }
 

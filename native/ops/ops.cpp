@@ -31,6 +31,7 @@ namespace receptive {
   OP(cross_entropy_backward, 5, 3)              \
   OP(max_pool2d, 3, 10)                         \
   OP(max_pool2d_backward, 3, 10)                \
+  OP(max_unpool2d_backward, 3, 10)              \
   OP(avg_pool2d, 2, 9)                          \
   OP(avg_pool2d_backward, 2, 9)                 \
   OP(adaptive_max_pool2d, 3, 0)                 \

@@ -223,6 +223,10 @@ export const calls: Record<string, Maker> = {
     const p = pooling(r, true);
     return { tensors: [of(d)(p.y), of(uint8)(p.y), of(d)(p.x)], numbers: p.numbers };
   },
+  max_unpool2d_backward(r, d) {
+    const p = pooling(r, true);
+    return { tensors: [of(d)(p.x), of(uint8)(p.y), of(d)(p.y)], numbers: p.numbers };
+  },
   avg_pool2d(r, d) {
     const p = pooling(r, false);
     return { tensors: [p.x, p.y].map(of(d)), numbers: [...p.numbers, r.int(0, 1)] };
