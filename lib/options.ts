@@ -12,3 +12,13 @@ export function checkOptions(operation: string, options: unknown, names: Readonl
     if (names[name] !== true) throw rangeError(operation, 'an option name', name, `one of ${Object.keys(names).join(', ')}`);
   }
 }
+
+/** Throws unless value is a finite number. */
+export function checkFinite(operation: string, what: string, value: unknown): void {
+  if (!Number.isFinite(value)) throw rangeError(operation, what, value, 'a finite number');
+}
+
+/** Throws unless value is a finite number above 0. */
+export function checkPositive(operation: string, what: string, value: unknown): void {
+  if (!(Number.isFinite(value) && (value as number) > 0)) throw rangeError(operation, what, value, 'a positive number');
+}

@@ -2,7 +2,7 @@ import { ones, zeros } from '../create';
 import { rangeError, shapeError } from '../errors';
 import { checkShapeOf, checkTensor } from '../op';
 import { batchNorm } from '../ops/batchNorm';
-import { checkOptions, type OptionNames } from '../options';
+import { checkOptions, checkPositive, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
@@ -43,7 +43,7 @@ class BatchNorm extends Module {
     count(name, 'channels', channels);
     checkOptions(name, options, names);
     const { eps = 1e-5, momentum = 0.1, affine = true } = options;
-    if (!(eps > 0 && eps < Infinity)) throw rangeError(name, 'eps', eps, 'a positive number');
+    checkPositive(name, 'eps', eps);
     if (!(momentum >= 0 && momentum <= 1)) throw rangeError(name, 'momentum', momentum, 'a number from 0 to 1');
     this.eps = eps;
     this.momentum = momentum;

@@ -1,4 +1,19 @@
-export { LogSoftmax, ReLU, ReLU6, Sigmoid, Softmax, Tanh } from './activation';
+export {
+  ELU,
+  GELU,
+  HardSigmoid,
+  HardSwish,
+  Hardtanh,
+  LeakyReLU,
+  LogSoftmax,
+  ReLU,
+  ReLU6,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+} from './activation';
 export { AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d } from './adaptivePool';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batchNorm';
 export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions, type PaddingMode } from './conv';

@@ -2,7 +2,7 @@ import { isFloat } from '../dtype';
 import { dtypeError, rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { checkTensor } from '../op';
-import { checkOptions, type OptionNames } from '../options';
+import { checkFinite, checkOptions, type OptionNames } from '../options';
 import { takeRandom } from '../random';
 import { showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
@@ -48,22 +48,18 @@ function sample(operation: string, tensor: Tensor, kind: number, a: number, b: n
   return tensor;
 }
 
-function checkFinite(operation: string, values: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (!Number.isFinite(value)) throw rangeError(operation, name, value, 'a finite number');
-  }
-}
-
 /** Spread evenly over [low, high). */
 export function uniform(tensor: Tensor, low = 0, high = 1): Tensor {
-  checkFinite('init.uniform', { low, high });
+  checkFinite('init.uniform', 'low', low);
+  checkFinite('init.uniform', 'high', high);
   if (high < low) throw rangeError('init.uniform', 'high', high, `at least low, ${low}`);
   return sample('init.uniform', tensor, 0, low, high);
 }
 
 /** Of the normal distribution. */
 export function normal(tensor: Tensor, mean = 0, std = 1): Tensor {
-  checkFinite('init.normal', { mean, std });
+  checkFinite('init.normal', 'mean', mean);
+  checkFinite('init.normal', 'std', std);
   if (std < 0) throw rangeError('init.normal', 'std', std, 'a number of at least 0');
   return sample('init.normal', tensor, 1, mean, std);
 }

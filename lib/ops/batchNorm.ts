@@ -1,7 +1,7 @@
 import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
-import { checkOptions, type OptionNames } from '../options';
+import { checkOptions, checkPositive, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
 
@@ -116,7 +116,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   if (x.rank < 2) throw shapeError('batchNorm', `input has shape ${showShape(x.shape)}, expected rank 2 or more, channels last`);
   if (!Number.isFinite(momentum) || momentum < 0 || momentum > 1)
     throw rangeError('batchNorm', 'momentum', momentum, 'a number from 0 to 1');
-  if (!Number.isFinite(eps) || eps <= 0) throw rangeError('batchNorm', 'eps', eps, 'a positive number');
+  checkPositive('batchNorm', 'eps', eps);
   if (!training && !runningMean) {
     throw rangeError('batchNorm', 'runningMean', runningMean, 'a Tensor: without training there are no other statistics');
   }

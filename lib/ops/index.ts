@@ -1,4 +1,19 @@
 export {
+  elu,
+  type GeluOptions,
+  gelu,
+  hardSigmoid,
+  hardSwish,
+  hardtanh,
+  leakyRelu,
+  relu,
+  relu6,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from './activation';
+export {
   type AdaptivePair,
   type AdaptiveSize,
   adaptiveAvgPool1d,
@@ -33,5 +48,22 @@ export * from './reshape';
 export * from './slice';
 export * from './softmax';
 export * from './transpose';
-export * from './unary';
+export {
+  abs,
+  ceil,
+  clamp,
+  cos,
+  erf,
+  exp,
+  floor,
+  log,
+  neg,
+  reciprocal,
+  round,
+  rsqrt,
+  sign,
+  sin,
+  sqrt,
+  square,
+} from './unary';
 export type { Padding, Padding1d, Pair, Window1dOptions, WindowOptions } from './window';

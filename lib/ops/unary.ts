@@ -1,49 +1,57 @@
-import { native } from '../native';
-import { apply, commonFloat, type Op } from '../op';
-import { Tensor } from '../tensor';
-
-/**
- * An elementwise function that the addon knows by number, with its gradient, which it tells from the function's input or output,
- * whichever its derivative is written in; and what it takes besides x.
- */
-function define(name: string, kind: number, derivativeFrom: 'input' | 'output', ...parameters: number[]): (x: Tensor) => Tensor {
-  const op: Op<[Tensor], void> = {
-    name,
-    infer: ([x]) => ({ shape: x.shape, dtype: commonFloat(name, [x]) }),
-    forward({ inputs: [x], output, save }) {
-      native.ops.unary(x.id, output.id, kind, ...parameters);
-      save(derivativeFrom === 'input' ? x : output);
-    },
-    backward(grad, { saved: [known] }) {
-      const dx = Tensor.empty(grad.shape, grad.dtype);
-      native.ops.unary_backward(known!.id, grad.id, dx.id, kind, ...parameters);
-      return [dx];
-    },
-  };
-  return (x) => apply(op, [x], undefined);
-}
+import { rangeError } from '../errors';
+import type { Tensor } from '../tensor';
+import { elementwise, parametric } from './elementwise';
 
 /** -x. */
-export const neg = define('neg', 0, 'input');
+export const neg = elementwise('neg', 0, 'input');
 /** |x|; its gradient at 0 is 0. */
-export const abs = define('abs', 1, 'input');
+export const abs = elementwise('abs', 1, 'input');
 /** e to the x. */
-export const exp = define('exp', 2, 'output');
+export const exp = elementwise('exp', 2, 'output');
 /** The natural logarithm; -infinity at 0, NaN below. */
-export const log = define('log', 3, 'input');
+export const log = elementwise('log', 3, 'input');
 /** The square root; NaN below 0. */
-export const sqrt = define('sqrt', 4, 'output');
+export const sqrt = elementwise('sqrt', 4, 'output');
 /** x². */
-export const square = define('square', 5, 'input');
-/** max(x, 0), the rectified linear unit; its gradient at 0 is 0. */
-export const relu = define('relu', 6, 'output');
+export const square = elementwise('square', 5, 'input');
+/** 1 / x. */
+export const reciprocal = elementwise('reciprocal', 19, 'output');
+/** 1 / √x; infinity at 0, NaN below. */
+export const rsqrt = elementwise('rsqrt', 20, 'output');
+/** The sine of x in radians. */
+export const sin = elementwise('sin', 21, 'input');
+/** The cosine of x in radians. */
+export const cos = elementwise('cos', 22, 'input');
+/** The error function, 2/√π · ∫₀ˣ e^-t² dt. */
+export const erf = elementwise('erf', 23, 'input');
+/** 1, 0 or -1, and NaN of NaN. No gradient: it is 0 wherever there is one. */
+export const sign = elementwise('sign', 26, null);
+/** The largest integer not above x. No gradient: it is 0 wherever there is one. */
+export const floor = elementwise('floor', 27, null);
+/** The smallest integer not below x. No gradient: it is 0 wherever there is one. */
+export const ceil = elementwise('ceil', 28, null);
+/** The nearest integer, halves to even. No gradient: it is 0 wherever there is one. */
+export const round = elementwise('round', 29, null);
+
+const clampTo = parametric('clamp', 10, 'input');
+
 /**
- * min(max(x, 0), 6); its gradient at both ends is 0. Howard et al., MobileNets (2017).
+ * x brought into [min, max]: min(max(x, min), max). The gradient passes within, the ends included.
+ *
+ * x [...] gives the same shape.
+ * @param min Default -infinity.
+ * @param max Default infinity.
+ * @throws RangeError where min is above max.
  * @example
- * ops.relu6(tensor([-1, 3, 8])); // [0, 3, 6]
+ * ops.clamp(tensor([-2, 0.5, 3]), 0, 1); // [0, 0.5, 1]
  */
-export const relu6 = define('relu6', 9, 'output', 0, 6);
-/** 1 / (1 + e to the -x). */
-export const sigmoid = define('sigmoid', 7, 'output');
-/** The hyperbolic tangent. */
-export const tanh = define('tanh', 8, 'output');
+export function clamp(x: Tensor, min = -Infinity, max = Infinity): Tensor {
+  checkInterval('clamp', min, max);
+  return clampTo(x, min, max);
+}
+
+/** Throws unless these are numbers, the second not below the first. */
+export function checkInterval(operation: string, min: number, max: number): void {
+  if (typeof min !== 'number' || Number.isNaN(min)) throw rangeError(operation, 'min', min, 'a number');
+  if (typeof max !== 'number' || !(max >= min)) throw rangeError(operation, 'max', max, `a number of at least min, ${min}`);
+}

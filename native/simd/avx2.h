@@ -51,6 +51,7 @@ RECEPTIVE_INLINE Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
 RECEPTIVE_INLINE Vec abs(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+RECEPTIVE_INLINE Vec copy_sign(Vec a, Vec sign) { return {_mm256_or_ps(abs(a).v, _mm256_and_ps(_mm256_set1_ps(-0.0f), sign.v))}; }
 
 RECEPTIVE_INLINE Mask operator<(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
 RECEPTIVE_INLINE Mask operator>(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }

@@ -39,6 +39,7 @@ RECEPTIVE_INLINE Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
 RECEPTIVE_INLINE Vec abs(Vec a) { return {_mm512_abs_ps(a.v)}; }
+RECEPTIVE_INLINE Vec copy_sign(Vec a, Vec sign) { return {_mm512_or_ps(_mm512_abs_ps(a.v), _mm512_and_ps(_mm512_set1_ps(-0.0f), sign.v))}; }
 
 RECEPTIVE_INLINE Mask operator<(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 RECEPTIVE_INLINE Mask operator>(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }

@@ -1,4 +1,5 @@
-// Transcendental functions over Vec, by range reduction and polynomial, within 2 ulp over the ranges stated (tested).
+// Transcendental functions over Vec, by range reduction and polynomial. Relative errors are below 3e-7 unless another bound is stated
+// (tested over the range). Coefficients of polynomials that are no series are minimax in the relative error.
 #pragma once
 #include <math.h>
 
@@ -68,6 +69,86 @@ RECEPTIVE_INLINE Vec tanh(Vec x) {
   p = fma(p, t, broadcast(-1.0f / 3.0f));
   const Vec small = fma(p * t, x, x);
   return select(abs(x) < broadcast(0.5f), small, big);
+}
+
+// e^x - 1 for x <= 0: by the exponential, and where that would cancel, above -1, by a polynomial.
+RECEPTIVE_INLINE Vec expm1(Vec x) {
+  Vec p = broadcast(1.37007723e-4f);
+  p = fma(p, x, broadcast(1.32376608e-3f));
+  p = fma(p, x, broadcast(8.30023736e-3f));
+  p = fma(p, x, broadcast(4.16589156e-2f));
+  p = fma(p, x, broadcast(0.16666599f));
+  p = fma(p, x, broadcast(0.5f));
+  return select(x < broadcast(-1.0f), exp(x) - broadcast(1.0f), fma(p * x, x, x));
+}
+
+// log(1 + e^x) = max(x, 0) + log(1 + u), u = e^-|x|; log(1 + u) = 2 atanh(s), s = u / (2 + u) <= 1/3.
+RECEPTIVE_INLINE Vec softplus(Vec x) {
+  const Vec u = exp(zero() - abs(x));
+  const Vec s = u / (u + broadcast(2.0f));
+  const Vec t = s * s;
+  Vec p = broadcast(0.23233562f);
+  p = fma(p, t, broadcast(0.21704532f));
+  p = fma(p, t, broadcast(0.285925f));
+  p = fma(p, t, broadcast(0.39999703f));
+  p = fma(p, t, broadcast(0.66666669f));
+  return max(zero(), x) + fma(p * t, s, s + s);
+}
+
+// e^(-x²/2). x² would lose what the exponential then multiplies by x²: so x = h + l, h a multiple of 1/256, whose square is exact.
+RECEPTIVE_INLINE Vec gauss(Vec x) {
+  const Vec z = min(broadcast(14.0f), abs(x));  // beyond it the result is 0
+  const Vec h = round_to_int(z * broadcast(256.0f)) * broadcast(1.0f / 256.0f);
+  const Vec d = (h - z) * (h + z) * broadcast(0.5f);  // (h² - z²) / 2, at most 0.03
+  Vec p = fma(d, broadcast(1.0f / 6.0f), broadcast(0.5f));
+  p = fma(p, d, broadcast(1.0f));
+  return exp(broadcast(-0.5f) * h * h) * fma(p, d, broadcast(1.0f));
+}
+
+// The normal distribution: its density at x, and the probability of a value below x, within 8e-7.
+struct Normal {
+  Vec density, below;
+};
+RECEPTIVE_INLINE Normal normal(Vec x) {
+  // The tail beyond |x| is e^(-x²/2) times a function that falls as 1/|x|: a polynomial in u = 1 / (1 + 11/32 |x|).
+  const Vec g = gauss(x), u = broadcast(1.0f) / fma(abs(x), broadcast(0.34375f), broadcast(1.0f));
+  Vec p = broadcast(-2.80489009e-2f);
+  p = fma(p, u, broadcast(0.144950449f));
+  p = fma(p, u, broadcast(-0.273856491f));
+  p = fma(p, u, broadcast(0.193217814f));
+  p = fma(p, u, broadcast(-4.07865793e-2f));
+  p = fma(p, u, broadcast(0.113242395f));
+  p = fma(p, u, broadcast(0.1166026f));
+  p = fma(p, u, broadcast(0.13755998f));
+  p = fma(p, u, broadcast(0.137118727f));
+  const Vec tail = g * u * p;
+  return {g * broadcast(0.398942280f), select(x < zero(), tail, broadcast(1.0f) - tail)};
+}
+
+// The error function: by its odd polynomial up to 1, then by the normal distribution's tail.
+RECEPTIVE_INLINE Vec erf(Vec x) {
+  const Vec t = x * x;
+  Vec p = broadcast(7.85386e-5f);
+  p = fma(p, t, broadcast(-8.01019312e-4f));
+  p = fma(p, t, broadcast(5.18832775e-3f));
+  p = fma(p, t, broadcast(-2.6853811e-2f));
+  p = fma(p, t, broadcast(0.112835854f));
+  p = fma(p, t, broadcast(-0.37612626f));
+  p = fma(p, t, broadcast(1.12837911f));
+  const Vec z = abs(x);
+  const Vec tail = normal(z * broadcast(-1.41421356f)).below;
+  return select(z < broadcast(1.0f), x * p, copy_sign(broadcast(1.0f) - (tail + tail), x));
+}
+
+// The nearest integer, halves to even; the sign of zero stays. Beyond 2^23 every float is one.
+RECEPTIVE_INLINE Vec round(Vec x) { return select(abs(x) < broadcast(8388608.0f), copy_sign(round_to_int(x), x), x); }
+RECEPTIVE_INLINE Vec floor(Vec x) {
+  const Vec r = round(x);
+  return select(r > x, r - broadcast(1.0f), r);
+}
+RECEPTIVE_INLINE Vec ceil(Vec x) {
+  const Vec r = round(x);
+  return select(r < x, copy_sign(r + broadcast(1.0f), x), r);
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -82,6 +82,7 @@ RECEPTIVE_INLINE Vec max(Vec a, Vec b) { return select(a > b, a, b); }
 RECEPTIVE_INLINE Vec min(Vec a, Vec b) { return select(a < b, a, b); }
 RECEPTIVE_INLINE Vec sqrt(Vec a) { return {vsqrtq_f32(a.v)}; }
 RECEPTIVE_INLINE Vec abs(Vec a) { return {vabsq_f32(a.v)}; }
+RECEPTIVE_INLINE Vec copy_sign(Vec a, Vec sign) { return {vbslq_f32(vdupq_n_u32(0x80000000u), sign.v, a.v)}; }
 
 RECEPTIVE_INLINE float reduce_add(Vec a) { return vaddvq_f32(a.v); }
 RECEPTIVE_INLINE float reduce_max(Vec a) { return vmaxvq_f32(a.v); }

@@ -75,6 +75,7 @@ RECEPTIVE_INLINE Vec max(Vec a, Vec b) { return {_mm_max_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec min(Vec a, Vec b) { return {_mm_min_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec sqrt(Vec a) { return {_mm_sqrt_ps(a.v)}; }
 RECEPTIVE_INLINE Vec abs(Vec a) { return {_mm_andnot_ps(_mm_set1_ps(-0.0f), a.v)}; }
+RECEPTIVE_INLINE Vec copy_sign(Vec a, Vec sign) { return {_mm_or_ps(abs(a).v, _mm_and_ps(_mm_set1_ps(-0.0f), sign.v))}; }
 
 RECEPTIVE_INLINE Mask operator<(Vec a, Vec b) { return {_mm_cmplt_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Mask operator>(Vec a, Vec b) { return {_mm_cmpgt_ps(a.v, b.v)}; }

@@ -6,6 +6,7 @@
 //
 // Each instruction set provides
 //   Vec                     v of Vec::width floats;   + - * /   fma(a, b, c) = a*b + c   max min sqrt abs
+//   copy_sign(a, sign)      |a| with the sign of the other
 //   load store              whole, unaligned; with n (0 <= n <= width): the first n lanes, the rest reads as zero, is not written
 //   Mask                    a < b, a > b, a == b;   select(mask, a, b)
 //   reduce_add reduce_max   over the lanes, in a fixed order

@@ -85,10 +85,13 @@ function sharing(r: Random) {
   return { x: [N, size(), size(), C], y: [N, size(), size(), C] };
 }
 
-/** An elementwise function's number, and its parameters. */
+/** Of those elementwise functions that take any. */
+const parametersOf: Record<number, number[]> = { 9: [-1, 2], 10: [-1, 2], 11: [0.1], 12: [0.5], 18: [2, 20], 24: [1] };
+
+/** The number of an elementwise function that has a gradient, and its parameters. */
 function elementwise(r: Random): number[] {
-  const kind = r.int(0, 9);
-  return kind === 9 ? [kind, r.int(-3, 0), r.int(0, 3)] : [kind];
+  const kind = r.int(0, 25);
+  return [kind, ...(parametersOf[kind] ?? [])];
 }
 
 const optional = <T>(r: Random, value: T): T | null => (r.chance(0.3) ? null : value);

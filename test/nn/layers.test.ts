@@ -1,4 +1,5 @@
 import { memory, nn, noGrad, ones, ops, randn, type Shape, type Tensor, tensor } from '../../lib';
+import { normalBelow } from '../support/normal';
 
 interface Case {
   layer: nn.Module;
@@ -118,6 +119,19 @@ const cases: Case[] = [
   { layer: new nn.Dropout(0.2), shows: 'Dropout(0.2)', input: [7], output: [7], parameters: 0 },
   { layer: new nn.ReLU(), shows: 'ReLU()', input: [3, 2], output: [3, 2], parameters: 0 },
   { layer: new nn.ReLU6(), shows: 'ReLU6()', input: [3, 2], output: [3, 2], parameters: 0 },
+  { layer: new nn.LeakyReLU(), shows: 'LeakyReLU(0.01)', input: [3, 2], output: [3, 2], parameters: 0 },
+  { layer: new nn.ELU(0.5), shows: 'ELU(0.5)', input: [3, 2], output: [3, 2], parameters: 0 },
+  { layer: new nn.GELU(), shows: 'GELU()', input: [3, 2], output: [3, 2], parameters: 0 },
+  {
+    layer: new nn.GELU({ approximate: 'tanh' }),
+    shows: 'GELU({ approximate: "tanh" })',
+    input: [3, 2],
+    output: [3, 2],
+    parameters: 0,
+  },
+  { layer: new nn.SiLU(), shows: 'SiLU()', input: [3, 2], output: [3, 2], parameters: 0 },
+  { layer: new nn.Hardtanh(0, 2), shows: 'Hardtanh(0, 2)', input: [3, 2], output: [3, 2], parameters: 0 },
+  { layer: new nn.Softplus(), shows: 'Softplus(1, 20)', input: [3, 2], output: [3, 2], parameters: 0 },
   { layer: new nn.Softmax(), shows: 'Softmax(-1)', input: [3, 2], output: [3, 2], parameters: 0 },
 ];
 
@@ -143,6 +157,19 @@ const x = tensor([
 test.each<[string, nn.Module, (v: number) => number]>([
   ['ReLU', new nn.ReLU(), (v) => Math.max(v, 0)],
   ['ReLU6', new nn.ReLU6(), (v) => Math.min(Math.max(v, 0), 6)],
+  ['LeakyReLU', new nn.LeakyReLU(0.1), (v) => Math.max(v, 0.1 * v)],
+  ['ELU', new nn.ELU(2), (v) => (v > 0 ? v : 2 * Math.expm1(v))],
+  ['GELU', new nn.GELU(), (v) => v * normalBelow(v)],
+  [
+    'GELU by tanh',
+    new nn.GELU({ approximate: 'tanh' }),
+    (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+  ],
+  ['SiLU', new nn.SiLU(), (v) => v / (1 + Math.exp(-v))],
+  ['HardSwish', new nn.HardSwish(), (v) => (v * Math.min(Math.max(v + 3, 0), 6)) / 6],
+  ['HardSigmoid', new nn.HardSigmoid(), (v) => Math.min(Math.max(v + 3, 0), 6) / 6],
+  ['Hardtanh', new nn.Hardtanh(), (v) => Math.min(Math.max(v, -1), 1)],
+  ['Softplus', new nn.Softplus(2, 10), (v) => (2 * v > 10 ? v : Math.log1p(Math.exp(2 * v)) / 2)],
   ['Sigmoid', new nn.Sigmoid(), (v) => 1 / (1 + Math.exp(-v))],
   ['Tanh', new nn.Tanh(), Math.tanh],
 ])('%s is its function', (_, layer, f) => {
@@ -315,6 +342,11 @@ test.each<[string, () => unknown, string]>([
   ['pool stride', () => new nn.AvgPool2d(2, { stride: 1.5 }), 'AvgPool2d: stride is 1.5'],
   ['output size', () => new nn.AdaptiveAvgPool2d([0, 1]), 'AdaptiveAvgPool2d: outputSize is [0,1]'],
   ['output size', () => new nn.AdaptiveMaxPool1d('all' as never), 'AdaptiveMaxPool1d: outputSize is "all"'],
+  ['slope', () => new nn.LeakyReLU(Number.NaN), 'LeakyReLU: negativeSlope is NaN, expected a finite number'],
+  ['alpha', () => new nn.ELU(-1), 'ELU: alpha is -1, expected a finite number of at least 0'],
+  ['approximation', () => new nn.GELU({ approximate: 'erf' as never }), `GELU: approximate is "erf", expected 'none' or 'tanh'`],
+  ['interval', () => new nn.Hardtanh(1, -1), 'Hardtanh: max is -1, expected a number of at least min, 1'],
+  ['beta', () => new nn.Softplus(-1), 'Softplus: beta is -1, expected a positive number'],
   ['probability', () => new nn.Dropout(1), 'Dropout: p is 1, expected a number from 0 to, not including, 1'],
 ])('a wrong argument is named: %s', (_, run, message) => {
   expect(run).toThrow(message);
