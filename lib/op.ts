@@ -1,6 +1,7 @@
 import { type BackwardContext, isGradEnabled, Node } from './autograd';
 import type { Dtype } from './dtype';
 import { dtypeError, ReceptiveError, shapeError, typeError } from './errors';
+import type { Reaches } from './reach';
 import { keepNothing, scope } from './scope';
 import { type Shape, sameShape, showShape } from './shape';
 import { Tensor } from './tensor';
@@ -35,13 +36,20 @@ export interface Op<I extends Inputs, A> {
   /** Absent where the output is the first input's memory under another shape. */
   forward?(call: Call<I, A>): void;
   backward?(grad: Tensor, context: BackwardContext<A>): readonly (Tensor | null)[];
+  /**
+   * What outputs see of the inputs, in order; inputs it leaves out are seen whole. Absent or null where an output sees what lies at its
+   * own place, with broadcasting. A shape is an empty list for an input left out.
+   */
+  reach?(shapes: readonly Shape[], attrs: A, output: Shape): readonly Reaches[] | null;
+  /** Multiply-adds that the products of inputs 0 and 1 take; absent where there are none to speak of. */
+  macs?(shapes: readonly Shape[], attrs: A, output: Shape): number;
 }
 
 /** Who is told of the operations that run; see `lib/trace.ts`. */
 export interface Observer {
   /**
-   * Whether only shapes are computed: no kernel runs, nothing is recorded on the tape, and outputs are hollow, tensors whose values may
-   * not be read.
+   * Whether only shapes are computed: no kernel runs, nothing is recorded on the tape, and outputs are hollow: tensors without memory,
+   * whose values may not be read.
    */
   readonly hollow: boolean;
   /** An operation ran. Those that it is made of inside are not told of. */

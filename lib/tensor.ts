@@ -11,8 +11,8 @@ interface Storage {
   version: number;
   /** Tensors on it that were not disposed of. */
   holders: number;
-  /** Whether no kernel fills it: its tensors stand for their shapes only. */
-  hollow: boolean;
+  /** Whether its tensors stand for their shapes only: no bytes are behind them. */
+  readonly hollow: boolean;
 }
 
 /** A name the addon gave to memory under one shape, freed with the last tensor that holds it or when all of them are collected. */
@@ -49,8 +49,9 @@ export class Tensor implements Disposable {
   /**
    * @param shared Whose memory it is; null for new, uninitialised memory.
    * @param scoped Whether it belongs to the `tidy` it is made in.
+   * @param hollow Whether it stands for its shape only.
    */
-  protected constructor(shape: Shape, dtype: Dtype, shared: Tensor | null, scoped = true) {
+  protected constructor(shape: Shape, dtype: Dtype, shared: Tensor | null, scoped = true, hollow = shared?.storage.hollow ?? false) {
     this.shape = shape;
     this.dtype = dtype;
     this.size = sizeOf(shape);
@@ -58,10 +59,13 @@ export class Tensor implements Disposable {
       this.#handle = shared.#handle;
     } else {
       this.#handle = { id: 0, holders: 0 };
-      this.#handle.id = shared ? native.view(this.#handle, shared.id, ...shape) : native.create(this.#handle, dtypes[dtype].code, ...shape);
+      this.#handle.id =
+        shared && !hollow
+          ? native.view(this.#handle, shared.id, ...shape)
+          : native.create(this.#handle, dtypes[dtype].code, ...(hollow ? [0] : shape));
     }
     this.id = this.#handle.id;
-    this.storage = shared ? shared.storage : { version: 0, holders: 0, hollow: false };
+    this.storage = shared ? shared.storage : { version: 0, holders: 0, hollow };
     this.#handle.holders++;
     this.storage.holders++;
     if (scoped) scope.add(this);
@@ -74,9 +78,7 @@ export class Tensor implements Disposable {
 
   /** @internal A tensor that stands for its shape only. */
   static hollow(shape: Shape, dtype: Dtype): Tensor {
-    const tensor = new Tensor(shape, dtype, null);
-    tensor.storage.hollow = true;
-    return tensor;
+    return new Tensor(shape, dtype, null, true, true);
   }
 
   /** @internal The same memory under another shape of the same size. */

@@ -145,6 +145,23 @@ describe('a hollow trace', () => {
     of(new Reads((x) => x.dataSync()), ones([1, 2])).dispose();
   });
 
+  test('takes no memory', () => {
+    class Measures extends nn.Module {
+      bytes = 0;
+      forward(x: Tensor): Tensor {
+        const before = memory().bytes;
+        const y = ops.reshape(ops.add(x, x), [64, 64]);
+        this.bytes = memory().bytes - before;
+        return y;
+      }
+    }
+    const model = new Measures();
+    of(model, ones([4096]), true).dispose();
+    expect(model.bytes).toBe(0);
+    of(model, ones([4096])).dispose();
+    expect(model.bytes).toBe(4096 * 4);
+  });
+
   test('checks shapes as ever', () => {
     expect(() => of(models.lenet5(), ones([1, 20, 20, 1]), true)).toThrow('linear: input has 144 features, weight expects 400');
   });

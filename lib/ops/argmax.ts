@@ -2,6 +2,7 @@ import { shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
+import { reduced } from '../reach';
 import { checkAxis, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -15,6 +16,7 @@ const op: Op<[Tensor], { readonly axis: number; readonly keepDims: boolean }> = 
   forward({ inputs: [x], attrs: { axis }, output }) {
     native.ops.argmax(x.id, output.id, axis);
   },
+  reach: ([x], attrs) => [reduced(x!.length, (axis) => axis === attrs.axis, attrs.keepDims)],
 };
 
 export interface ArgmaxOptions {

@@ -2,7 +2,17 @@ import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
 import { Tensor } from '../tensor';
-import { checkPadding, makeWindow, outputSize, type Padding, type Pair, type Window, type Window1d, windowNumbers } from './window';
+import {
+  checkPadding,
+  makeWindow,
+  outputSize,
+  type Padding,
+  type Pair,
+  type Window,
+  type Window1d,
+  windowNumbers,
+  windowReach,
+} from './window';
 import { image, imageWindow } from './window1d';
 
 export interface AvgPoolOptions<Size, Around> {
@@ -55,6 +65,7 @@ export const avgPooling = <W extends Window | Window1d>(name: string): Op<[Tenso
     native.ops.avg_pool2d_backward(image(grad).id, image(dx).id, ...numbers(attrs));
     return [dx];
   },
+  reach: (_shapes, { window }) => [windowReach(window, 'one')],
 });
 
 const op = avgPooling<Window>('avgPool2d');

@@ -1,5 +1,6 @@
 import { dtypeError, shapeError, typeError } from '../errors';
 import { apply, checkTensor, type Op } from '../op';
+import { along as same } from '../reach';
 import { checkAxis, type Shape, sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
@@ -39,6 +40,14 @@ const op: Op<readonly Tensor[], number> = {
       const dx = Tensor.empty(shape, grad.dtype);
       copyBlock(shape, grad, start, dx, along(shape.length, axis, 0));
       return dx;
+    });
+  },
+  reach(shapes, axis) {
+    let at = 0;
+    return shapes.map((shape) => {
+      const from = -at;
+      at += shape[axis]!;
+      return shape.map((_, i) => (i === axis ? { ...same(i, from), within: true } : same(i)));
     });
   },
 };

@@ -2,7 +2,8 @@ import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
-import { showShape } from '../shape';
+import { whole } from '../reach';
+import { showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { sumTo } from './gradients';
 import {
@@ -14,6 +15,7 @@ import {
   type Window,
   type Window1d,
   windowOptionNames,
+  windowReach,
 } from './window';
 import { image, imageKernel, imageWindow } from './window1d';
 
@@ -82,6 +84,10 @@ export const convolution = <W extends Window | Window1d>(name: string): Op<[Tens
     if (dw) native.ops.conv2d_backward_weight(image(x!).id, g.id, imageKernel(dw).id, db?.id ?? 0, ...numbers(attrs));
     return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
   },
+  reach([, w], { window }, { length }) {
+    return [windowReach(window, 'all'), whole(w!.length, [w!.length - 1, length - 1]), whole(1, [0, length - 1])];
+  },
+  macs: ([, w], _attrs, output) => sizeOf(output.slice(0, -1)) * sizeOf(w!),
 });
 
 function canFilter(window: Window | Window1d, groups: number): boolean {

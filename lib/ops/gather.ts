@@ -1,6 +1,7 @@
 import { dtypeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, type Op } from '../op';
+import { along } from '../reach';
 import { maxRank, showShape } from '../shape';
 import { Tensor } from '../tensor';
 
@@ -25,6 +26,7 @@ const op: Op<[Tensor, Tensor], void> = {
     native.ops.scatter_add(rows.id, numbers.id, dx.id);
     return [dx, null];
   },
+  reach: ([x, index]) => [x!.map((_, i) => (i === 0 ? null : along(index!.length + i - 1))), index!.map((_, i) => along(i))],
 };
 
 /**

@@ -1,6 +1,7 @@
 import { shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
+import { along, whole } from '../reach';
 import { showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
 import { sumTo } from './gradients';
@@ -36,6 +37,10 @@ const op: Op<[Tensor, Tensor, Tensor | null], void> = {
       needs[2] ? sumTo(g, [outFeatures]) : null,
     ];
   },
+  reach([x], _attrs, { length }) {
+    return [x!.map((_, i) => (i < length - 1 ? along(i) : null)), whole(2, [0, length - 1]), whole(1, [0, length - 1])];
+  },
+  macs: ([x, weight]) => sizeOf(x!) * weight![0]!,
 };
 
 /**

@@ -2,7 +2,8 @@ import { shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
-import { type Shape, showShape } from '../shape';
+import { whole } from '../reach';
+import { type Shape, showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 
 export interface MatmulOptions {
@@ -48,6 +49,12 @@ const op: Op<[Tensor, Tensor], Attrs> = {
     const db = () => (transposeB ? product(g, true, a!, transposeA, bShape) : product(a!, !transposeA, g, false, bShape));
     return [needs[0] ? da() : null, needs[1] ? db() : null];
   },
+  reach([a, b], { transposeA, transposeB }, { length }) {
+    const [row, column] = [length - 2, length - 1];
+    const batch: [number, number][] = length === 3 ? [[0, 0]] : [];
+    return [whole(a!.length, ...batch, [transposeA ? column : row, row]), whole(b!.length, ...batch, [transposeB ? row : column, column])];
+  },
+  macs: ([a], { transposeA }, output) => sizeOf(output) * a!.at(transposeA ? -2 : -1)!,
 };
 
 /**

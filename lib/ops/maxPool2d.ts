@@ -16,6 +16,7 @@ import {
   type Window1d,
   windowNumbers,
   windowOptionNames,
+  windowReach,
 } from './window';
 import { image, imageWindow } from './window1d';
 
@@ -66,6 +67,7 @@ export const maxPooling = <W extends Window | Window1d>(name: string): Op<[x: Te
     native.ops.max_pool2d_backward(image(grad).id, image(indices!).id, image(dx).id, ...maxPoolNumbers(window));
     return [dx, null];
   },
+  reach: (_shapes, { window }) => [windowReach(window, 'one')],
 });
 
 const op = maxPooling<Window>('maxPool2d');

@@ -3,6 +3,7 @@ import { rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
+import { along } from '../reach';
 import { isIndex, type Shape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { addBlock, copyBlock } from './block';
@@ -99,6 +100,7 @@ const op: Op<[Tensor], Attrs> = {
     for (const { size, from, steps, to } of repeated) addBlock(size, grad, to, dx, from, steps);
     return [dx];
   },
+  reach: (_shapes, { before, mode }) => [before.map((cells, i) => ({ ...along(i, -cells), beyond: mode }))],
 };
 
 const modes: Readonly<Record<PadMode, true>> = { constant: true, reflect: true, replicate: true };

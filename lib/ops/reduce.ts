@@ -2,6 +2,7 @@ import { rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
+import { reduced } from '../reach';
 import { checkAxis, type Shape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { div, equal, mul } from './binary';
@@ -57,6 +58,7 @@ function define(name: string, kind: number, backward: NonNullable<Op<[Tensor], A
       if (kind >= 2) save(x, output);
     },
     backward,
+    reach: ([x], { mask, keepDims }) => [reduced(x!.length, (axis) => isReduced(mask, axis), keepDims)],
   };
   return (x: Tensor, options: ReduceOptions = {}): Tensor => {
     checkTensor(name, 'input', x);

@@ -1,5 +1,6 @@
 import { rangeError, shapeError, typeError } from '../errors';
 import { apply, checkTensor, type Op } from '../op';
+import { along, type Reach, type Reaches } from '../reach';
 import { checkAxis, checkShape, type Shape, showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -12,7 +13,36 @@ const op: Op<[Tensor], Shape> = {
     return { shape, dtype: x.dtype };
   },
   backward: (grad, { shapes: [shape] }) => [grad.view(shape!)],
+  reach: ([shape], _attrs, output) => [reshapeReach(shape!, output)],
 };
+
+/**
+ * Axes are followed as far as they keep a place: one that stays, the outermost of several that become one, the one that becomes several,
+ * as the outermost of them. The last axis of the result has no places: what is merged into it, as when an image is flattened, is seen
+ * whole.
+ */
+function reshapeReach(from: Shape, to: Shape): Reaches {
+  const reaches = new Array<Reach | null>(from.length).fill(null);
+  for (let [i, j] = [0, 0]; i < from.length && j < to.length; ) {
+    // The shortest runs of axes, from i and from j, that hold as many elements.
+    const [first, start] = [i, j];
+    let [held, wanted] = [from[i++]!, to[j++]!];
+    while (held !== wanted) {
+      if (held < wanted) held *= from[i++] ?? NaN;
+      else wanted *= to[j++] ?? NaN;
+      if (Number.isNaN(held * wanted)) return reaches;
+    }
+    const longer = (shape: Shape, begin: number, end: number) => {
+      for (let axis = begin; axis < end; axis++) if (shape[axis] !== 1) return axis;
+      return begin;
+    };
+    const [input, axis] = [longer(from, first, i), longer(to, start, j)];
+    const [merged, split] = [sizeOf(from.slice(input + 1, i)), sizeOf(to.slice(axis + 1, j))];
+    if (merged === 1 && split === 1) reaches[input] = along(axis);
+    else if (axis < to.length - 1) reaches[input] = { axis, step: split / merged, from: 1 / merged - 1, to: (split - 1) / merged };
+  }
+  return reaches;
+}
 
 /** The same elements, in the same order and memory, under another shape. One dimension may be -1: what is left over. */
 export function reshape(x: Tensor, shape: Shape): Tensor {

@@ -1,6 +1,7 @@
 import { full } from '../create';
 import { rangeError, typeError } from '../errors';
 import { apply, checkTensor, type Op } from '../op';
+import { along } from '../reach';
 import { checkAxis, type Shape } from '../shape';
 import type { Tensor } from '../tensor';
 import { copyBlock } from './block';
@@ -33,6 +34,7 @@ const op: Op<[Tensor], Attrs> = {
     );
     return [dx];
   },
+  reach: (_shapes, { start }) => [start.map((at, i) => along(i, at))],
 };
 
 function bounds(what: string, list: readonly number[], rank: number): readonly number[] {

@@ -1,6 +1,7 @@
 import { native } from '../native';
 import { apply, checkTensor, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
+import { along } from '../reach';
 import { checkAxis } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
@@ -26,6 +27,7 @@ function define(name: string, log: 0 | 1): (x: Tensor, options?: SoftmaxOptions)
       native.ops.softmax_backward(y!.id, grad.id, dx.id, log);
       return [dx];
     },
+    reach: ([x]) => [x!.map((_, i) => (i < x!.length - 1 ? along(i) : null))],
   };
   return (x, options = {}) => {
     checkTensor(name, 'input', x);

@@ -1,6 +1,7 @@
 import { rangeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkTensor, type Op } from '../op';
+import { along } from '../reach';
 import { checkAxis, stridesOf } from '../shape';
 import { Tensor } from '../tensor';
 
@@ -23,6 +24,7 @@ const op: Op<[Tensor], readonly number[]> = {
     permute(grad, inverse, dx);
     return [dx];
   },
+  reach: (_shapes, permutation) => [permutation.map((_, axis) => along(permutation.indexOf(axis)))],
 };
 
 /**

@@ -1,5 +1,6 @@
 import { rangeError, shapeError, typeError } from '../errors';
 import type { OptionNames } from '../options';
+import { along, type Reaches } from '../reach';
 import type { Shape } from '../shape';
 
 // What convolutions and pools share: a window that slides over the axes between the batch and the channels. Arguments are brought to one
@@ -186,6 +187,14 @@ export function checkPadding(operation: string, window: AnyWindow): void {
 /** The cells before and after each axis. */
 export const paddingAlong = (window: AnyWindow): [before: number, after: number][] =>
   alongAxes(window).map(({ before, after }) => [before, after]);
+
+/** What outputs see of an input [N,…,C] through a window: of one channel, or of all. */
+export function windowReach(window: AnyWindow, channels: 'one' | 'all'): Reaches {
+  const places = alongAxes(window).map(({ covers, stride, before }, i) => {
+    return { axis: i + 1, step: stride, from: -before, to: covers - 1 - before, every: window.dilation[i]! };
+  });
+  return [along(0), ...places, channels === 'one' ? along(places.length + 1) : null];
+}
 
 /** A pool's window as the addon takes it. */
 export const windowNumbers = ({ kernel, stride, padding }: Window): number[] => [...kernel, ...stride, ...padding];
