@@ -38,6 +38,20 @@ export interface Differentiable {
   backward?(grad: Tensor, context: BackwardContext<unknown>): readonly (Tensor | null)[];
 }
 
+/** What goes back through an operation, given what comes to its output. */
+export type Rule = (operation: Differentiable, grad: Tensor, context: BackwardContext<unknown>) => readonly (Tensor | null)[];
+
+const gradientRule: Rule = (operation, grad, context) => operation.backward!(grad, context);
+
+/** How a pass goes back over the tape. */
+interface Course {
+  readonly rule: Rule;
+  /** Whether anything is to come to this history. */
+  wants(history: History): boolean;
+  /** Takes what comes to a leaf, which it is given away to. */
+  arrive(leaf: Leaf, grad: Tensor): void;
+}
+
 let count = 0;
 
 /** One operation on the tape. */
@@ -76,11 +90,11 @@ export class Node implements Scoped {
     }
   }
 
-  run(grad: Tensor): readonly (Tensor | null)[] {
-    return this.operation.backward!(grad, {
+  run(grad: Tensor, { rule, wants }: Course): readonly (Tensor | null)[] {
+    return rule(this.operation, grad, {
       attrs: this.attrs,
       shapes: this.shapes,
-      needs: this.inputs.map((input) => input !== null),
+      needs: this.inputs.map((input) => input !== null && wants(input)),
       saved: this.#saved.map((saved) => saved?.tensor ?? null),
     });
   }
@@ -144,6 +158,8 @@ export const nodeCount = (): number => count;
 class Gradients {
   readonly #pending = new Map<Node, Tensor>();
 
+  constructor(private readonly course: Course) {}
+
   take(node: Node): Tensor | undefined {
     const grad = this.#pending.get(node);
     this.#pending.delete(node);
@@ -153,7 +169,7 @@ class Gradients {
   /** Adds grad, which the caller gives away, to what history's tensor has been given so far. Memory that others hold is not written to. */
   give(history: History, grad: Tensor): void {
     if (history instanceof Leaf) {
-      giveLeaf(history.tensor, grad);
+      this.course.arrive(history, grad);
       return;
     }
     const before = this.#pending.get(history);
@@ -176,7 +192,7 @@ class Gradients {
   }
 }
 
-function giveLeaf(leaf: Tensor, grad: Tensor): void {
+function giveLeaf({ tensor: leaf }: Leaf, grad: Tensor): void {
   if (leaf.grad && !leaf.grad.disposed) leaf.grad.accumulate(grad);
   else if (grad.storage.holders === 1) leaf.grad = grad;
   else leaf.grad = grad.copy();
@@ -208,19 +224,51 @@ export function backward(root: Tensor, gradient: Tensor | null): void {
       `backward: a tensor of shape ${showShape(root.shape)} is not a scalar; give the gradient of the loss with respect to it, or reduce it (ops.mean, ops.sum)`,
     );
   }
-  const nodes = [...reachable(history)].sort((a, b) => b.order - a.order);
-  for (const node of nodes) node.check();
-
-  scope.outside(() => noGrad(() => propagate(nodes, history, gradient ? gradient.share() : root.onesLike())));
+  const course: Course = { rule: gradientRule, wants: () => true, arrive: giveLeaf };
+  const nodes = ready(history);
+  scope.outside(() => noGrad(() => propagate(nodes, history, gradient ? gradient.share() : root.onesLike(), course)));
 }
 
-function propagate(nodes: readonly Node[], root: History, seed: Tensor): void {
-  const gradients = new Gradients();
+/**
+ * What comes to a leaf when `seed` is sent back from where `from` stands: its gradient, or what a rule other than the gradient's makes of
+ * it. No other leaf is given anything. null where no path leads there.
+ */
+export function sendBack(from: History, seed: Tensor, leaf: Leaf, rule: Rule = gradientRule): Tensor | null {
+  const nodes = ready(from);
+  const leading = new Set<History>([leaf]);
+  for (const node of nodes.toReversed()) if (node.inputs.some((input) => input !== null && leading.has(input))) leading.add(node);
+  if (!leading.has(from)) return null;
+  let total: Tensor | null = null;
+  const arrive = (_leaf: Leaf, grad: Tensor) => {
+    if (total) {
+      const sum = total.plus(grad);
+      total.dispose();
+      grad.dispose();
+      total = sum;
+    } else {
+      total = grad;
+    }
+  };
+  const course: Course = { rule, wants: (history) => leading.has(history), arrive };
+  scope.outside(() => noGrad(() => propagate(nodes, from, seed.share(), course)));
+  if (total) scope.add(total);
+  return total;
+}
+
+/** The nodes behind a history, the latest first, each of which can still be run. */
+function ready(from: History): Node[] {
+  const nodes = [...reachable(from)].sort((a, b) => b.order - a.order);
+  for (const node of nodes) node.check();
+  return nodes;
+}
+
+function propagate(nodes: readonly Node[], root: History, seed: Tensor, course: Course): void {
+  const gradients = new Gradients(course);
   try {
     gradients.give(root, seed);
     for (const node of nodes) {
       const grad = gradients.take(node);
-      if (grad) pass(node, grad, gradients);
+      if (grad) pass(node, grad, gradients, course);
       node.dispose();
     }
   } catch (error) {
@@ -230,14 +278,14 @@ function propagate(nodes: readonly Node[], root: History, seed: Tensor): void {
 }
 
 /** Runs one node's rule. What it made is freed, so that of each gradient only the shares given on are left. */
-function pass(node: Node, grad: Tensor, gradients: Gradients): void {
+function pass(node: Node, grad: Tensor, gradients: Gradients, course: Course): void {
   let shares: (Tensor | null)[] = [];
   try {
-    shares = scope.run(() => node.run(grad).map((result) => result?.share() ?? null), keepNothing);
+    shares = scope.run(() => node.run(grad, course).map((result) => result?.share() ?? null), keepNothing);
     grad.dispose();
     for (let i = 0; i < shares.length; i++) {
       const [history, share] = [node.inputs[i], shares[i]];
-      if (!history || !share) continue;
+      if (!history || !share || !course.wants(history)) continue;
       gradients.give(history, share);
       shares[i] = null;
     }

@@ -41,6 +41,14 @@ export interface Op<I extends Inputs, A> {
    * own place, with broadcasting. A shape is an empty list for an input left out.
    */
   reach?(shapes: readonly Shape[], attrs: A, output: Shape): readonly Reaches[] | null;
+  /**
+   * In which inputs it is linear, up to a constant, what it keeps for the gradient (the places of maxima) counting as fixed: in all
+   * together, as a sum; in any while the others stay, as a product; in the first while the others stay, as a layer with weights. Absent or
+   * null where in none. Its gradient rule is then the transpose; `inspect.project` goes back by it.
+   */
+  linear?(attrs: A): 'all' | 'any' | 'first' | null;
+  /** Whether it lets what is positive through and nothing else: max(x, 0), perhaps with a limit. */
+  readonly rectifies?: true;
   /** Multiply-adds that the products of inputs 0 and 1 take; absent where there are none to speak of. */
   macs?(shapes: readonly Shape[], attrs: A, output: Shape): number;
 }

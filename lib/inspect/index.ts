@@ -1,6 +1,9 @@
+export { activations } from './activations';
+export { type EffectiveField, effectiveReceptiveField } from './effectiveReceptiveField';
 export type { Range } from './geometry';
 export type { LayerName } from './layers';
 export { type ParametersRow, type ParametersTotal, parameters } from './parameters';
+export { project } from './project';
 export { type FieldRow, type PerAxis, receptiveField } from './receptiveField';
 export { type SummaryRow, type SummaryTotal, summary } from './summary';
 export type { Report } from './table';

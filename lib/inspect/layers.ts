@@ -44,6 +44,17 @@ export function outlined<R>(operation: string, model: Module, input: Shape | Ten
   return noGrad(() => tidy(() => traced(model, Tensor.hollow(shape, dtype), true, use)));
 }
 
+/** The same values as a leaf of its own. */
+export function differentiable(operation: string, input: Tensor): Tensor {
+  checkInput(operation, input.shape);
+  const x = input.detach();
+  if (x.dtype !== 'float32' && x.dtype !== 'float64') {
+    throw typeError(operation, 'the input', input.dtype, 'float32 or float64, for which there is a gradient');
+  }
+  x.requiresGrad = true;
+  return x;
+}
+
 export function checkModel(operation: string, model: unknown): asserts model is Module {
   if (!(model instanceof Module)) throw typeError(operation, 'model', model, 'a Module');
 }

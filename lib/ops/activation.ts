@@ -5,13 +5,13 @@ import { elementwise, parametric } from './elementwise';
 import { checkInterval } from './unary';
 
 /** max(x, 0), the rectified linear unit; its gradient at 0 is 0. */
-export const relu = elementwise('relu', 6, 'output');
+export const relu = elementwise('relu', 6, 'output', [], { rectifies: true });
 /**
  * min(max(x, 0), 6); its gradient at both ends is 0. Howard et al., MobileNets (2017).
  * @example
  * ops.relu6(tensor([-1, 3, 8])); // [0, 3, 6]
  */
-export const relu6 = elementwise('relu6', 9, 'output', [0, 6]);
+export const relu6 = elementwise('relu6', 9, 'output', [0, 6], { rectifies: true });
 /** 1 / (1 + e to the -x). */
 export const sigmoid = elementwise('sigmoid', 7, 'output');
 /** The hyperbolic tangent. */

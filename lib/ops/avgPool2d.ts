@@ -65,6 +65,7 @@ export const avgPooling = <W extends Window | Window1d>(name: string): Op<[Tenso
     native.ops.avg_pool2d_backward(image(grad).id, image(dx).id, ...numbers(attrs));
     return [dx];
   },
+  linear: () => 'all',
   reach: (_shapes, { window }) => [windowReach(window, 'one')],
 });
 

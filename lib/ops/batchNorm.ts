@@ -96,6 +96,7 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
     }
     return [dx, dweight, dbias, null, null, needs[5] ? dadd : null];
   },
+  linear: ({ training }) => (training ? null : 'first'),
   // In training the statistics are of all places; otherwise each output sees its own.
   reach([x, weight, bias], { training }) {
     const last = x!.length - 1;

@@ -25,7 +25,7 @@ const [ADD, SUB, MUL, DIV, MAX, MIN, POW, EQUAL, GREATER, GREATER_EQUAL] = [0, 1
 const neither: Reads = () => [false, false];
 const both: Reads = () => [true, true];
 
-function define(name: string, kind: number, reads: Reads, backward?: Rule): Binary {
+function define(name: string, kind: number, reads: Reads, backward?: Rule, linear: 'all' | 'any' | 'first' | null = null): Binary {
   const op: Op<[Tensor, Tensor], void> = {
     name,
     infer([a, b]) {
@@ -39,6 +39,7 @@ function define(name: string, kind: number, reads: Reads, backward?: Rule): Bina
       save(readsA ? a : null, readsB ? b : null);
     },
     backward,
+    linear: () => linear,
   };
   return (a, b) => {
     if (typeof a === 'number' || typeof b === 'number') return tidy(() => apply(op, operands(name, a, b), undefined));
@@ -57,16 +58,22 @@ function operands(name: string, a: Tensor | number, b: Tensor | number): [Tensor
 }
 
 /** a + b. */
-export const add = define('add', ADD, neither, (g, { shapes: [a, b], needs }) => [
-  needs[0] ? sumTo(g, a!) : null,
-  needs[1] ? sumTo(g, b!) : null,
-]);
+export const add = define(
+  'add',
+  ADD,
+  neither,
+  (g, { shapes: [a, b], needs }) => [needs[0] ? sumTo(g, a!) : null, needs[1] ? sumTo(g, b!) : null],
+  'all',
+);
 
 /** a - b. */
-export const sub = define('sub', SUB, neither, (g, { shapes: [a, b], needs }) => [
-  needs[0] ? sumTo(g, a!) : null,
-  needs[1] ? scaled(sumTo(g, b!), -1) : null,
-]);
+export const sub = define(
+  'sub',
+  SUB,
+  neither,
+  (g, { shapes: [a, b], needs }) => [needs[0] ? sumTo(g, a!) : null, needs[1] ? scaled(sumTo(g, b!), -1) : null],
+  'all',
+);
 
 /** a · b, element by element. */
 export const mul = define(
@@ -77,6 +84,7 @@ export const mul = define(
     needs[0] ? sumTo(run(MUL, g, b!), shapes[0]!) : null,
     needs[1] ? sumTo(run(MUL, g, a!), shapes[1]!) : null,
   ],
+  'any',
 );
 
 /** a / b. */
@@ -89,6 +97,7 @@ export const div = define(
     const db = () => scaled(sumTo(run(MUL, da, run(DIV, a!, b!)), shapes[1]!), -1);
     return [needs[0] ? sumTo(da, shapes[0]!) : null, needs[1] ? db() : null];
   },
+  'first',
 );
 
 // The gradient of the larger (smaller) of two goes to that operand; of two equal ones to both in halves, as PyTorch does.

@@ -15,6 +15,7 @@ function define(dtype: Dtype): Op<[Tensor], Dtype> {
     },
     // Only a floating-point input can need a gradient, of its own type; a cast to integers is constant almost everywhere and has none.
     backward: isFloat(dtype) ? (grad) => [converted(grad, dtype === 'float32' ? 'float64' : 'float32')] : undefined,
+    linear: () => (isFloat(dtype) ? 'all' : null),
   };
 }
 

@@ -42,6 +42,7 @@ const op: Op<readonly Tensor[], number> = {
       return dx;
     });
   },
+  linear: () => 'all',
   reach(shapes, axis) {
     let at = 0;
     return shapes.map((shape) => {

@@ -84,6 +84,7 @@ export const convolution = <W extends Window | Window1d>(name: string): Op<[Tens
     if (dw) native.ops.conv2d_backward_weight(image(x!).id, g.id, imageKernel(dw).id, db?.id ?? 0, ...numbers(attrs));
     return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
   },
+  linear: () => 'first',
   reach([, w], { window }, { length }) {
     return [windowReach(window, 'all'), whole(w!.length, [w!.length - 1, length - 1]), whole(1, [0, length - 1])];
   },

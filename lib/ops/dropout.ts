@@ -30,6 +30,7 @@ const op: Op<[Tensor], Attrs> = {
     native.ops.dropout(grad.id, dx.id, p, ...random);
     return [dx];
   },
+  linear: () => 'all',
 };
 
 /**

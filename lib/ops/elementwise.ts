@@ -5,6 +5,9 @@ import { Tensor } from '../tensor';
 /** A function of one tensor, element by element. */
 export type Elementwise = (x: Tensor) => Tensor;
 
+/** What kind of function it is, where it is one of these. */
+type Traits = Pick<Op<[Tensor], unknown>, 'linear' | 'rectifies'>;
+
 /**
  * An elementwise function that the addon knows by number and that takes parameters besides x, with its gradient, which it tells from
  * the function's input or output, whichever its derivative is written in; null where it has none.
@@ -13,6 +16,7 @@ export function parametric(
   name: string,
   kind: number,
   derivativeFrom: 'input' | 'output' | null,
+  traits: Traits = {},
 ): (x: Tensor, ...parameters: number[]) => Tensor {
   const op: Op<[Tensor], readonly number[]> = {
     name,
@@ -29,6 +33,7 @@ export function parametric(
             native.ops.unary_backward(known!.id, grad.id, dx.id, kind, ...attrs);
             return [dx];
           },
+    ...traits,
   };
   return (x, ...parameters) => apply(op, [x], parameters);
 }
@@ -39,7 +44,8 @@ export function elementwise(
   kind: number,
   derivativeFrom: 'input' | 'output' | null,
   parameters: readonly number[] = [],
+  traits: Traits = {},
 ): Elementwise {
-  const run = parametric(name, kind, derivativeFrom);
+  const run = parametric(name, kind, derivativeFrom, traits);
   return (x) => run(x, ...parameters);
 }

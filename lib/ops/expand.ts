@@ -19,6 +19,7 @@ const op: Op<[Tensor], Shape> = {
     native.ops.copy(x.id, output.id, output.rank, ...output.shape, 0, ...padded, 0, ...stridesOf(output.shape));
   },
   backward: (grad, { shapes: [shape] }) => [sumTo(grad, shape!)],
+  linear: () => 'all',
 };
 
 /** Repeats x along its axes of dimension 1, and new leading axes, to fill the shape (NumPy's broadcast_to). */

@@ -26,6 +26,7 @@ const op: Op<[Tensor, Tensor], void> = {
     native.ops.scatter_add(rows.id, numbers.id, dx.id);
     return [dx, null];
   },
+  linear: () => 'first',
   reach: ([x, index]) => [x!.map((_, i) => (i === 0 ? null : along(index!.length + i - 1))), index!.map((_, i) => along(i))],
 };
 

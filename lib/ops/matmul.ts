@@ -49,6 +49,7 @@ const op: Op<[Tensor, Tensor], Attrs> = {
     const db = () => (transposeB ? product(g, true, a!, transposeA, bShape) : product(a!, !transposeA, g, false, bShape));
     return [needs[0] ? da() : null, needs[1] ? db() : null];
   },
+  linear: () => 'any',
   reach([a, b], { transposeA, transposeB }, { length }) {
     const [row, column] = [length - 2, length - 1];
     const batch: [number, number][] = length === 3 ? [[0, 0]] : [];

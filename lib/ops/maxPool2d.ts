@@ -67,6 +67,7 @@ export const maxPooling = <W extends Window | Window1d>(name: string): Op<[x: Te
     native.ops.max_pool2d_backward(image(grad).id, image(indices!).id, image(dx).id, ...maxPoolNumbers(window));
     return [dx, null];
   },
+  linear: () => 'all',
   reach: (_shapes, { window }) => [windowReach(window, 'one')],
 });
 

@@ -100,6 +100,7 @@ const op: Op<[Tensor], Attrs> = {
     for (const { size, from, steps, to } of repeated) addBlock(size, grad, to, dx, from, steps);
     return [dx];
   },
+  linear: () => 'all',
   reach: (_shapes, { before, mode }) => [before.map((cells, i) => ({ ...along(i, -cells), beyond: mode }))],
 };
 

@@ -58,6 +58,7 @@ function define(name: string, kind: number, backward: NonNullable<Op<[Tensor], A
       if (kind >= 2) save(x, output);
     },
     backward,
+    linear: () => 'all',
     reach: ([x], { mask, keepDims }) => [reduced(x!.length, (axis) => isReduced(mask, axis), keepDims)],
   };
   return (x: Tensor, options: ReduceOptions = {}): Tensor => {

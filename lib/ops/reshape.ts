@@ -13,6 +13,7 @@ const op: Op<[Tensor], Shape> = {
     return { shape, dtype: x.dtype };
   },
   backward: (grad, { shapes: [shape] }) => [grad.view(shape!)],
+  linear: () => 'all',
   reach: ([shape], _attrs, output) => [reshapeReach(shape!, output)],
 };
 

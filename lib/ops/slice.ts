@@ -34,6 +34,7 @@ const op: Op<[Tensor], Attrs> = {
     );
     return [dx];
   },
+  linear: () => 'all',
   reach: (_shapes, { start }) => [start.map((at, i) => along(i, at))],
 };
 

@@ -24,6 +24,7 @@ const op: Op<[Tensor], readonly number[]> = {
     permute(grad, inverse, dx);
     return [dx];
   },
+  linear: () => 'all',
   reach: (_shapes, permutation) => [permutation.map((_, axis) => along(permutation.indexOf(axis)))],
 };
 

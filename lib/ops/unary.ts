@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor';
 import { elementwise, parametric } from './elementwise';
 
 /** -x. */
-export const neg = elementwise('neg', 0, 'input');
+export const neg = elementwise('neg', 0, 'input', [], { linear: () => 'all' });
 /** |x|; its gradient at 0 is 0. */
 export const abs = elementwise('abs', 1, 'input');
 /** e to the x. */
