@@ -1,5 +1,5 @@
 import * as receptive from '../lib';
-import { data, evaluate, losses, models, nn, ones, ops, optim, type Tensor, Trainer, zeros } from '../lib';
+import { data, evaluate, inspect, losses, models, nn, ones, ops, optim, type Tensor, Trainer, zeros } from '../lib';
 
 // Every function and constructor that takes options, called with some that it does not have.
 
@@ -63,6 +63,7 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ['Plateau', (o) => new optim.Plateau(o)],
   ['crossEntropy', (o) => losses.crossEntropy(matrix, labels, o)],
   ...(['mse', 'l1', 'bceWithLogits'] as const).map((name) => [name, (o: never) => losses[name](matrix, matrix, o)] as const),
+  ['drawReceptiveField', (o) => inspect.drawReceptiveField(model, [1, 2], o)],
   ['lenet5', (o) => models.lenet5(o)],
   ['TextDataset', (o) => new data.TextDataset(['a'], ['b'], o)],
   ['Tokenizer.fit', (o) => data.Tokenizer.fit([], o)],

@@ -1,4 +1,5 @@
 export { activations } from './activations';
+export { type DrawOptions, drawReceptiveField } from './drawReceptiveField';
 export { type EffectiveField, effectiveReceptiveField } from './effectiveReceptiveField';
 export type { Range } from './geometry';
 export type { LayerName } from './layers';
