@@ -60,6 +60,8 @@ export type OpName =
   | 'batch_norm_train'
   | 'batch_norm_infer'
   | 'batch_norm_backward'
+  | 'upsample'
+  | 'upsample_backward'
   | 'sgd'
   | 'adam'
   | 'rmsprop'

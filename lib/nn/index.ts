@@ -41,3 +41,4 @@ export {
 } from './pool';
 export { Residual } from './residual';
 export { Sequential } from './sequential';
+export { PixelShuffle, PixelUnshuffle, Upsample } from './upsample';

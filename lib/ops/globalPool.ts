@@ -1,5 +1,6 @@
 import { checkShapeOf, commonFloat } from '../op';
 import type { Tensor } from '../tensor';
+import { tidy } from '../tidy';
 import { adaptiveMaxPool1d, adaptiveMaxPool2d, checkCells } from './adaptivePool';
 import { mean } from './reduce';
 import { reshape } from './reshape';
@@ -41,7 +42,7 @@ export function globalAvgPool2d(x: Tensor): Tensor {
  */
 export function globalMaxPool1d(x: Tensor): Tensor {
   check('globalMaxPool1d', x, 'N,L,C');
-  return reshape(adaptiveMaxPool1d(x, 1), [x.shape[0]!, x.shape[2]!]);
+  return tidy(() => reshape(adaptiveMaxPool1d(x, 1), [x.shape[0]!, x.shape[2]!]));
 }
 
 /**
@@ -50,5 +51,5 @@ export function globalMaxPool1d(x: Tensor): Tensor {
  */
 export function globalMaxPool2d(x: Tensor): Tensor {
   check('globalMaxPool2d', x, 'N,H,W,C');
-  return reshape(adaptiveMaxPool2d(x, 1), [x.shape[0]!, x.shape[3]!]);
+  return tidy(() => reshape(adaptiveMaxPool2d(x, 1), [x.shape[0]!, x.shape[3]!]));
 }

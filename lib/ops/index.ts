@@ -43,6 +43,7 @@ export * from './maxPool1d';
 export { type MaxPool2dOptions, maxPool2d, maxPool2dWithIndices, type PooledWithIndices } from './maxPool2d';
 export * from './maxUnpool2d';
 export * from './pad';
+export { pixelShuffle, pixelUnshuffle } from './pixelShuffle';
 export { max, mean, min, type ReduceOptions, sum } from './reduce';
 export * from './reshape';
 export * from './slice';
@@ -66,4 +67,5 @@ export {
   sqrt,
   square,
 } from './unary';
+export { type UpsampleMode, type UpsampleOptions, upsample } from './upsample';
 export type { Padding, Padding1d, Pair, Window1dOptions, WindowOptions } from './window';

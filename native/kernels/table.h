@@ -19,6 +19,7 @@
 #include "../ops/sgd.h"
 #include "../ops/softmax.h"
 #include "../ops/unary.h"
+#include "../ops/upsample.h"
 
 namespace receptive {
 
@@ -45,6 +46,7 @@ namespace receptive {
   KERNEL(max_unpool2d_backward, MaxUnpool2dBackwardArgs)                            \
   KERNEL(avg_pool2d, AvgPool2dArgs)                                                 \
   KERNEL(avg_pool2d_backward, AvgPool2dBackwardArgs)                                \
+  KERNEL(resample, ResampleArgs)                                                    \
   KERNEL(sgd, SgdArgs)                                                              \
   KERNEL(adam, AdamArgs)                                                            \
   KERNEL(rmsprop, RmspropArgs)                                                      \

@@ -38,6 +38,8 @@ namespace receptive {
   OP(adaptive_max_pool2d_backward, 3, 0)        \
   OP(adaptive_avg_pool2d, 2, 0)                 \
   OP(adaptive_avg_pool2d_backward, 2, 0)        \
+  OP(upsample, 2, 3)                            \
+  OP(upsample_backward, 2, 3)                   \
   OP(sgd, 3, 6)                                 \
   OP(adam, 4, 7)                                \
   OP(rmsprop, 5, 5)                             \

@@ -78,7 +78,7 @@ function pooling(r: Random, dilated: boolean) {
   };
 }
 
-/** An image, and the output of windows that share it out. */
+/** An image, and another of any height and width. */
 function sharing(r: Random) {
   const [N, C] = [r.int(0, 2), r.int(1, 20)];
   const size = () => r.int(1, 9);
@@ -94,6 +94,7 @@ function elementwise(r: Random): number[] {
   return [kind, ...(parametersOf[kind] ?? [])];
 }
 
+const scaling = (r: Random) => (r.chance(0.5) ? [0, 0] : [3 * r.next(), 3 * r.next()]);
 const optional = <T>(r: Random, value: T): T | null => (r.chance(0.3) ? null : value);
 const seeds = (r: Random) => [r.int(0, 99), r.int(0, 99), r.int(0, 99), 0];
 
@@ -253,6 +254,14 @@ export const calls: Record<string, Maker> = {
   adaptive_avg_pool2d_backward(r, d) {
     const p = sharing(r);
     return { tensors: [p.y, p.x].map(of(d)), numbers: [] };
+  },
+  upsample(r, d) {
+    const p = sharing(r);
+    return { tensors: [p.x, p.y].map(of(d)), numbers: [r.int(0, 2), ...scaling(r)] };
+  },
+  upsample_backward(r, d) {
+    const p = sharing(r);
+    return { tensors: [p.y, p.x].map(of(d)), numbers: [r.int(0, 2), ...scaling(r)] };
   },
   batch_norm_train(r, d) {
     const C = r.int(1, 20);

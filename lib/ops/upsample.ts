@@ -1,0 +1,102 @@
+import { rangeError, shapeError, typeError } from '../errors';
+import { native } from '../native';
+import { apply, checkShapeOf, commonFloat, type Op } from '../op';
+import { checkOptions, type OptionNames } from '../options';
+import { isIndex, showShape } from '../shape';
+import { Tensor } from '../tensor';
+import { type Pair, perAxis } from './window';
+
+export type UpsampleMode = 'nearest' | 'bilinear';
+
+export interface UpsampleOptions {
+  /** Height and width of the output. Either this or `scale` is given. */
+  size?: Pair;
+  /** How many times the input's height and width the output has, rounded down; a number for both or a pair. */
+  scale?: Pair;
+  /** 'nearest' repeats cells, 'bilinear' goes evenly from one to the next. Default 'nearest'. */
+  mode?: UpsampleMode;
+  /**
+   * With 'bilinear': whether the centres of the corner cells of input and output lie on each other; otherwise the corners of the images
+   * do. Default false.
+   */
+  alignCorners?: boolean;
+}
+
+const names: OptionNames<UpsampleOptions> = { size: true, scale: true, mode: true, alignCorners: true };
+
+const modes: Readonly<Record<UpsampleMode, number>> = { nearest: 0, bilinear: 1 };
+const bilinearAligned = 2;
+
+interface Attrs {
+  readonly mode: number;
+  readonly size: readonly number[] | null;
+  readonly scale: readonly number[] | null;
+}
+
+const numbers = ({ mode, scale }: Attrs): number[] => [mode, ...(scale ?? [0, 0])];
+
+const op: Op<[Tensor], Attrs> = {
+  name: 'upsample',
+  infer([x], { size, scale }) {
+    const [n, height, width, channels] = x.shape as [number, number, number, number];
+    if (height === 0 || width === 0) {
+      throw shapeError('upsample', `input has shape ${showShape(x.shape)}, expected at least one row and column`);
+    }
+    const [rows, columns] = (size ?? [height, width].map((cells, axis) => Math.floor(cells * scale![axis]!))) as [number, number];
+    if (!isIndex(rows) || !isIndex(columns) || rows === 0 || columns === 0) {
+      throw shapeError('upsample', `input ${showShape(x.shape)} by scale [${scale!.join(',')}] gives an image of ${rows}x${columns}`);
+    }
+    return { shape: [n, rows, columns, channels], dtype: commonFloat('upsample', [x]) };
+  },
+  forward({ inputs: [x], attrs, output }) {
+    native.ops.upsample(x.id, output.id, ...numbers(attrs));
+  },
+  backward(grad, { shapes: [shape], attrs }) {
+    const dx = Tensor.empty(shape!, grad.dtype);
+    native.ops.upsample_backward(grad.id, dx.id, ...numbers(attrs));
+    return [dx];
+  },
+};
+
+function scales(operation: string, scale: unknown): number[] {
+  const list: unknown[] = Array.isArray(scale) ? scale : [scale, scale];
+  const expected = 'a positive number, or a pair of them';
+  if (list.length !== 2 || !list.every((n) => typeof n === 'number')) throw typeError(operation, 'scale', scale, expected);
+  if (!list.every((n) => Number.isFinite(n) && (n as number) > 0)) throw rangeError(operation, 'scale', scale, expected);
+  return list.slice() as number[];
+}
+
+/** @internal What upsampling takes, checked. */
+export function upsampling(operation: string, options: UpsampleOptions): Attrs {
+  checkOptions(operation, options, names);
+  const { size, scale, mode = 'nearest', alignCorners } = options;
+  if (!Object.hasOwn(modes, mode)) throw rangeError(operation, 'mode', mode, "'nearest' or 'bilinear'");
+  if ((size === undefined) === (scale === undefined)) {
+    throw typeError(operation, 'size', size, `${size === undefined ? 'a number or a pair' : 'nothing'}, as scale is ${scale}`);
+  }
+  if (alignCorners !== undefined && mode !== 'bilinear') {
+    throw rangeError(operation, 'alignCorners', alignCorners, "nothing: it is for mode 'bilinear'");
+  }
+  return {
+    mode: alignCorners ? bilinearAligned : modes[mode],
+    size: size === undefined ? null : perAxis(operation, 'size', size, 2),
+    scale: scale === undefined ? null : scales(operation, scale),
+  };
+}
+
+/**
+ * An image brought to another height and width, larger or smaller.
+ *
+ * Output row i lies at row i·r of the input, r = H / H' (1 / scale, where that is given): 'nearest' takes row floor(i·r). 'bilinear' goes
+ * evenly from the row before to the row after (i + ½)·r - ½, kept inside the image; with `alignCorners`, of i·(H - 1) / (H' - 1). Columns
+ * likewise. These are PyTorch's rules.
+ *
+ * x [N,H,W,C] gives [N,H',W',C], H' = floor(H·scale) where a scale is given.
+ * @throws RangeError where nothing would be left of the image.
+ * @example
+ * ops.upsample(randn([8, 7, 7, 64]), { scale: 2, mode: 'bilinear' }).shape; // [8, 14, 14, 64]
+ */
+export function upsample(x: Tensor, options: UpsampleOptions): Tensor {
+  checkShapeOf('upsample', 'input', x, 'N,H,W,C');
+  return apply(op, [x], upsampling('upsample', options));
+}
