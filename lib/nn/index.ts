@@ -39,6 +39,7 @@ export {
   MaxUnpool2d,
   type MaxUnpool2dOptions,
 } from './pool';
+export { PReLU, type PReLUOptions } from './prelu';
 export { Residual } from './residual';
 export { Sequential } from './sequential';
 export { PixelShuffle, PixelUnshuffle, Upsample } from './upsample';

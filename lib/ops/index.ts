@@ -44,6 +44,7 @@ export { type MaxPool2dOptions, maxPool2d, maxPool2dWithIndices, type PooledWith
 export * from './maxUnpool2d';
 export * from './pad';
 export { pixelShuffle, pixelUnshuffle } from './pixelShuffle';
+export * from './prelu';
 export { max, mean, min, type ReduceOptions, sum } from './reduce';
 export * from './reshape';
 export * from './slice';

@@ -1,80 +1,13 @@
 // Batch normalisation: one pass over x for both moments, one to normalise; backward, one pass for both sums and one for dx.
-//
-// Sums go down the rows of a [rows, channels] matrix, a few vectors of channels at a time. kBlock rows are summed in registers, as
-// differences from the block's first row (so a large mean costs no digits); blocks, and then the pieces that threads take, are joined
-// in double, in order.
 #include "../ops/batch_norm.h"
 
-#include <math.h>
-
-#include "split.h"
+#include "columns.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
 void batch_norm_train(const BatchNormTrainArgs<float>&, Context&);
 void batch_norm_infer(const BatchNormInferArgs<float>&, Context&);
 void batch_norm_backward(const BatchNormBackwardArgs<float>&, Context&);
-
-constexpr int64_t kBlock = 64;
-constexpr int kVectors = 4;  // at a time: twice as many accumulators, as many shifts
-constexpr int64_t kPanel = kVectors * Vec::width;
-
-// Two totals for each channel.
-struct Totals {
-  double* first;
-  double* second;
-};
-
-// Calls sum(first row, rows, totals) for each piece of the rows, its totals being 0, then joins the pieces in order:
-// join(totals, rows in them, totals of the next piece, rows in that).
-template <class Sum, class Join>
-RECEPTIVE_INLINE Totals sum_rows(int64_t rows, int64_t channels, Context& context, const Sum& sum, const Join& join) {
-  const int64_t piece = larger<int64_t>(2 * kElementGrain / channels / kBlock, 1) * kBlock, pieces = (rows + piece - 1) / piece;
-  const size_t bytes = static_cast<size_t>(larger<int64_t>(pieces, 1) * 2 * channels) * sizeof(double);
-  double* memory = static_cast<double*>(context.scratch(bytes));
-  memset(memory, 0, bytes);
-  const auto totals = [&](int64_t p) { return Totals{memory + p * 2 * channels, memory + (p * 2 + 1) * channels}; };
-  context.parallel(pieces, [&](int64_t p, int) { sum(p * piece, smaller(piece, rows - p * piece), totals(p)); });
-  for (int64_t p = 1; p < pieces; ++p) join(totals(0), p * piece, totals(p), smaller(piece, rows - p * piece));
-  return totals(0);
-}
-
-// Joins means and sums of squared deviations of two sets (Chan, Golub and LeVeque, 1979).
-RECEPTIVE_INLINE void join_moments(double* mean, double* squares, double n, double other_mean, double other_squares, double other_n) {
-  const double delta = other_mean - *mean, all = n + other_n;
-  *mean += delta * (other_n / all);
-  *squares += other_squares + delta * delta * (n * other_n / all);
-}
-
-// A block of rows of V vectors of channels (of `lanes` channels when V is 1), joined into the moments of the `before` rows above it.
-template <int V>
-RECEPTIVE_INLINE void block_moments(const float* x, int64_t stride, int64_t rows, int lanes, int64_t before, double* mean,
-                                    double* squares) {
-  Vec origin[V], s1[V], s2[V];
-  for (int v = 0; v < V; ++v) {
-    origin[v] = load_some(x + v * Vec::width, lanes);
-    s1[v] = s2[v] = zero();
-  }
-  for (int64_t r = 1; r < rows; ++r) {
-    x += stride;
-    for (int v = 0; v < V; ++v) {
-      const Vec d = load_some(x + v * Vec::width, lanes) - origin[v];
-      s1[v] = s1[v] + d;
-      s2[v] = fma(d, d, s2[v]);
-    }
-  }
-  float from[V * Vec::width], sum[V * Vec::width], square[V * Vec::width];
-  for (int v = 0; v < V; ++v) {
-    store(from + v * Vec::width, origin[v]);
-    store(sum + v * Vec::width, s1[v]);
-    store(square + v * Vec::width, s2[v]);
-  }
-  const double n = static_cast<double>(rows);
-  for (int i = 0; i < (V == 1 ? lanes : V * Vec::width); ++i) {
-    const double s = sum[i], block_squares = square[i] - s * s / n;
-    join_moments(mean + i, squares + i, static_cast<double>(before), from[i] + s / n, block_squares > 0 ? block_squares : 0, n);
-  }
-}
 
 // Where the gradient comes from: as it is, stopped where the output y was clipped, or where the output computed again was.
 enum class Gate { open, output, recomputed };
@@ -90,9 +23,9 @@ struct GateArgs {
 
 RECEPTIVE_INLINE Vec between(Vec g, Vec value, Vec low, Vec high) { return select(value > low, select(value < high, g, zero()), zero()); }
 
-// The same for Σ g and Σ g (x - mean).
+// block_products of columns.h for what the gate lets through.
 template <int V, Gate kGate>
-RECEPTIVE_INLINE void block_products(const float* g, const float* x, int64_t stride, int64_t rows, int lanes, const float* mean,
+RECEPTIVE_INLINE void gated_products(const float* g, const float* x, int64_t stride, int64_t rows, int lanes, const float* mean,
                                      GateArgs gate, double* sum_g, double* sum_gx) {
   Vec centre[V], scale[V], shift[V], s1[V], s2[V];
   for (int v = 0; v < V; ++v) {
@@ -128,33 +61,6 @@ RECEPTIVE_INLINE void block_products(const float* g, const float* x, int64_t str
   }
 }
 
-// The length of rows a pass goes along: of one row, or of several where there are few channels, so that vectors are full.
-RECEPTIVE_INLINE int64_t unit_of(int64_t rows, int64_t channels) {
-  return channels * (channels < kPanel ? smaller(2 * kPanel / channels + 1, larger<int64_t>(rows, 1)) : 1);
-}
-
-// value(channel) along such a row.
-template <class Value>
-RECEPTIVE_INLINE const float* along_unit(int64_t channels, int64_t unit, Context& context, const Value& value) {
-  float* out = static_cast<float*>(context.scratch(static_cast<size_t>(unit) * sizeof(float)));
-  for (int64_t c = 0; c < channels; ++c) out[c] = static_cast<float>(value(c));
-  for (int64_t i = channels; i < unit; ++i) out[i] = out[i - channels];
-  return out;
-}
-
-// Calls body(i, c, lanes) for the vectors of `size` elements: i is the element, c its place in the unit.
-template <class Body>
-RECEPTIVE_INLINE void along_rows(int64_t size, int64_t unit, Context& context, const Body& body) {
-  split(context, size, kElementGrain, unit, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; row += unit) {
-      const int64_t n = smaller(unit, end - row);
-      int64_t c = 0;
-      for (; c + Vec::width <= n; c += Vec::width) body(row + c, c, Vec::width);
-      if (c < n) body(row + c, c, static_cast<int>(n - c));
-    }
-  });
-}
-
 // y = scale (x - centre) + shift + add, clipped.
 RECEPTIVE_INLINE void normalise(const float* x, const float* centres, const float* scales, const float* shifts, const float* add,
                                 const Clip& clip, float* y, int64_t size, int64_t unit, Context& context) {
@@ -172,18 +78,7 @@ void batch_norm_train(const BatchNormTrainArgs<float>& a, Context& context) {
   if (C == 0) return;
   const double m = static_cast<double>(a.rows);
   const Totals moments = sum_rows(
-      a.rows, C, context,
-      [&](int64_t first, int64_t rows, const Totals& t) {
-        for (int64_t r = 0; r < rows; r += kBlock) {
-          const float* x = a.x + (first + r) * C;
-          const int64_t n = smaller(kBlock, rows - r);
-          int64_t c = 0;
-          for (; c + kPanel <= C; c += kPanel) block_moments<kVectors>(x + c, C, n, Vec::width, r, t.first + c, t.second + c);
-          for (; c < C; c += Vec::width) {
-            block_moments<1>(x + c, C, n, static_cast<int>(smaller<int64_t>(Vec::width, C - c)), r, t.first + c, t.second + c);
-          }
-        }
-      },
+      a.rows, C, context, [&](int64_t first, int64_t rows, const Totals& t) { column_moments(a.x + first * C, rows, C, t); },
       [&](const Totals& t, int64_t rows, const Totals& next, int64_t next_rows) {
         for (int64_t c = 0; c < C; ++c) {
           join_moments(t.first + c, t.second + c, static_cast<double>(rows), next.first[c], next.second[c], static_cast<double>(next_rows));
@@ -235,11 +130,11 @@ RECEPTIVE_INLINE void gradient_sums(const BatchNormBackwardArgs<float>& a, const
     const float *g = a.g + at, *x = a.x + at;
     int64_t c = 0;
     for (; c + kPanel <= C; c += kPanel) {
-      block_products<kVectors, kGate>(g + c, x + c, C, n, Vec::width, a.mean + c, gate(c), t.first + c, t.second + c);
+      gated_products<kVectors, kGate>(g + c, x + c, C, n, Vec::width, a.mean + c, gate(c), t.first + c, t.second + c);
     }
     for (; c < C; c += Vec::width) {
       const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, C - c));
-      block_products<1, kGate>(g + c, x + c, C, n, lanes, a.mean + c, gate(c), t.first + c, t.second + c);
+      gated_products<1, kGate>(g + c, x + c, C, n, lanes, a.mean + c, gate(c), t.first + c, t.second + c);
     }
   }
 }
@@ -278,17 +173,12 @@ void batch_norm_backward(const BatchNormBackwardArgs<float>& a, Context& context
         a.rows, C, context,
         [&](int64_t first, int64_t rows, const Totals& t) {
           switch (gate) {
-            case Gate::open: return gradient_sums<Gate::open>(a, scales, shifts, first, rows, t);
+            case Gate::open: return column_products(a.g + first * C, a.x + first * C, a.mean, rows, C, t);
             case Gate::output: return gradient_sums<Gate::output>(a, scales, shifts, first, rows, t);
             case Gate::recomputed: return gradient_sums<Gate::recomputed>(a, scales, shifts, first, rows, t);
           }
         },
-        [&](const Totals& t, int64_t, const Totals& next, int64_t) {
-          for (int64_t c = 0; c < C; ++c) {
-            t.first[c] += next.first[c];
-            t.second[c] += next.second[c];
-          }
-        });
+        [&](const Totals& t, int64_t, const Totals& next, int64_t) { add_totals(t, next, C); });
     if (a.dadd) g = a.dadd, gate = Gate::open;  // the first pass has left there what comes through
   }
   for (int64_t c = 0; a.dgamma && c < C; ++c) a.dgamma[c] = static_cast<float>(sums.second[c] * a.invstd[c]);

@@ -14,6 +14,7 @@
 #include "../ops/max_pool2d.h"
 #include "../ops/max_unpool2d.h"
 #include "../ops/peak.h"
+#include "../ops/prelu.h"
 #include "../ops/reduce.h"
 #include "../ops/rmsprop.h"
 #include "../ops/sgd.h"
@@ -53,6 +54,8 @@ namespace receptive {
   KERNEL(batch_norm_train, BatchNormTrainArgs)                                      \
   KERNEL(batch_norm_infer, BatchNormInferArgs)                                      \
   KERNEL(batch_norm_backward, BatchNormBackwardArgs)                                \
+  KERNEL(prelu, PreluArgs)                                                          \
+  KERNEL(prelu_backward, PreluBackwardArgs)                                         \
   KERNEL(dropout, DropoutArgs)                                                      \
   KERNEL(augment, AugmentArgs)
 

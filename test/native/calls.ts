@@ -286,6 +286,16 @@ export const calls: Record<string, Maker> = {
     const [y, dadd] = r.int(0, 1) ? [t(x), t(x)] : [null, null];
     return { tensors: [t(x), t(x), c(), c(), t([C]), t([C]), y, optional(r, t(x)), c(), c(), dadd], numbers: [r.int(0, 1), 0, Infinity] };
   },
+  prelu(r, d) {
+    const [x, t] = [r.shape(1), of(d)];
+    const w = [r.chance(0.5) ? 1 : (x[x.length - 1] as number)];
+    return { tensors: [t(x), t(w), t(x)], numbers: [] };
+  },
+  prelu_backward(r, d) {
+    const [x, t] = [r.shape(1), of(d)];
+    const w = [r.chance(0.5) ? 1 : (x[x.length - 1] as number)];
+    return { tensors: [t(x), t(w), t(x), optional(r, t(x)), optional(r, t(w))], numbers: [] };
+  },
   sgd(r, d) {
     const call = same(r, d, 3, [0.1, r.pick([0, 0.9]), 0, 0.01, 0, r.int(0, 1)]);
     if (call.numbers[1] === 0) call.tensors[2] = null;

@@ -142,6 +142,8 @@ const cases: Case[] = [
   { layer: new nn.SiLU(), shows: 'SiLU()', input: [3, 2], output: [3, 2], parameters: 0 },
   { layer: new nn.Hardtanh(0, 2), shows: 'Hardtanh(0, 2)', input: [3, 2], output: [3, 2], parameters: 0 },
   { layer: new nn.Softplus(), shows: 'Softplus(1, 20)', input: [3, 2], output: [3, 2], parameters: 0 },
+  { layer: new nn.PReLU(), shows: 'PReLU(1)', input: [3, 2], output: [3, 2], parameters: 1 },
+  { layer: new nn.PReLU(2, { init: 0.1 }), shows: 'PReLU(2, { init: 0.1 })', input: [3, 2], output: [3, 2], parameters: 2 },
   { layer: new nn.Softmax(), shows: 'Softmax(-1)', input: [3, 2], output: [3, 2], parameters: 0 },
 ];
 
@@ -175,6 +177,7 @@ test.each<[string, nn.Module, (v: number) => number]>([
     new nn.GELU({ approximate: 'tanh' }),
     (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
   ],
+  ['PReLU', new nn.PReLU(), (v) => Math.max(v, 0.25 * v)],
   ['SiLU', new nn.SiLU(), (v) => v / (1 + Math.exp(-v))],
   ['HardSwish', new nn.HardSwish(), (v) => (v * Math.min(Math.max(v + 3, 0), 6)) / 6],
   ['HardSigmoid', new nn.HardSigmoid(), (v) => Math.min(Math.max(v + 3, 0), 6) / 6],
@@ -361,6 +364,8 @@ test.each<[string, () => unknown, string]>([
   ['upsampling mode', () => new nn.Upsample({ scale: 2, mode: 'linear' as never }), 'Upsample: mode is "linear"'],
   ['factor', () => new nn.PixelShuffle(0), 'PixelShuffle: factor is 0, expected a positive integer'],
   ['factor', () => new nn.PixelUnshuffle(0.5), 'PixelUnshuffle: factor is 0.5, expected a positive integer'],
+  ['slopes', () => new nn.PReLU(0), 'PReLU: numParameters is 0, expected a positive integer'],
+  ['a first slope', () => new nn.PReLU(1, { init: Infinity }), 'PReLU: init is Infinity, expected a finite number'],
   ['probability', () => new nn.Dropout(1), 'Dropout: p is 1, expected a number from 0 to, not including, 1'],
 ])('a wrong argument is named: %s', (_, run, message) => {
   expect(run).toThrow(message);
@@ -387,6 +392,7 @@ test.each<[string, (x: never) => unknown]>([
   ['PixelShuffle', (x) => new nn.PixelShuffle(2).forward(x)],
   ['PixelUnshuffle', (x) => new nn.PixelUnshuffle(2).forward(x)],
   ['Dropout', (x) => new nn.Dropout().forward(x)],
+  ['PReLU', (x) => new nn.PReLU().forward(x)],
   ['Flatten', (x) => new nn.Flatten().forward(x)],
   ['ReLU', (x) => new nn.ReLU().forward(x)],
   ['Softmax', (x) => new nn.Softmax().forward(x)],
