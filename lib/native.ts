@@ -62,6 +62,8 @@ export type OpName =
   | 'batch_norm_backward'
   | 'upsample'
   | 'upsample_backward'
+  | 'group_norm'
+  | 'group_norm_backward'
   | 'prelu'
   | 'prelu_backward'
   | 'sgd'

@@ -26,6 +26,14 @@ export * as init from './init';
 export { Linear, type LinearOptions } from './linear';
 export { LocallyConnected2d, type LocallyConnected2dOptions } from './locallyConnected2d';
 export { type LoadOptions, Module, type Part, type StateDict } from './module';
+export {
+  GroupNorm,
+  type GroupNormOptions,
+  InstanceNorm2d,
+  type InstanceNormOptions,
+  LayerNorm,
+  type LayerNormOptions,
+} from './norm';
 export { Buffer, Parameter } from './parameter';
 export {
   AvgPool1d,

@@ -36,6 +36,14 @@ export * from './dropout';
 export * from './expand';
 export * from './gather';
 export * from './globalPool';
+export {
+  type GroupNormOptions,
+  groupNorm,
+  instanceNorm,
+  type LayerNormOptions,
+  layerNorm,
+  type NormOptions,
+} from './groupNorm';
 export * from './linear';
 export * from './locallyConnected2d';
 export { type MatmulOptions, matmul } from './matmul';

@@ -9,6 +9,7 @@
 #include "../ops/conv2d.h"
 #include "../ops/cross_entropy.h"
 #include "../ops/dropout.h"
+#include "../ops/group_norm.h"
 #include "../ops/locally_connected2d.h"
 #include "../ops/matmul.h"
 #include "../ops/max_pool2d.h"
@@ -54,6 +55,8 @@ namespace receptive {
   KERNEL(batch_norm_train, BatchNormTrainArgs)                                      \
   KERNEL(batch_norm_infer, BatchNormInferArgs)                                      \
   KERNEL(batch_norm_backward, BatchNormBackwardArgs)                                \
+  KERNEL(group_norm, GroupNormArgs)                                                 \
+  KERNEL(group_norm_backward, GroupNormBackwardArgs)                                \
   KERNEL(prelu, PreluArgs)                                                          \
   KERNEL(prelu_backward, PreluBackwardArgs)                                         \
   KERNEL(dropout, DropoutArgs)                                                      \

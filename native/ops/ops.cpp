@@ -48,6 +48,8 @@ namespace receptive {
   OP(batch_norm_train, 9, 4)                    \
   OP(batch_norm_infer, 8, 3)                    \
   OP(batch_norm_backward, 11, 3)                \
+  OP(group_norm, 6, 1)                          \
+  OP(group_norm_backward, 8, 0)                 \
   OP(prelu, 3, 0)                               \
   OP(prelu_backward, 5, 0)                      \
   OP(dropout, 2, 5)                             \

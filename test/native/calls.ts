@@ -286,6 +286,22 @@ export const calls: Record<string, Maker> = {
     const [y, dadd] = r.int(0, 1) ? [t(x), t(x)] : [null, null];
     return { tensors: [t(x), t(x), c(), c(), t([C]), t([C]), y, optional(r, t(x)), c(), c(), dadd], numbers: [r.int(0, 1), 0, Infinity] };
   },
+  group_norm(r, d) {
+    const [N, S, G, D] = [r.int(0, 4), r.int(0, 9), r.int(0, 4), r.int(0, 20)];
+    const t = of(d);
+    const c = () => optional(r, t([G, D]));
+    return { tensors: [t([N, S, G, D]), c(), c(), t([N, S, G, D]), t([N, G]), t([N, G])], numbers: [1e-5] };
+  },
+  group_norm_backward(r, d) {
+    const [N, S, G, D] = [r.int(0, 4), r.int(0, 9), r.int(0, 4), r.int(0, 20)];
+    const t = of(d);
+    const [x, statistics] = [
+      [N, S, G, D],
+      [N, G],
+    ];
+    const c = () => optional(r, t([G, D]));
+    return { tensors: [t(x), t(x), c(), t(statistics), t(statistics), optional(r, t(x)), c(), c()], numbers: [] };
+  },
   prelu(r, d) {
     const [x, t] = [r.shape(1), of(d)];
     const w = [r.chance(0.5) ? 1 : (x[x.length - 1] as number)];

@@ -144,6 +144,37 @@ const cases: Case[] = [
   { layer: new nn.Softplus(), shows: 'Softplus(1, 20)', input: [3, 2], output: [3, 2], parameters: 0 },
   { layer: new nn.PReLU(), shows: 'PReLU(1)', input: [3, 2], output: [3, 2], parameters: 1 },
   { layer: new nn.PReLU(2, { init: 0.1 }), shows: 'PReLU(2, { init: 0.1 })', input: [3, 2], output: [3, 2], parameters: 2 },
+  { layer: new nn.LayerNorm(4), shows: 'LayerNorm(4)', input: [2, 3, 4], output: [2, 3, 4], parameters: 8 },
+  {
+    layer: new nn.LayerNorm([3, 4], { eps: 0.1, bias: false }),
+    shows: 'LayerNorm([3,4], { eps: 0.1, bias: false })',
+    input: [2, 3, 4],
+    output: [2, 3, 4],
+    parameters: 12,
+  },
+  {
+    layer: new nn.LayerNorm(4, { elementwiseAffine: false }),
+    shows: 'LayerNorm(4, { elementwiseAffine: false })',
+    input: [2, 4],
+    output: [2, 4],
+    parameters: 0,
+  },
+  { layer: new nn.GroupNorm(2, 6), shows: 'GroupNorm(2, 6)', input: [2, 3, 3, 6], output: [2, 3, 3, 6], parameters: 12 },
+  {
+    layer: new nn.GroupNorm(3, 6, { eps: 0.1, affine: false }),
+    shows: 'GroupNorm(3, 6, { eps: 0.1, affine: false })',
+    input: [2, 5, 6],
+    output: [2, 5, 6],
+    parameters: 0,
+  },
+  { layer: new nn.InstanceNorm2d(3), shows: 'InstanceNorm2d(3)', input: [2, 4, 4, 3], output: [2, 4, 4, 3], parameters: 0 },
+  {
+    layer: new nn.InstanceNorm2d(3, { affine: true }),
+    shows: 'InstanceNorm2d(3, { affine: true })',
+    input: [2, 4, 4, 3],
+    output: [2, 4, 4, 3],
+    parameters: 6,
+  },
   { layer: new nn.Softmax(), shows: 'Softmax(-1)', input: [3, 2], output: [3, 2], parameters: 0 },
 ];
 
@@ -366,6 +397,20 @@ test.each<[string, () => unknown, string]>([
   ['factor', () => new nn.PixelUnshuffle(0.5), 'PixelUnshuffle: factor is 0.5, expected a positive integer'],
   ['slopes', () => new nn.PReLU(0), 'PReLU: numParameters is 0, expected a positive integer'],
   ['a first slope', () => new nn.PReLU(1, { init: Infinity }), 'PReLU: init is Infinity, expected a finite number'],
+  ['axes', () => new nn.LayerNorm([]), 'LayerNorm: normalizedShape is [], expected the lengths of one axis or more'],
+  ['an empty axis', () => new nn.LayerNorm(0), 'LayerNorm: normalizedShape is 0, expected the lengths, above 0, of one axis or more'],
+  ['norm groups', () => new nn.GroupNorm(4, 6), 'GroupNorm: numGroups is 4, expected a divisor of numChannels, 6'],
+  [
+    'channels of a group norm',
+    () => new nn.GroupNorm(2, 4, { affine: false }).forward(ones([2, 3, 6])),
+    'GroupNorm: input has shape [2,3,6], expected 4 channels, the last axis',
+  ],
+  [
+    'channels of an instance norm',
+    () => new nn.InstanceNorm2d(4).forward(ones([2, 3, 3, 6])),
+    'InstanceNorm2d: input has shape [2,3,3,6], expected 4 channels, the last axis',
+  ],
+  ['rank of an instance norm', () => new nn.InstanceNorm2d(3).forward(ones([2, 3])), 'input has shape [2,3], expected [N,H,W,C]'],
   ['probability', () => new nn.Dropout(1), 'Dropout: p is 1, expected a number from 0 to, not including, 1'],
 ])('a wrong argument is named: %s', (_, run, message) => {
   expect(run).toThrow(message);
@@ -393,6 +438,9 @@ test.each<[string, (x: never) => unknown]>([
   ['PixelUnshuffle', (x) => new nn.PixelUnshuffle(2).forward(x)],
   ['Dropout', (x) => new nn.Dropout().forward(x)],
   ['PReLU', (x) => new nn.PReLU().forward(x)],
+  ['LayerNorm', (x) => new nn.LayerNorm(1).forward(x)],
+  ['GroupNorm', (x) => new nn.GroupNorm(1, 1).forward(x)],
+  ['InstanceNorm2d', (x) => new nn.InstanceNorm2d(1).forward(x)],
   ['Flatten', (x) => new nn.Flatten().forward(x)],
   ['ReLU', (x) => new nn.ReLU().forward(x)],
   ['Softmax', (x) => new nn.Softmax().forward(x)],
