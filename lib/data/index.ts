@@ -7,7 +7,7 @@ export { type ImageFolder, type ImageFolderOptions, imageFolder, type SkippedFil
 export { ImageDataset, type ImageOptions, type Normalization, PixelDataset } from './images';
 export { type JsonlOptions, jsonl } from './jsonl';
 export type { TextFileOptions } from './labelled';
-export { type Batch, DataLoader, type DataLoaderOptions } from './loader';
+export { type Batch, DataLoader, type DataLoaderOptions, type LoaderState } from './loader';
 export { fashionMnist, mnist } from './mnist';
 export type { Split, SplitOptions } from './splits';
 export { TextDataset, type TextDatasetOptions } from './textDataset';

@@ -1,6 +1,6 @@
 import { rangeError, typeError } from '../errors';
 import { checkOptions, type OptionNames } from '../options';
-import { takeRandom } from '../random';
+import { type RandomState, randomState, setRandomState, takeRandom } from '../random';
 import { scope } from '../scope';
 import { Augmentation, type AugmentOptions } from './augment';
 import type { Dataset, Samples } from './dataset';
@@ -38,6 +38,19 @@ const names: OptionNames<DataLoaderOptions> = {
   dropLast: true,
 };
 
+/** Where a loader stands, fit for JSON: what it needs to go on with the same batches. */
+export interface LoaderState {
+  readonly seed: number;
+  /** The pass that is under way, or the next one, counted from 0. */
+  readonly epoch: number;
+  /** The batch of it that is given out next, counted from 0. */
+  readonly batch: number;
+  /** Batches in a pass. */
+  readonly length: number;
+  /** Of the common generator, before that batch was put together; null where it has not been yet. */
+  readonly random: Readonly<RandomState> | null;
+}
+
 /**
  * Goes through a dataset in batches, any number of times. The next batch is asked for before the one at hand is given out, so that it
  * is prepared while that one is worked on.
@@ -52,9 +65,14 @@ export class DataLoader implements AsyncIterable<Batch> {
   readonly batchSize: number;
   readonly shuffle: boolean;
   readonly byLength: boolean;
-  readonly seed: number;
   readonly dropLast: boolean;
-  readonly #augmentation: Augmentation | null;
+  readonly #augment: AugmentOptions | undefined;
+  #seed: number;
+  #augmentation: Augmentation | null;
+  /** Of the pass under way, the batch that comes next. */
+  #ahead: Pick<LoaderState, 'epoch' | 'batch' | 'random'> | null = null;
+  /** Where the next pass begins, if not at its start. */
+  #begin: Pick<LoaderState, 'batch' | 'random'> = { batch: 0, random: null };
 
   constructor(
     readonly dataset: Dataset,
@@ -81,9 +99,42 @@ export class DataLoader implements AsyncIterable<Batch> {
     this.batchSize = batchSize;
     this.shuffle = shuffle;
     this.byLength = byLength;
-    this.seed = seed ?? (shuffle || augment ? drawSeed() : 0);
     this.dropLast = dropLast;
-    this.#augmentation = augment === undefined ? null : new Augmentation(augment, this.seed, dataset);
+    this.#augment = augment;
+    this.#seed = seed ?? (shuffle || augment ? drawSeed() : 0);
+    this.#augmentation = this.#seededAugmentation();
+  }
+
+  #seededAugmentation(): Augmentation | null {
+    return this.#augment === undefined ? null : new Augmentation(this.#augment, this.#seed, this.dataset);
+  }
+
+  get seed(): number {
+    return this.#seed;
+  }
+
+  /** Where the loader stands: in the middle of the latest pass, or between passes. */
+  state(): LoaderState {
+    const { epoch, batch, random } = this.#ahead ?? { epoch: this.epoch, ...this.#begin };
+    return { seed: this.#seed, epoch, batch, length: this.length, random };
+  }
+
+  /**
+   * Goes on from a state that `state` gave, perhaps in another process: the next pass begins there. The batches are the same where the
+   * dataset is; one that draws random numbers does so before the first await of its `batch`.
+   * @throws RangeError where a pass has not as many batches as it had.
+   */
+  restore(state: LoaderState): void {
+    const { seed, epoch, batch, length, random } = state ?? {};
+    for (const [what, n] of Object.entries({ seed, epoch, batch })) {
+      if (!(Number.isSafeInteger(n) && n >= 0)) throw typeError('DataLoader.restore', what, n, 'what state() gave');
+    }
+    if (length !== this.length) throw rangeError('DataLoader.restore', 'length', length, `${this.length}, the batches of a pass here`);
+    this.#seed = seed;
+    this.#augmentation = this.#seededAugmentation();
+    this.epoch = epoch;
+    this.#ahead = null;
+    this.#begin = { batch, random };
   }
 
   /** Batches in a pass. */
@@ -105,7 +156,10 @@ export class DataLoader implements AsyncIterable<Batch> {
     const { batchSize, dataset, length } = this;
     const order = this.#order();
     const epoch = this.epoch++;
+    const begin = this.#begin;
+    this.#begin = { batch: 0, random: null };
     const prepare = (step: number): Promise<Batch> | null => {
+      this.#ahead = { epoch, batch: step, random: step < length ? randomState() : null };
       if (step >= length) return null;
       const first = step * batchSize;
       const indices = order.slice(first, first + batchSize);
@@ -114,14 +168,15 @@ export class DataLoader implements AsyncIterable<Batch> {
       batch.catch(() => {}); // reported where it is awaited
       return batch;
     };
-    let next = prepare(0);
+    let next = begin.random ? withRandomState(begin.random, () => prepare(begin.batch)) : prepare(begin.batch);
     try {
-      for (let step = 0; next; step++) {
+      for (let step = begin.batch; next; step++) {
         const batch: Batch = await next;
         next = prepare(step + 1);
         yield batch;
       }
     } finally {
+      this.#ahead = null;
       await next?.then(
         ({ x, y }) => {
           x.dispose();
@@ -130,6 +185,17 @@ export class DataLoader implements AsyncIterable<Batch> {
         () => {},
       );
     }
+  }
+}
+
+/** Runs fn from a state of the common generator, which then goes on where it was. */
+function withRandomState<R>(state: Readonly<RandomState>, fn: () => R): R {
+  const now = randomState();
+  setRandomState(state);
+  try {
+    return fn();
+  } finally {
+    setRandomState(now);
   }
 }
 

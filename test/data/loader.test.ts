@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { data, manualSeed, type Tensor, tensor } from '../../lib';
+import { data, manualSeed, ops, randn, randomState, setRandomState, type Tensor, tensor } from '../../lib';
 import { permutation } from '../../lib/data/permutation';
 
 /** Samples whose x and y say their index; counts what is asked of it. */
@@ -207,4 +207,113 @@ test('permutation: every order of 4 is as likely', () => {
   const expected = draws / 24;
   const chi = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
   expect(chi).toBeLessThan(49.7);
+});
+
+describe('state and restore', () => {
+  /** Samples to which random numbers are added, from where dropout takes its own. */
+  class Noisy extends Numbers {
+    override batch(indices: Int32Array): data.Samples {
+      const { x, y } = super.batch(indices);
+      return { x: ops.add(x, randn(x.shape)), y };
+    }
+  }
+  const make = (options: Partial<data.DataLoaderOptions> = {}) =>
+    new data.DataLoader(new Noisy(10), { batchSize: 3, shuffle: true, seed: 5, ...options });
+
+  /** Batches from where a loader stands to the end of its second pass, each with a draw behind it, as a training step has. */
+  async function rest(loader: data.DataLoader, onBatch: (given: number) => void = () => {}): Promise<number[][]> {
+    const batches: number[][] = [];
+    while (loader.epoch < 2) {
+      for await (const { x } of loader) {
+        batches.push([...x.dataSync(), randn([3]).dataSync()[2]]);
+        onBatch(batches.length);
+      }
+    }
+    return batches;
+  }
+
+  test('go on after any batch with the same batches, and with the same random numbers around them', async () => {
+    manualSeed(3);
+    const states: string[] = [];
+    const loader = make();
+    const batches = await rest(loader, () => states.push(JSON.stringify({ loader: loader.state(), random: randomState() })));
+    expect(batches).toHaveLength(8);
+    for (const [i, text] of states.entries()) {
+      const state = JSON.parse(text);
+      const other = make({ seed: 77 }); // its seed is part of the state
+      manualSeed(1234);
+      other.restore(state.loader);
+      setRandomState(state.random);
+      expect(other.state()).toEqual(state.loader);
+      expect(await rest(other)).toEqual(batches.slice(i + 1));
+      expect(other.seed).toBe(5);
+    }
+  });
+
+  test('do not prepare the batches before', async () => {
+    const [first, second] = [make(), make()];
+    for await (const _ of first) {
+      second.restore(first.state());
+      if (first.state().batch === 2) break;
+    }
+    await pass2(second);
+    expect((second.dataset as Noisy).asked).toHaveLength(2);
+  });
+
+  test('between passes: the next one from its start', async () => {
+    const [loader, other] = [make(), make()];
+    expect(loader.state()).toEqual({ seed: 5, epoch: 0, batch: 0, length: 4, random: null });
+    await pass2(loader);
+    expect(loader.state()).toMatchObject({ epoch: 1, batch: 0, random: null });
+    for await (const _ of loader) break;
+    expect(loader.state()).toMatchObject({ epoch: 2, batch: 0, random: null });
+    other.restore(loader.state());
+    expect(await pass2(other)).toEqual(await pass2(loader));
+  });
+
+  async function pass2(loader: data.DataLoader): Promise<number[][]> {
+    const batches: number[][] = [];
+    for await (const { y } of loader) batches.push([...y.dataSync()]);
+    return batches;
+  }
+
+  test('with augmentation', async () => {
+    const images: data.Dataset = {
+      length: 6,
+      batch: (indices) => ({
+        x: tensor(
+          Float32Array.from({ length: indices.length * 16 }, (_, i) => i),
+          [indices.length, 4, 4, 1],
+        ),
+        y: tensor(indices),
+      }),
+    };
+    const loaders = [1, 2].map(
+      (seed) => new data.DataLoader(images, { batchSize: 2, shuffle: true, seed, augment: { flip: true, crop: { padding: 2 } } }),
+    );
+    const [loader, other] = loaders;
+    const seen: number[][] = [];
+    for await (const { x } of loader) {
+      seen.push([...x.dataSync()]);
+      if (seen.length === 1) other.restore(loader.state());
+    }
+    const rest: number[][] = [];
+    for await (const { x } of other) rest.push([...x.dataSync()]);
+    expect(rest).toEqual(seen.slice(1));
+  });
+
+  test.each<[string, object | null, string]>([
+    ['nothing', null, 'DataLoader.restore: seed is undefined, expected what state() gave'],
+    ['half a batch', { seed: 1, epoch: 0, batch: 0.5, length: 4, random: null }, 'DataLoader.restore: batch is 0.5'],
+    [
+      'passes of another length',
+      { seed: 1, epoch: 0, batch: 0, length: 5, random: null },
+      'length is 5, expected 4, the batches of a pass here',
+    ],
+  ])('refuse %s and change nothing', (_, state, message) => {
+    const loader = make();
+    const before = loader.state();
+    expect(() => loader.restore(state as never)).toThrow(message);
+    expect(loader.state()).toEqual(before);
+  });
 });
