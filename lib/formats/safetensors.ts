@@ -3,6 +3,7 @@ import { type Dtype, dtypes } from '../dtype';
 import { typeError } from '../errors';
 import { native } from '../native';
 import { type LoadOptions, loadOptionNames, Module, type StateDict } from '../nn/module';
+import { disposeAll, snapshot } from '../nn/stateDict';
 import { copyBlock } from '../ops/block';
 import { checkOptions, type OptionNames } from '../options';
 import { scope } from '../scope';
@@ -47,11 +48,6 @@ export async function save(path: string, model: Module | StateDict, options: Sav
   } finally {
     disposeAll(copies);
   }
-}
-
-/** @internal Copies of tensors as they are now, whatever is queued later. Nothing waits. */
-export function snapshot(tensors: StateDict): StateDict {
-  return scope.outside(() => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor.copy()])));
 }
 
 /**
@@ -197,7 +193,3 @@ function widenHalf(half: number): number {
   return (scratch.getUint32(0) | (sign << 31)) >>> 0;
 }
 const scratch = new DataView(new ArrayBuffer(4));
-
-function disposeAll(tensors: StateDict): void {
-  for (const tensor of Object.values(tensors)) tensor.dispose();
-}

@@ -42,13 +42,10 @@ export async function score<M extends Record<string, Metric>>(
 ): Promise<Scores<M>> {
   const totals = new Totals('evaluate', measures);
   try {
-    await pipelined(
-      'evaluate',
-      loader,
-      signal,
-      (batch) => inMode(model, 'inference', () => noGrad(() => totals.measure(model, batch))),
-      (pending) => totals.add(pending),
-    );
+    await pipelined('evaluate', loader, signal, {
+      step: (batch) => inMode(model, 'inference', () => noGrad(() => totals.measure(model, batch))),
+      finish: (pending) => totals.add(pending),
+    });
     return await totals.result();
   } finally {
     totals.dispose();

@@ -14,39 +14,56 @@ export interface SizedSamples extends Samples {
 export interface Batches extends AsyncIterable<SizedSamples> {
   /** Number of batches in a pass, where known. */
   readonly length?: number;
+  /**
+   * Where it stands, fit for JSON, and going on from there: see `DataLoader`. Of batches without these, those that were trained on are
+   * gone through and left out when a training is resumed, so they must come in the same order.
+   */
+  state?(): object;
+  restore?(state: object): void;
+}
+
+/** What is done with batches. */
+export interface Steps {
+  /** Records the work on a batch; gives scalars to be read. */
+  step(batch: Samples): Tensor[];
+  /** Takes in what was read of a batch. */
+  finish(pending: Pending): Promise<unknown>;
+  /** How many batches to leave out first, and what to do then. Default none. */
+  readonly skip?: number;
+  skipped?(): void;
 }
 
 /** Takes steps, each recorded before the scores of the one before are awaited: the native thread never waits for this one. */
-export async function pipelined(
-  operation: string,
-  loader: Batches,
-  signal: AbortSignal | undefined,
-  step: (batch: Samples) => Tensor[],
-  finish: (pending: Pending) => Promise<unknown>,
-): Promise<void> {
-  checkBatches(operation, loader);
+export async function pipelined(operation: string, loader: Batches, signal: AbortSignal | undefined, steps: Steps): Promise<void> {
+  checkBatches(operation, 'loader', loader);
   signal?.throwIfAborted();
   let previous: Pending | null = null;
+  let left = steps.skip ?? 0;
   for await (const batch of loader) {
     const size = sizeOfBatch(operation, batch);
     let current: Pending | null = null;
     try {
-      if (!signal?.aborted) current = tidy(() => reading(step(batch), size));
+      if (left === 0 && !signal?.aborted) current = tidy(() => reading(steps.step(batch), size));
     } finally {
       batch.x.dispose();
       batch.y.dispose();
     }
-    if (previous) await finish(previous);
+    if (left > 0 && --left === 0) steps.skipped?.();
+    if (previous) await steps.finish(previous);
     previous = current;
     if (signal?.aborted) break;
   }
-  if (previous) await finish(previous);
+  if (previous) await steps.finish(previous);
   signal?.throwIfAborted();
 }
 
-function checkBatches(operation: string, loader: Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined): void {
-  if (typeof (loader?.[Symbol.asyncIterator] ?? loader?.[Symbol.iterator]) !== 'function') {
-    throw typeError(operation, 'loader', loader, 'an iterable of batches, such as a DataLoader');
+export function checkBatches(
+  operation: string,
+  what: string,
+  batches: Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined,
+): void {
+  if (typeof (batches?.[Symbol.asyncIterator] ?? batches?.[Symbol.iterator]) !== 'function') {
+    throw typeError(operation, what, batches, 'an iterable of batches, such as a DataLoader');
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Samples } from '../data';
 import { dtypeError, ReceptiveError, shapeError } from '../errors';
-import type { Module } from '../nn/module';
+import type { Module, StateDict } from '../nn/module';
+import { disposeAll, snapshot } from '../nn/stateDict';
 import { scope } from '../scope';
 import { sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
@@ -19,6 +20,14 @@ export function reading(scalars: readonly Tensor[], size: number): Pending {
   for (const scalar of scalars) scalar.dispose();
   values.catch(() => {}); // reported where it is awaited
   return { size, values };
+}
+
+/** What a Totals holds beside its tallies, fit for JSON. */
+export interface TotalsState {
+  readonly samples: number;
+  readonly steps: number;
+  /** By name; what is not finite is null in JSON. */
+  readonly sums: Readonly<Record<string, number | null>>;
 }
 
 /** What was measured of some batches: of the loss and the batch metrics sums on this side, of tallies tensors on the native one. */
@@ -81,8 +90,34 @@ export class Totals<M extends Record<string, Metric>> implements Disposable {
     return scores as Scores<M>;
   }
 
+  /** What has been measured, but for the tallies. */
+  state(): TotalsState {
+    const sums = Object.fromEntries(this.measures.names.map((name, i) => [name, this.#sums[i]!]));
+    return { samples: this.samples, steps: this.steps, sums };
+  }
+
+  /** The sums of the tallies, which stay as they are. */
+  tensors(): StateDict {
+    return Object.fromEntries(this.#counts);
+  }
+
+  restore({ samples, steps, sums }: TotalsState, counts: StateDict): void {
+    const given = [...Object.keys(sums), ...Object.keys(counts)].sort();
+    const expected = steps > 0 ? [...this.measures.all].sort() : [...this.measures.names].sort();
+    if (given.join() !== expected.join()) {
+      throw new ReceptiveError(
+        'ERR_INVALID_VALUE',
+        `${this.operation}: the metrics are ${given.join(', ')}, expected ${expected.join(', ')}`,
+      );
+    }
+    this.samples = samples;
+    this.steps = steps;
+    for (const [i, name] of this.measures.names.entries()) this.#sums[i] = sums[name] ?? Number.NaN;
+    for (const [name, count] of Object.entries(snapshot(counts))) this.#counts.set(name, count);
+  }
+
   dispose(): void {
-    for (const count of this.#counts.values()) count.dispose();
+    disposeAll(this.tensors());
     this.#counts.clear();
   }
 

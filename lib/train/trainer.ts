@@ -1,58 +1,41 @@
-import type { Samples } from '../data';
-import { ReceptiveError, rangeError, typeError } from '../errors';
-import { inMode } from '../nn/mode';
+import { rangeError, typeError } from '../errors';
 import { Module } from '../nn/module';
 import { Optimizer, type Schedule } from '../optim';
 import { checkOptions, type OptionNames } from '../options';
-import type { Tensor } from '../tensor';
+import { type CheckpointOptions, Checkpoints, checkCheckpointOptions } from './checkpoints';
+import { type Best, EarlyStopping, type EarlyStoppingOptions } from './earlyStopping';
 import { type EvaluateOptions, evaluateOptionNames, score } from './evaluate';
-import { type BatchScores, Measures, type Objective, objectiveNames, type Scores } from './measures';
+import { Measures, type Objective, objectiveNames, type Scores } from './measures';
 import type { Metric } from './metric';
-import { type Batches, pipelined } from './pipeline';
-import { Totals } from './totals';
+import { type Batches, checkBatches } from './pipeline';
+import { WatchedPlateau, type WatchedPlateauOptions } from './plateau';
+import { type Epoch, type FitOptions, type Progress, Run } from './run';
 
 export interface TrainerOptions<M extends Record<string, Metric>> extends Objective<M> {
   optimizer: Optimizer;
   /** The learning rate of each step of a `fit`, such as `optim.cosine(0.05)`. By default the optimiser's own stays. */
   schedule?: Schedule;
+  /** When to multiply the rate by a factor, after an epoch that brought nothing better; see `optim.Plateau`. By default never. */
+  plateau?: WatchedPlateauOptions;
+  /** The most the norm of all gradients together may be; see `optim.clipGradNorm`. By default anything. */
+  clipNorm?: number;
+  /** When to end a training that no longer gets better. By default never. */
+  earlyStopping?: EarlyStoppingOptions;
+  /** Where to save what is needed to go on after a crash to the same bits; see `fit`'s `resume`. By default nowhere. */
+  checkpoint?: CheckpointOptions;
 }
 
-const trainerNames: OptionNames<TrainerOptions<never>> = { ...objectiveNames, optimizer: true, schedule: true };
-
-/** Scores of one pass over the training data, each batch's taken before its update. */
-export type Epoch<M> = Scores<M> & {
-  /** Counted from 1. */
-  epoch: number;
-  steps: number;
-  /** Time the training took, validation not included. */
-  seconds: number;
-  imagesPerSecond: number;
+const trainerNames: OptionNames<TrainerOptions<never>> = {
+  ...objectiveNames,
+  optimizer: true,
+  schedule: true,
+  plateau: true,
+  clipNorm: true,
+  earlyStopping: true,
+  checkpoint: true,
 };
 
-/** Scores of one step, before its update. */
-export type Step<M> = BatchScores<M> & {
-  /** Counted from 1. */
-  epoch: number;
-  /** Of this epoch, counted from 1. */
-  step: number;
-  /** In an epoch, where the loader knows. */
-  steps: number | undefined;
-  /** Trained on in this epoch so far. */
-  images: number;
-};
-
-export interface FitOptions<M> {
-  /** Passes over the training data. */
-  epochs: number;
-  /** Measured after each epoch. */
-  validation?: Batches;
-  /** Stops the training after the running step; `fit` then throws the signal's reason, and the model is fit for use. */
-  signal?: AbortSignal;
-  /** Called when a step's loss is known. */
-  onStep?: (step: Step<M>) => void;
-}
-
-const fitNames: OptionNames<FitOptions<never>> = { epochs: true, validation: true, signal: true, onStep: true };
+const fitNames: OptionNames<FitOptions<never>> = { epochs: true, validation: true, signal: true, onStep: true, resume: true };
 
 /**
  * Trains a model and measures it.
@@ -65,7 +48,10 @@ const fitNames: OptionNames<FitOptions<never>> = { epochs: true, validation: tru
 export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   readonly optimizer: Optimizer;
   readonly #measures: Measures<M>;
-  readonly #schedule: Schedule | undefined;
+  readonly #options: Pick<TrainerOptions<M>, 'schedule' | 'plateau' | 'clipNorm' | 'earlyStopping'>;
+  readonly #checkpoint: Required<CheckpointOptions> | null;
+  /** Of the latest `fit`. */
+  #stopping: EarlyStopping | null = null;
 
   constructor(
     readonly model: Module,
@@ -73,33 +59,103 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   ) {
     if (!(model instanceof Module)) throw typeError('Trainer', 'model', model, 'a Module');
     checkOptions('Trainer', options, trainerNames);
-    const { optimizer, schedule } = options;
+    const { optimizer, schedule, plateau, clipNorm, earlyStopping, checkpoint } = options;
     if (!(optimizer instanceof Optimizer)) throw typeError('Trainer', 'optimizer', optimizer, 'an optimizer, such as optim.SGD');
-    if (schedule !== undefined && typeof schedule !== 'function')
+    if (schedule !== undefined && typeof schedule !== 'function') {
       throw typeError('Trainer', 'schedule', schedule, 'a function of step and steps');
+    }
+    if (clipNorm !== undefined && !(typeof clipNorm === 'number' && clipNorm >= 0)) {
+      throw rangeError('Trainer', 'clipNorm', clipNorm, 'a number of at least 0');
+    }
     this.optimizer = optimizer;
     this.#measures = new Measures('Trainer', options);
-    this.#schedule = schedule;
+    this.#options = { schedule, plateau, clipNorm, earlyStopping };
+    this.#checkpoint = checkpoint === undefined ? null : checkCheckpointOptions(checkpoint);
+    this.#makePlateau(); // now, not when it is needed: what is wrong with their options
+    this.#makeStopping();
+  }
+
+  #makePlateau(): WatchedPlateau | null {
+    const { plateau } = this.#options;
+    return plateau === undefined ? null : new WatchedPlateau(plateau, this.#measures.all);
+  }
+
+  #makeStopping(): EarlyStopping | null {
+    const { earlyStopping } = this.#options;
+    return earlyStopping === undefined ? null : new EarlyStopping(this.model, earlyStopping, this.#measures.all);
+  }
+
+  /** With early stopping, the best epoch of the latest `fit` and its score; else null. */
+  get best(): Best | null {
+    return this.#stopping?.best ?? null;
   }
 
   /**
    * Trains for a number of epochs and gives each one's scores as it ends. Steps are queued one ahead of the one that runs; the event loop
    * stays free. A batch's tensors are disposed of after its step.
-   * @throws ReceptiveError `ERR_DIVERGED` when the loss is not a finite number.
+   *
+   * With checkpoints, a run that was killed goes on with `resume: true` from the newest one, in the middle of an epoch too, and comes to
+   * the same bits as one that was not, given the same data, options and instruction set. An aborted run leaves a checkpoint of its last
+   * step.
+   * @throws ReceptiveError `ERR_DIVERGED` when the loss is not a finite number; `ERR_FILE` when a checkpoint cannot be written, is not of
+   * this training, or is there and `resume` is not set.
    */
   fit(loader: Batches, options: FitOptions<M> & { validation: Batches }): AsyncGenerator<Epoch<M> & { validation: Scores<M> }, void, void>;
   fit(loader: Batches, options: FitOptions<M> & { validation?: undefined }): AsyncGenerator<Epoch<M>, void, void>;
   fit(loader: Batches, options: FitOptions<M>): AsyncGenerator<Epoch<M> & { validation?: Scores<M> }, void, void>;
   async *fit(loader: Batches, options: FitOptions<M>): AsyncGenerator<Epoch<M> & { validation?: Scores<M> }, void, void> {
     checkOptions('fit', options, fitNames);
-    const { epochs, validation, signal, onStep } = options;
+    const { epochs, validation, signal, resume = false } = options;
     if (!Number.isSafeInteger(epochs) || epochs < 1) throw rangeError('fit', 'epochs', epochs, 'a positive integer');
-    const begin = this.#scheduled(loader, epochs);
-    for (let epoch = 1; epoch <= epochs; epoch++) {
-      const result = await this.#epoch(epoch, loader, begin, signal, onStep);
-      if (validation) yield { ...result, validation: await this.evaluate(validation, { signal }) };
-      else yield result;
+    checkBatches('fit', 'loader', loader);
+    if (validation !== undefined) checkBatches('fit', 'validation', validation);
+    const checkpoints = await this.#openCheckpoints(resume);
+    const run = this.#begin(loader, options, checkpoints);
+    let failed = false;
+    try {
+      const saved = resume ? await checkpoints!.read() : null;
+      if (saved) run.restore(saved);
+      while (!run.ended) {
+        const trained = await run.train();
+        const epoch = validation ? { ...trained, validation: await this.evaluate(validation, { signal }) } : trained;
+        run.endEpoch(epoch);
+        await run.save();
+        yield epoch;
+      }
+      run.finish();
+    } catch (error) {
+      failed = true;
+      if (signal?.aborted && error === signal.reason && checkpoints && !run.saved) {
+        await run.save();
+        await checkpoints.settled();
+      }
+      throw error;
+    } finally {
+      run.dispose();
+      await checkpoints?.settled().catch((error) => {
+        if (!failed) throw error;
+      });
     }
+  }
+
+  async #openCheckpoints(resume: boolean): Promise<Checkpoints<Progress> | null> {
+    if (typeof resume !== 'boolean') throw typeError('fit', 'resume', resume, 'true or false');
+    if (!this.#checkpoint) {
+      if (resume) throw rangeError('fit', 'resume', resume, 'false, since the Trainer has no checkpoint option');
+      return null;
+    }
+    const checkpoints = await Checkpoints.open<Progress>(this.#checkpoint);
+    if (!resume) await checkpoints.checkEmpty();
+    return checkpoints;
+  }
+
+  #begin(loader: Batches, options: FitOptions<M>, checkpoints: Checkpoints<Progress> | null): Run<M> {
+    const { schedule, clipNorm } = this.#options;
+    this.#stopping = this.#makeStopping();
+    const { model, optimizer } = this;
+    const every = this.#checkpoint?.every ?? Infinity;
+    const setup = { model, optimizer, measures: this.#measures, schedule, clipNorm, plateau: this.#makePlateau(), checkpoints, every };
+    return new Run({ ...setup, stopping: this.#stopping }, loader, options);
   }
 
   /**
@@ -113,63 +169,5 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   async evaluate(loader: Batches, options: EvaluateOptions = {}): Promise<Scores<M>> {
     checkOptions('evaluate', options, evaluateOptionNames);
     return score(this.model, loader, this.#measures, options.signal);
-  }
-
-  /** What to do before each step: set the learning rate the schedule has for it. */
-  #scheduled(loader: Batches, epochs: number): () => void {
-    const schedule = this.#schedule;
-    if (!schedule) return () => {};
-    const { length } = loader;
-    if (length === undefined) throw typeError('fit', "the loader's length", length, 'a number, since there is a schedule');
-    let step = 0;
-    return () => {
-      this.optimizer.lr = schedule(step++, length * epochs);
-    };
-  }
-
-  async #epoch(
-    epoch: number,
-    loader: Batches,
-    begin: () => void,
-    signal: AbortSignal | undefined,
-    onStep: FitOptions<M>['onStep'],
-  ): Promise<Epoch<M>> {
-    const totals = new Totals('fit', this.#measures);
-    const started = performance.now();
-    this.optimizer.zeroGrad();
-    try {
-      await pipelined(
-        'fit',
-        loader,
-        signal,
-        (batch) => {
-          begin();
-          return this.#train(batch, totals);
-        },
-        async (pending) => {
-          const scores = await totals.add(pending);
-          const { steps: step, samples: images } = totals;
-          if (!Number.isFinite(scores.loss)) {
-            const advice = 'lower the learning rate, or look for values that are not finite in the data';
-            throw new ReceptiveError('ERR_DIVERGED', `fit: the loss is ${scores.loss} at epoch ${epoch}, step ${step}; ${advice}`);
-          }
-          onStep?.({ epoch, step, steps: loader.length, images, ...scores } as Step<M>);
-        },
-      );
-      const seconds = (performance.now() - started) / 1000;
-      const { steps, samples } = totals;
-      return { epoch, steps, ...(await totals.result()), seconds, imagesPerSecond: samples / seconds } as Epoch<M>;
-    } finally {
-      totals.dispose();
-    }
-  }
-
-  /** Queues one update, and gives the batch's loss and metrics from before it. */
-  #train(batch: Samples, totals: Totals<M>): Tensor[] {
-    const scores = inMode(this.model, 'training', () => totals.measure(this.model, batch));
-    scores[0]!.backward();
-    this.optimizer.step();
-    this.optimizer.zeroGrad();
-    return scores;
   }
 }
