@@ -65,11 +65,15 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ...(['mse', 'l1', 'bceWithLogits'] as const).map((name) => [name, (o: never) => losses[name](matrix, matrix, o)] as const),
   ['drawReceptiveField', (o) => inspect.drawReceptiveField(model, [1, 2], o)],
   ['lenet5', (o) => models.lenet5(o)],
+  ...(['resnet18', 'resnet34', 'resnet50', 'mobilenetV2'] as const).map((name) => [name, (o: never) => models[name](o)] as const),
   ['TextDataset', (o) => new data.TextDataset(['a'], ['b'], o)],
   ['Tokenizer.fit', (o) => data.Tokenizer.fit([], o)],
   ['evaluate', (o) => trainer.evaluate(loader, o)],
   ['augment', (o) => new data.DataLoader(dataset, { batchSize: 1, augment: o })],
 ];
+
+/** Those that make too much to be called for nothing. */
+const large: typeof optional = (['vgg11', 'vgg13', 'vgg16'] as const).map((name) => [name, (o: never) => models[name](o)] as const);
 
 /** Those where at least one option has no default. */
 const required: typeof optional = [
@@ -116,7 +120,7 @@ async function faultOf(call: Call, options: unknown): Promise<{ code: string; me
   throw new Error('nothing was thrown');
 }
 
-describe.each([...optional, ...required])('%s', (operation, call) => {
+describe.each([...optional, ...large, ...required])('%s', (operation, call) => {
   test.each(['nonesuch', 'constructor'])('names an option it does not have: %s', async (name) => {
     const { code, message } = await faultOf(call, { [name]: undefined });
     expect(code).toBe('ERR_INVALID_VALUE');
