@@ -51,37 +51,46 @@ describe.each(['float32', 'float64'] as const)('as PyTorch does, in %s', (dtype)
     close(ops.dropout(read(x), p), inference);
   });
 
-  test.each(golden.same.map((one: object, i: number) => [i, one]))("padding 'same' with an even kernel, %d", (_i, one) => {
-    const [x, w] = [read(one.x, true), read(one.w, true)];
-    const y = ops.conv2d(x, w, { bias: read(one.bias), padding: 'same', dilation: one.dilation });
-    close(y, one.y);
-    y.backward(read(one.g));
-    close(x.grad, one.dx);
-    close(w.grad, one.dw);
-  });
+  test.each<[number, typeof golden]>(golden.same.map((one: object, i: number) => [i, one]))(
+    "padding 'same' with an even kernel, %d",
+    (_i, one) => {
+      const [x, w] = [read(one.x, true), read(one.w, true)];
+      const y = ops.conv2d(x, w, { bias: read(one.bias), padding: 'same', dilation: one.dilation });
+      close(y, one.y);
+      y.backward(read(one.g));
+      close(x.grad, one.dx);
+      close(w.grad, one.dw);
+    },
+  );
 
-  test.each(golden.pools.map((one: { kind: string }, i: number) => [one.kind, i, one]))('pool in ceil mode: %s, %d', (kind, _i, one) => {
-    const x = read(one.x, true);
-    const { kernelSize, stride, padding } = one;
-    const options = { kernelSize, stride, padding, ceilMode: true };
-    const y = kind === 'max' ? ops.maxPool2d(x, options) : ops.avgPool2d(x, { ...options, countIncludePad: kind === 'avg' });
-    close(y, one.y);
-    y.backward(read(one.g));
-    close(x.grad, one.dx);
-  });
+  test.each<[string, number, typeof golden]>(golden.pools.map((one: { kind: string }, i: number) => [one.kind, i, one]))(
+    'pool in ceil mode: %s, %d',
+    (kind, _i, one) => {
+      const x = read(one.x, true);
+      const { kernelSize, stride, padding } = one;
+      const options = { kernelSize, stride, padding, ceilMode: true };
+      const y = kind === 'max' ? ops.maxPool2d(x, options) : ops.avgPool2d(x, { ...options, countIncludePad: kind === 'avg' });
+      close(y, one.y);
+      y.backward(read(one.g));
+      close(x.grad, one.dx);
+    },
+  );
 
-  test.each(golden.transposed.map((one: { groups: number }) => [one.groups, one]))('transposed convolution of %d groups', (groups, one) => {
-    const [x, w, bias] = [read(one.x, true), read(one.w, true), read(one.bias, true)];
-    const { stride, padding, outputPadding, dilation } = one;
-    const y = ops.convTranspose2d(x, w, { bias, groups, stride, padding, outputPadding, dilation });
-    close(y, one.y);
-    y.backward(read(one.g));
-    close(x.grad, one.dx);
-    close(w.grad, one.dw);
-    close(bias.grad, one.dbias);
-  });
+  test.each<[number, typeof golden]>(golden.transposed.map((one: { groups: number }) => [one.groups, one]))(
+    'transposed convolution of %d groups',
+    (groups, one) => {
+      const [x, w, bias] = [read(one.x, true), read(one.w, true), read(one.bias, true)];
+      const { stride, padding, outputPadding, dilation } = one;
+      const y = ops.convTranspose2d(x, w, { bias, groups, stride, padding, outputPadding, dilation });
+      close(y, one.y);
+      y.backward(read(one.g));
+      close(x.grad, one.dx);
+      close(w.grad, one.dw);
+      close(bias.grad, one.dbias);
+    },
+  );
 
-  test.each(
+  test.each<['nearest' | 'bilinear', boolean, [number, number], typeof golden]>(
     golden.upsample.map((one: { mode: string; alignCorners: boolean; size: number[] }) => [one.mode, one.alignCorners, one.size, one]),
   )('upsampling: %s, corners aligned %s, to %j', (mode, alignCorners, size, one) => {
     const x = read(one.x, true);
