@@ -22,7 +22,7 @@ export interface BatchNormOptions {
 const names: OptionNames<BatchNormOptions> = { eps: true, momentum: true, affine: true };
 
 /**
- * Batch normalisation of each channel, the last axis: of images [N,H,W,C], or of features [N,C]. See `ops.batchNorm`.
+ * Batch normalisation of each channel, the last axis: of volumes [N,D,H,W,C], images [N,H,W,C], sequences [N,L,C] or features [N,C]. See `ops.batchNorm`.
  *
  * Training uses the batch's own mean and variance and moves `runningMean` and `runningVar` towards them; inference uses those.
  */
@@ -79,6 +79,14 @@ class BatchNorm extends Module {
 export class BatchNorm2d extends BatchNorm {
   override forward(x: Tensor): Tensor {
     checkShapeOf('BatchNorm2d', 'input', x, 'N,H,W,C');
+    return super.forward(x);
+  }
+}
+
+/** Batch normalisation of volumes [N,D,H,W,C], each channel over the batch and all places. See `BatchNorm2d`. */
+export class BatchNorm3d extends BatchNorm {
+  override forward(x: Tensor): Tensor {
+    checkShapeOf('BatchNorm3d', 'input', x, 'N,D,H,W,C');
     return super.forward(x);
   }
 }

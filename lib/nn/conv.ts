@@ -2,15 +2,18 @@ import { rangeError } from '../errors';
 import { checkShapeOf } from '../op';
 import { conv1d } from '../ops/conv1d';
 import { conv2d } from '../ops/conv2d';
+import { conv3d } from '../ops/conv3d';
 import { pad } from '../ops/pad';
 import {
   type AnyWindow,
   makeWindow,
   type Padding,
   type Padding1d,
+  type Padding3d,
   type Pair,
   paddingAlong,
   type SlidingOptions,
+  type Triple,
   windowOptionNames,
 } from '../ops/window';
 import type { OptionNames } from '../options';
@@ -31,6 +34,7 @@ export interface ConvOptions<Size, Around> extends ConvLayerOptions<Size, Around
 
 export interface Conv1dOptions extends ConvOptions<number, Padding1d> {}
 export interface Conv2dOptions extends ConvOptions<Pair, Padding> {}
+export interface Conv3dOptions extends ConvOptions<Triple, Padding3d> {}
 
 const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, paddingMode: true, groups: true, bias: true };
 const modes: Readonly<Record<PaddingMode, true>> = { zeros: true, reflect: true, replicate: true };
@@ -42,7 +46,7 @@ interface Arguments<Size, Around> extends SlidingOptions<Size | number, Around |
 }
 
 /** The axes of an input, by how many a convolution slides along. */
-const layouts = ['', 'N,L,C', 'N,H,W,C'];
+const layouts = ['', 'N,L,C', 'N,H,W,C', 'N,D,H,W,C'];
 
 abstract class Conv<Size, Around> extends ConvLayer<Size, Around> {
   readonly paddingMode: PaddingMode;
@@ -110,5 +114,27 @@ export class Conv2d extends Conv<Pair, Padding> {
 
   protected override convolve(x: Tensor, options: Arguments<Pair, Padding>): Tensor {
     return conv2d(x, this.weight, options);
+  }
+}
+
+/**
+ * Convolution of volumes with learned kernels: input [N,D,H,W,inChannels], output [N,D',H',W',outChannels]; see `ops.conv3d` for sizes and
+ * options.
+ *
+ * `weight` [kd,kh,kw,inChannels/groups,outChannels] and `bias` [outChannels] start evenly spread over ±1/√(kd·kh·kw·inChannels/groups), as
+ * PyTorch's do.
+ *
+ * ```ts
+ * const conv = new nn.Conv3d(1, 6, 3, { padding: 'same' });
+ * conv.forward(randn([2, 8, 16, 16, 1])).shape; // [2, 8, 16, 16, 6]
+ * ```
+ */
+export class Conv3d extends Conv<Triple, Padding3d> {
+  constructor(inChannels: number, outChannels: number, kernelSize: Triple, options: Conv3dOptions = {}) {
+    super(3, inChannels, outChannels, kernelSize, options);
+  }
+
+  protected override convolve(x: Tensor, options: Arguments<Triple, Padding3d>): Tensor {
+    return conv3d(x, this.weight, options);
   }
 }

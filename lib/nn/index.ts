@@ -15,8 +15,8 @@ export {
   Tanh,
 } from './activation';
 export { AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d } from './adaptivePool';
-export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batchNorm';
-export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions, type PaddingMode } from './conv';
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './batchNorm';
+export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions, Conv3d, type Conv3dOptions, type PaddingMode } from './conv';
 export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose';
 export { Dropout } from './dropout';
 export { Flatten } from './flatten';
@@ -40,10 +40,14 @@ export {
   type AvgPool1dOptions,
   AvgPool2d,
   type AvgPool2dOptions,
+  AvgPool3d,
+  type AvgPool3dOptions,
   MaxPool1d,
   type MaxPool1dOptions,
   MaxPool2d,
   type MaxPool2dOptions,
+  MaxPool3d,
+  type MaxPool3dOptions,
   MaxUnpool2d,
   type MaxUnpool2dOptions,
 } from './pool';

@@ -1,9 +1,11 @@
 import { type AvgPool1dOptions as AvgOptions1d, avgPool1d } from '../ops/avgPool1d';
 import { type AvgPool2dOptions as AvgOptions2d, avgPool2d } from '../ops/avgPool2d';
+import { type AvgPool3dOptions as AvgOptions3d, avgPool3d } from '../ops/avgPool3d';
 import { type MaxPool1dOptions as MaxOptions1d, maxPool1d } from '../ops/maxPool1d';
 import { type MaxPool2dOptions as MaxOptions2d, maxPool2d, maxPool2dWithIndices, type PooledWithIndices } from '../ops/maxPool2d';
+import { type MaxPool3dOptions as MaxOptions3d, maxPool3d } from '../ops/maxPool3d';
 import { maxUnpool2d, type MaxUnpool2dOptions as UnpoolOptions } from '../ops/maxUnpool2d';
-import { makeWindow, type Pair, windowOptionNames } from '../ops/window';
+import { makeWindow, type Pair, type Triple, windowOptionNames } from '../ops/window';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { call } from './layer';
@@ -11,9 +13,11 @@ import { Module } from './module';
 
 export type MaxPool1dOptions = Omit<MaxOptions1d, 'kernelSize'>;
 export type MaxPool2dOptions = Omit<MaxOptions2d, 'kernelSize'>;
+export type MaxPool3dOptions = Omit<MaxOptions3d, 'kernelSize'>;
 export type MaxUnpool2dOptions = Omit<UnpoolOptions, 'kernelSize' | 'outputSize'>;
 export type AvgPool1dOptions = Omit<AvgOptions1d, 'kernelSize'>;
 export type AvgPool2dOptions = Omit<AvgOptions2d, 'kernelSize'>;
+export type AvgPool3dOptions = Omit<AvgOptions3d, 'kernelSize'>;
 
 const maxNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, ceilMode: true };
 const avgNames: OptionNames<AvgPool2dOptions> = { stride: true, padding: true, ceilMode: true, countIncludePad: true };
@@ -90,6 +94,17 @@ export class MaxUnpool2d extends Pool<Pair, MaxUnpool2dOptions> {
   }
 }
 
+/** The largest value of each window: input [N,D,H,W,C], output [N,D',H',W',C]. See `ops.maxPool3d`. */
+export class MaxPool3d extends Pool<Triple, MaxPool3dOptions> {
+  constructor(kernelSize: Triple, options: MaxPool3dOptions = {}) {
+    super(3, maxNames, kernelSize, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool3d(x, { kernelSize: this.kernelSize, ...this.options });
+  }
+}
+
 /** The mean of each window: input [N,L,C], output [N,L',C]. See `ops.avgPool1d`. */
 export class AvgPool1d extends Pool<number, AvgPool1dOptions> {
   constructor(kernelSize: number, options: AvgPool1dOptions = {}) {
@@ -109,5 +124,16 @@ export class AvgPool2d extends Pool<Pair, AvgPool2dOptions> {
 
   forward(x: Tensor): Tensor {
     return avgPool2d(x, { kernelSize: this.kernelSize, ...this.options });
+  }
+}
+
+/** The mean of each window: input [N,D,H,W,C], output [N,D',H',W',C]. See `ops.avgPool3d`. */
+export class AvgPool3d extends Pool<Triple, AvgPool3dOptions> {
+  constructor(kernelSize: Triple, options: AvgPool3dOptions = {}) {
+    super(3, avgNames, kernelSize, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    return avgPool3d(x, { kernelSize: this.kernelSize, ...this.options });
   }
 }

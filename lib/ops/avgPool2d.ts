@@ -1,18 +1,9 @@
 import { native } from '../native';
-import { apply, checkShapeOf, commonFloat, type Op } from '../op';
+import { apply, checkShapeOf, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
 import { Tensor } from '../tensor';
-import {
-  checkPadding,
-  makeWindow,
-  outputSize,
-  type Padding,
-  type Pair,
-  type Window,
-  type Window1d,
-  windowNumbers,
-  windowReach,
-} from './window';
+import { inferPool, type MaxPoolAttrs } from './maxPool2d';
+import { checkPadding, makeWindow, type Padding, type Pair, type Window, type Window1d, windowNumbers, windowReach } from './window';
 import { image, imageWindow } from './window1d';
 
 export interface AvgPoolOptions<Size, Around> {
@@ -39,30 +30,26 @@ export const avgPoolOptionNames: OptionNames<AvgPool2dOptions> = {
   countIncludePad: true,
 };
 
-interface Attrs<W> {
-  readonly window: W;
-  readonly ceilMode: boolean;
+export interface AvgPoolAttrs<W> extends MaxPoolAttrs<W> {
   readonly countIncludePad: boolean;
 }
 
-const numbers = ({ window, countIncludePad }: Attrs<Window | Window1d>): number[] => [
+/** @internal A window over images as the addon takes it. */
+export const avgPoolNumbers = (window: Window | Window1d, countIncludePad: boolean): number[] => [
   ...windowNumbers(imageWindow(window)),
   Number(countIncludePad),
 ];
 
 /** @internal Average pooling of images, or of sequences: the operation of this name. */
-export const avgPooling = <W extends Window | Window1d>(name: string): Op<[Tensor], Attrs<W>> => ({
+export const avgPooling = <W extends Window | Window1d>(name: string): Op<[Tensor], AvgPoolAttrs<W>> => ({
   name,
-  infer([x], { window, ceilMode }) {
-    const size = outputSize(name, x.shape.slice(1, -1), window, ceilMode);
-    return { shape: [x.shape[0]!, ...size, x.shape.at(-1)!], dtype: commonFloat(name, [x]) };
+  infer: ([x], attrs) => inferPool(name, x, attrs),
+  forward({ inputs: [x], attrs: { window, countIncludePad }, output }) {
+    native.ops.avg_pool2d(image(x).id, image(output).id, ...avgPoolNumbers(window, countIncludePad));
   },
-  forward({ inputs: [x], attrs, output }) {
-    native.ops.avg_pool2d(image(x).id, image(output).id, ...numbers(attrs));
-  },
-  backward(grad, { shapes: [shape], attrs }) {
+  backward(grad, { shapes: [shape], attrs: { window, countIncludePad } }) {
     const dx = Tensor.empty(shape!, grad.dtype);
-    native.ops.avg_pool2d_backward(image(grad).id, image(dx).id, ...numbers(attrs));
+    native.ops.avg_pool2d_backward(image(grad).id, image(dx).id, ...avgPoolNumbers(window, countIncludePad));
     return [dx];
   },
   linear: () => 'all',

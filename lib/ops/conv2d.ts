@@ -1,3 +1,4 @@
+import type { Dtype } from '../dtype';
 import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
@@ -7,6 +8,7 @@ import { showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { sumTo } from './gradients';
 import {
+  type AnyWindow,
   makeWindow,
   outputSize,
   type Padding,
@@ -47,48 +49,59 @@ export interface Grouping {
   readonly algorithm: ConvAlgorithm;
 }
 
-interface Attrs<W> extends Grouping {
+export interface ConvAttrs<W> extends Grouping {
   readonly window: W;
 }
 
 /** @internal The numbers the addon knows them by. */
 export const algorithms: Readonly<Record<ConvAlgorithm, number>> = { auto: 0, direct: 1, winograd: 2 };
 
-function numbers({ window, groups, algorithm }: Attrs<Window | Window1d>): number[] {
+/** @internal A convolution of images as the addon takes it. */
+export function convNumbers({ window, groups, algorithm }: ConvAttrs<Window | Window1d>): number[] {
   const { stride, padding, dilation } = imageWindow(window);
   return [...stride, ...padding, ...dilation, groups, algorithms[algorithm]];
 }
 
-/** @internal Convolution of images, or of sequences: the operation of this name. */
-export const convolution = <W extends Window | Window1d>(name: string): Op<[Tensor, Tensor, Tensor | null], Attrs<W>> => ({
-  name,
-  infer([x, w, bias], { window, groups }) {
-    const dtype = commonFloat(name, [x, w, bias]);
-    const [channels, depth, kernels] = [x.shape.at(-1)!, w.shape.at(-2)!, w.shape.at(-1)!];
-    const where = `(input ${showShape(x.shape)}, kernel ${showShape(w.shape)}, groups ${groups})`;
-    if (channels !== depth * groups) {
-      throw shapeError(name, `input has ${channels} channels, kernel expects ${depth * groups} ${where}`);
-    }
-    if (kernels % groups !== 0) throw shapeError(name, `kernel has ${kernels} output channels, which groups do not divide ${where}`);
-    if (bias) checkShapeOf(name, 'bias', bias, [kernels]);
-    return { shape: [x.shape[0]!, ...outputSize(name, x.shape.slice(1, -1), window), kernels], dtype };
-  },
-  forward({ inputs: [x, w, bias], attrs, output, needs, save }) {
-    native.ops.conv2d(image(x).id, imageKernel(w).id, bias?.id ?? 0, image(output).id, ...numbers(attrs));
-    save(needs[1] ? x : null, needs[0] ? w : null);
-  },
-  backward(grad, { saved: [x, w], shapes, needs, attrs }) {
-    const gradient = (i: number) => (needs[i] ? Tensor.empty(shapes[i]!, grad.dtype) : null);
-    const [g, dx, dw, db] = [image(grad), gradient(0), gradient(1), gradient(2)];
-    if (dx) native.ops.conv2d_backward_input(g.id, imageKernel(w!).id, 0, image(dx).id, ...numbers(attrs));
-    if (dw) native.ops.conv2d_backward_weight(image(x!).id, g.id, imageKernel(dw).id, db?.id ?? 0, ...numbers(attrs));
-    return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
-  },
+/** @internal The output's shape and type, of a convolution along any number of axes. */
+export function inferConvolution(
+  name: string,
+  [x, w, bias]: readonly [Tensor, Tensor, Tensor | null],
+  { window, groups }: ConvAttrs<AnyWindow>,
+): { shape: number[]; dtype: Dtype } {
+  const dtype = commonFloat(name, [x, w, bias]);
+  const [channels, depth, kernels] = [x.shape.at(-1)!, w.shape.at(-2)!, w.shape.at(-1)!];
+  const where = `(input ${showShape(x.shape)}, kernel ${showShape(w.shape)}, groups ${groups})`;
+  if (channels !== depth * groups) throw shapeError(name, `input has ${channels} channels, kernel expects ${depth * groups} ${where}`);
+  if (kernels % groups !== 0) throw shapeError(name, `kernel has ${kernels} output channels, which groups do not divide ${where}`);
+  if (bias) checkShapeOf(name, 'bias', bias, [kernels]);
+  return { shape: [x.shape[0]!, ...outputSize(name, x.shape.slice(1, -1), window), kernels], dtype };
+}
+
+/** @internal What is to be known of a convolution along any number of axes without running it. */
+export const convolutionTraits: Pick<Op<[Tensor, Tensor, Tensor | null], ConvAttrs<AnyWindow>>, 'linear' | 'reach' | 'macs'> = {
   linear: () => 'first',
   reach([, w], { window }, { length }) {
     return [windowReach(window, 'all'), whole(w!.length, [w!.length - 1, length - 1]), whole(1, [0, length - 1])];
   },
   macs: ([, w], _attrs, output) => sizeOf(output.slice(0, -1)) * sizeOf(w!),
+};
+
+/** @internal Convolution of images, or of sequences: the operation of this name. */
+export const convolution = <W extends Window | Window1d>(name: string): Op<[Tensor, Tensor, Tensor | null], ConvAttrs<W>> => ({
+  name,
+  infer: (inputs, attrs) => inferConvolution(name, inputs, attrs),
+  forward({ inputs: [x, w, bias], attrs, output, needs, save }) {
+    native.ops.conv2d(image(x).id, imageKernel(w).id, bias?.id ?? 0, image(output).id, ...convNumbers(attrs));
+    save(needs[1] ? x : null, needs[0] ? w : null);
+  },
+  backward(grad, { saved: [x, w], shapes, needs, attrs }) {
+    const gradient = (i: number) => (needs[i] ? Tensor.empty(shapes[i]!, grad.dtype) : null);
+    const [g, dx, dw, db] = [image(grad), gradient(0), gradient(1), gradient(2)];
+    if (dx) native.ops.conv2d_backward_input(g.id, imageKernel(w!).id, 0, image(dx).id, ...convNumbers(attrs));
+    if (dw) native.ops.conv2d_backward_weight(image(x!).id, g.id, imageKernel(dw).id, db?.id ?? 0, ...convNumbers(attrs));
+    return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
+  },
+  ...convolutionTraits,
 });
 
 function canFilter(window: Window | Window1d, groups: number): boolean {

@@ -24,12 +24,14 @@ export {
 export { type ArgmaxOptions, argmax } from './argmax';
 export * from './avgPool1d';
 export { type AvgPool2dOptions, avgPool2d } from './avgPool2d';
+export * from './avgPool3d';
 export * from './batchNorm';
 export * from './binary';
 export * from './cast';
 export * from './concat';
 export * from './conv1d';
 export { type Conv2dOptions, type ConvAlgorithm, conv2d } from './conv2d';
+export * from './conv3d';
 export * from './convTranspose1d';
 export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d';
 export * from './dropout';
@@ -49,6 +51,7 @@ export * from './locallyConnected2d';
 export { type MatmulOptions, matmul } from './matmul';
 export * from './maxPool1d';
 export { type MaxPool2dOptions, maxPool2d, maxPool2dWithIndices, type PooledWithIndices } from './maxPool2d';
+export * from './maxPool3d';
 export * from './maxUnpool2d';
 export * from './pad';
 export { pixelShuffle, pixelUnshuffle } from './pixelShuffle';
@@ -77,4 +80,13 @@ export {
   square,
 } from './unary';
 export { type UpsampleMode, type UpsampleOptions, upsample } from './upsample';
-export type { Padding, Padding1d, Pair, Window1dOptions, WindowOptions } from './window';
+export type {
+  Padding,
+  Padding1d,
+  Padding3d,
+  Pair,
+  Triple,
+  Window1dOptions,
+  Window3dOptions,
+  WindowOptions,
+} from './window';

@@ -6,6 +6,7 @@ import { sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import {
+  type AnyWindow,
   checkPadding,
   makeWindow,
   outputSize,
@@ -34,9 +35,15 @@ export interface MaxPool2dOptions extends MaxPoolOptions<Pair, Padding> {}
 /** @internal */
 export const maxPoolOptionNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, kernelSize: true, ceilMode: true };
 
-interface Attrs<W> {
+export interface MaxPoolAttrs<W> {
   readonly window: W;
   readonly ceilMode: boolean;
+}
+
+/** @internal The output's shape and type, of a pool along any number of axes. */
+export function inferPool(name: string, x: Tensor, { window, ceilMode }: MaxPoolAttrs<AnyWindow>): { shape: number[]; dtype: Dtype } {
+  const size = outputSize(name, x.shape.slice(1, -1), window, ceilMode);
+  return { shape: [x.shape[0]!, ...size, x.shape.at(-1)!], dtype: commonFloat(name, [x]) };
 }
 
 /** @internal A window as the addon takes it for max pooling and its inverse. */
@@ -51,12 +58,9 @@ export const placesType = (window: Window | Window1d): Dtype => (sizeOf(window.k
 /**
  * @internal Max pooling of images, or of sequences: the operation of this name. Where the maxima lie is written into `indices`, if given.
  */
-export const maxPooling = <W extends Window | Window1d>(name: string): Op<[x: Tensor, indices: Tensor | null], Attrs<W>> => ({
+export const maxPooling = <W extends Window | Window1d>(name: string): Op<[x: Tensor, indices: Tensor | null], MaxPoolAttrs<W>> => ({
   name,
-  infer([x], { window, ceilMode }) {
-    const size = outputSize(name, x.shape.slice(1, -1), window, ceilMode);
-    return { shape: [x.shape[0]!, ...size, x.shape.at(-1)!], dtype: commonFloat(name, [x]) };
-  },
+  infer: ([x], attrs) => inferPool(name, x, attrs),
   forward({ inputs: [x, wanted], attrs: { window }, output, recording, save }) {
     const indices = wanted ?? (recording ? Tensor.empty(output.shape, placesType(window)) : null);
     native.ops.max_pool2d(image(x).id, image(output).id, indices ? image(indices).id : 0, ...maxPoolNumbers(window));
@@ -73,7 +77,7 @@ export const maxPooling = <W extends Window | Window1d>(name: string): Op<[x: Te
 
 const op = maxPooling<Window>('maxPool2d');
 
-function attributes(operation: string, x: Tensor, options: MaxPool2dOptions): Attrs<Window> {
+function attributes(operation: string, x: Tensor, options: MaxPool2dOptions): MaxPoolAttrs<Window> {
   checkShapeOf(operation, 'input', x, 'N,H,W,C');
   checkOptions(operation, options, maxPoolOptionNames);
   const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false } = options;

@@ -5,8 +5,8 @@ import { along } from '../reach';
 import { checkAxis, stridesOf } from '../shape';
 import { Tensor } from '../tensor';
 
-/** Copies x with its axes in another order: axis i of the result is axis permutation[i] of x. */
-function permute(x: Tensor, permutation: readonly number[], output: Tensor): void {
+/** @internal Copies x with its axes in another order: axis i of the result is axis permutation[i] of x. */
+export function permute(x: Tensor, permutation: readonly number[], output: Tensor): void {
   const strides = stridesOf(x.shape);
   const read = permutation.map((axis) => strides[axis]!);
   native.ops.copy(x.id, output.id, x.rank, ...output.shape, 0, ...read, 0, ...stridesOf(output.shape));

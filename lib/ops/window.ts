@@ -18,6 +18,15 @@ export type Padding = Pair | readonly [number, number, number, number] | 'same' 
 /** One number for both sides; [before, after]; 'same' for ceil(input / stride) outputs, an odd one out at the end; or 'valid' for none. */
 export type Padding1d = number | readonly [before: number, after: number] | 'same' | 'valid';
 
+/** One number for all axes, or [depth, vertical, horizontal]. */
+export type Triple = number | readonly [number, number, number];
+
+/**
+ * One number for all sides; [depth, vertical, horizontal]; [front, top, left, back, bottom, right]; 'same' for ceil(input / stride) outputs,
+ * an odd one out at the end; or 'valid' for none.
+ */
+export type Padding3d = Triple | readonly [number, number, number, number, number, number] | 'same' | 'valid';
+
 export type Sides = readonly [top: number, right: number, bottom: number, left: number];
 
 /** A window over some axes: numbers along each, and the cells on each side. */
@@ -30,6 +39,10 @@ export interface Window<Axes extends Shape = readonly [number, number], Around e
 }
 
 export type Window1d = Window<readonly [number], readonly [before: number, after: number]>;
+export type Window3d = Window<
+  readonly [number, number, number],
+  readonly [front: number, top: number, left: number, back: number, bottom: number, right: number]
+>;
 export type AnyWindow = Window<Shape, Shape>;
 
 /** Arguments of a window, as they are written for some number of axes. */
@@ -43,6 +56,7 @@ export interface SlidingOptions<Size, Around> {
 }
 
 export type WindowOptions = SlidingOptions<Pair, Padding>;
+export type Window3dOptions = SlidingOptions<Triple, Padding3d>;
 export type Window1dOptions = SlidingOptions<number, Padding1d>;
 
 export const windowOptionNames: OptionNames<SlidingOptions<unknown, unknown>> = { stride: true, padding: true, dilation: true };
@@ -64,6 +78,15 @@ const forms: Readonly<Record<number, Form>> = {
     sides: [
       [0, 2],
       [3, 1],
+    ],
+  },
+  3: {
+    list: ', or three of them',
+    padding: "a number, three of them, [front, top, left, back, bottom, right], 'same' or 'valid'",
+    sides: [
+      [0, 3],
+      [1, 4],
+      [2, 5],
     ],
   },
 };
@@ -113,6 +136,12 @@ const samePadding = (size: number, taps: number, stride: number, dilation: numbe
 /** A window over an input of these sizes, its arguments checked and brought to one form. */
 export function makeWindow(operation: string, sizes: readonly [number], kernelSize: number, options: Window1dOptions): Window1d;
 export function makeWindow(operation: string, sizes: readonly [number, number], kernelSize: Pair, options: WindowOptions): Window;
+export function makeWindow(
+  operation: string,
+  sizes: readonly [number, number, number],
+  kernelSize: Triple,
+  options: Window3dOptions,
+): Window3d;
 export function makeWindow(operation: string, sizes: Shape, kernelSize: unknown, options: SlidingOptions<unknown, unknown>): AnyWindow;
 export function makeWindow(
   operation: string,

@@ -54,7 +54,7 @@ test('avgPool1d › random shapes: the mean of each window, and its adjoint', ()
       fc.record({ ceilMode: fc.boolean(), countIncludePad: fc.boolean() }),
       ({ n, size, kernel: [kernelSize], options: { stride, padding } }, channels, modes) => {
         fc.pre(Math.max(...padding) < kernelSize && size[0] + padding[0] + padding[1] >= kernelSize);
-        const options = { kernelSize, stride, padding, ...modes } as AvgPool1dOptions;
+        const options = { kernelSize, stride, padding, ...modes };
         const shape = [n, ...size, channels];
         const values = integers(shape, 1);
         const x = tensor(values, shape, { requiresGrad: true });

@@ -6,7 +6,7 @@ import { inner, integers, leaf } from '../support/data';
 import { fault } from '../support/fault';
 import { gradcheck } from '../support/gradcheck';
 import { plainConv } from '../support/plain';
-import { type WindowCase, windowsThatFit } from '../support/windows';
+import { windowsThatFit } from '../support/windows';
 
 type Case = readonly [name: string, x: number[], w: number[], options: Conv1dOptions];
 
@@ -80,6 +80,12 @@ describe('conv1d › float32 agrees with float64', () => {
   });
 });
 
+test.each([[3], [4], [5]])("conv1d › algorithm 'winograd' agrees with float64, %d taps", (taps) => {
+  const inputs = [leaf(2, 41, 12), leaf(taps, 12, 17), leaf(17)];
+  const distances = precision((x, w, bias) => ops.conv1d(x, w, { padding: [2, 1], bias, algorithm: 'winograd' }), inputs);
+  for (const distance of distances) expect(distance).toBeLessThan(160 * unit);
+});
+
 test('conv1d › an empty batch gives an empty output, and zero gradients for the kernel and the bias', () => {
   const [x, w, bias] = [leaf(0, 4, 2), leaf(3, 2, 3), leaf(3)];
   const y = ops.conv1d(x, w, { bias, padding: 1 });
@@ -96,7 +102,7 @@ test('conv1d › random shapes: the plain sum, and gradients that are its adjoin
     width: fc.integer({ min: 1, max: 18 }),
   });
   fc.assert(
-    fc.property(windowsThatFit(1, 20), channels, ({ n, size, kernel, options }: WindowCase, { groups, depth, width }) => {
+    fc.property(windowsThatFit(1, 20), channels, ({ n, size, kernel, options }, { groups, depth, width }) => {
       const [xShape, wShape] = [
         [n, ...size, depth * groups],
         [...kernel, depth, width * groups],
@@ -104,7 +110,7 @@ test('conv1d › random shapes: the plain sum, and gradients that are its adjoin
       const [xs, ws, bs] = [integers(xShape, 1), integers(wShape, 2), integers([width * groups], 3)];
       const x = tensor(xs, xShape, { dtype: 'float32', requiresGrad: true });
       const w = tensor(ws, wShape, { dtype: 'float32', requiresGrad: true });
-      const all = { ...(options as Conv1dOptions), groups };
+      const all = { ...options, groups, algorithm: 'direct' } as const;
       const output = ops.conv1d(x, w, { ...all, bias: tensor(bs, null, { dtype: 'float32' }) });
       const expected = plainConv(xs, xShape, ws, wShape, bs, all);
       expect(output.shape).toEqual(expected.shape);

@@ -98,6 +98,13 @@ describe('convTranspose2d › float32 agrees with float64', () => {
   });
 });
 
+test("convTranspose2d › algorithm 'winograd' agrees with float64", () => {
+  const inputs = [leaf(2, 14, 17, 12), leaf(3, 3, 20, 12), leaf(20)];
+  const options = { padding: [1, 0, 2, 1], algorithm: 'winograd' } as const;
+  const distances = precision((x, w, bias) => ops.convTranspose2d(x, w, { ...options, bias }), inputs);
+  for (const distance of distances) expect(distance).toBeLessThan(160 * unit);
+});
+
 test('convTranspose2d › an empty batch gives an empty output, and zero gradients for the kernel and the bias', () => {
   const [x, w, bias] = [leaf(0, 4, 4, 2), leaf(3, 3, 3, 2), leaf(3)];
   const y = ops.convTranspose2d(x, w, { bias, stride: 2 });
@@ -120,7 +127,7 @@ test('convTranspose2d › is the adjoint of conv2d for every input size that con
         [n, ...size, width * groups],
         [...kernel, width, depth * groups],
       ];
-      const all = { ...options, groups } as ConvTranspose2dOptions;
+      const all = { ...options, groups, algorithm: 'direct' } as const;
       const y = tensor(integers(yShape, 1), yShape, { dtype: 'float32' });
       const w = tensor(integers(wShape, 2), wShape, { dtype: 'float32' });
       const convolved = ops.conv2d(y, w, all);
@@ -145,9 +152,9 @@ test('convTranspose2d › random shapes: the plain sum, and gradients that are i
           [n, ...size, depth * groups],
           [...kernel, width, depth * groups],
         ];
-        const [strides, dilations] = [options.stride, options.dilation] as number[][];
+        const { stride: strides, dilation: dilations } = options;
         const outputPadding = extra.map((cells, axis) => Math.min(cells, Math.max(strides[axis], dilations[axis]) - 1)) as [number, number];
-        const all = { ...options, groups, outputPadding } as ConvTranspose2dOptions;
+        const all = { ...options, groups, outputPadding, algorithm: 'direct' } as const;
         const [xs, ws, bs] = [integers(xShape, 1), integers(wShape, 2), integers([width * groups], 3)];
         const expected = plainConvTranspose(xs, xShape, ws, wShape, bs, all);
         fc.pre(expected.shape.slice(1).every((length) => length > 0));
@@ -172,6 +179,15 @@ test('convTranspose2d › random shapes: the plain sum, and gradients that are i
 describe('convTranspose2d › bad arguments', () => {
   const [x, w] = [zeros([1, 8, 8, 3]), ones([3, 3, 8, 3])];
   test.each([
+    [
+      'Winograd for a kernel it cannot filter',
+      () => ops.convTranspose2d(x, w, { algorithm: 'winograd', dilation: 2 }),
+      [
+        'RangeError',
+        'ERR_INVALID_VALUE',
+        `convTranspose2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [1,1], dilation [2,2], 1 groups: it filters 3x3, or 1x3 to 1x5, taps without any of these`,
+      ],
+    ],
     [
       'channels that differ',
       () => ops.convTranspose2d(x, ones([3, 3, 8, 4])),

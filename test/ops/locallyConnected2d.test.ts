@@ -86,7 +86,7 @@ test('locallyConnected2d › random shapes: the plain sum, and gradients that ar
   fc.assert(
     fc.property(windowsThatFit(2, 6), channels, ({ n, size, kernel, options }, { depth, width }) => {
       const xShape = [n, ...size, depth];
-      const places = ops.conv2d(zeros([0, ...size, 1]), zeros([...kernel, 1, 1]), options as LocallyConnected2dOptions).shape.slice(1, 3);
+      const places = ops.conv2d(zeros([0, ...size, 1]), zeros([...kernel, 1, 1]), options).shape.slice(1, 3);
       const [wShape, bShape] = [
         [...places, ...kernel, depth, width],
         [...places, width],
@@ -94,13 +94,12 @@ test('locallyConnected2d › random shapes: the plain sum, and gradients that ar
       const [xs, ws, bs] = [integers(xShape, 1), integers(wShape, 2), integers(bShape, 3)];
       const x = tensor(xs, xShape, { dtype: 'float32', requiresGrad: true });
       const w = tensor(ws, wShape, { dtype: 'float32', requiresGrad: true });
-      const all = options as LocallyConnected2dOptions;
-      const output = ops.locallyConnected2d(x, w, { ...all, bias: tensor(bs, bShape, { dtype: 'float32' }) });
-      const expected = plainLocallyConnected(xs, xShape, ws, wShape, bs, all);
+      const output = ops.locallyConnected2d(x, w, { ...options, bias: tensor(bs, bShape, { dtype: 'float32' }) });
+      const expected = plainLocallyConnected(xs, xShape, ws, wShape, bs, options);
       expect(output.shape).toEqual(expected.shape);
       expect(Array.from(output.dataSync())).toEqual(Array.from(expected.data));
 
-      const linear = ops.locallyConnected2d(x, w, all);
+      const linear = ops.locallyConnected2d(x, w, options);
       const y = tensor(integers(linear.shape, 4), linear.shape, { dtype: 'float32' });
       linear.backward(y);
       const product = inner(linear.dataSync(), y.dataSync());

@@ -57,9 +57,9 @@ test('maxPool1d › random shapes: the largest of each window, which the gradien
       fc.integer({ min: 1, max: 18 }),
       fc.boolean(),
       ({ n, size, kernel: [kernelSize], options: { stride, dilation, padding } }, channels, ceilMode) => {
-        const covers = (dilation as number) * (kernelSize - 1) + 1;
+        const covers = dilation * (kernelSize - 1) + 1;
         fc.pre(Math.max(...padding) < covers);
-        const options = { kernelSize, stride, dilation, padding, ceilMode } as MaxPool1dOptions;
+        const options = { kernelSize, stride, dilation, padding, ceilMode };
         const shape = [n, ...size, channels];
         const x = tensor(Float32Array.from(shuffled(sizeOf(shape))), shape, { requiresGrad: true });
         const y = ops.maxPool1d(x, options);

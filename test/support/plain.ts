@@ -22,6 +22,11 @@ const sides: readonly (readonly (readonly [before: number, after: number])[])[] 
     [0, 2],
     [3, 1],
   ],
+  [
+    [0, 3],
+    [1, 4],
+    [2, 5],
+  ],
 ];
 
 /** The windows along one axis: how many, where each begins, how far its taps are apart, the input's size and its end with padding. */

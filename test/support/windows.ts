@@ -1,20 +1,24 @@
 import * as fc from 'fast-check';
 
-/** Numbers along axes as operations take them: one number for one axis. */
-type PerAxis = number | [number, number];
+/** How numbers along axes, and numbers on each side, are written for so many axes. */
+interface Forms {
+  1: { size: number; around: [number, number] };
+  2: { size: [number, number]; around: [number, number, number, number] };
+  3: { size: [number, number, number]; around: [number, number, number, number, number, number] };
+}
 
-export interface WindowCase {
+export interface WindowCase<Axes extends keyof Forms> {
   /** Batch. */
   readonly n: number;
   readonly size: number[];
   readonly kernel: number[];
   /** Cells along each axis that the stride leaves over behind the last window. */
   readonly rest: number[];
-  readonly options: { stride: PerAxis; dilation: PerAxis; padding: [number, number] | [number, number, number, number] };
+  readonly options: { stride: Forms[Axes]['size']; dilation: Forms[Axes]['size']; padding: Forms[Axes]['around'] };
 }
 
 /** Sizes of an input, and a window with padding on each side that fits it at least once. */
-export function windowsThatFit(axes: 1 | 2, largest = 9): fc.Arbitrary<WindowCase> {
+export function windowsThatFit<Axes extends keyof Forms>(axes: Axes, largest = 9): fc.Arbitrary<WindowCase<Axes>> {
   const along = (min: number, max: number) => fc.array(fc.integer({ min, max }), { minLength: axes, maxLength: axes });
   return fc
     .record({
@@ -34,11 +38,19 @@ export function windowsThatFit(axes: 1 | 2, largest = 9): fc.Arbitrary<WindowCas
       size,
       kernel,
       rest: size.map((length, axis) => (length + before[axis] + after[axis] - dilation[axis] * (kernel[axis] - 1) - 1) % stride[axis]),
-      options: { stride: listed(stride), dilation: listed(dilation), padding: around(before, after) },
+      options: {
+        stride: perAxis(stride) as Forms[Axes]['size'],
+        dilation: perAxis(dilation) as Forms[Axes]['size'],
+        padding: around(before, after) as Forms[Axes]['around'],
+      },
     }));
 }
 
-const listed = (list: number[]): PerAxis => (list.length === 1 ? list[0] : (list as [number, number]));
+/** Numbers along axes as the operations take them: one number for one axis. */
+export const perAxis = (list: number[]): number | number[] => (list.length === 1 ? list[0] : list);
 
-const around = ([top, left]: number[], [bottom, right]: number[]): WindowCase['options']['padding'] =>
-  left === undefined ? [top, bottom] : [top, right, bottom, left];
+/** Cells before and after each axis in the order of the operations for so many axes. */
+function around(before: number[], after: number[]): number[] {
+  if (before.length !== 2) return [...before, ...after];
+  return [before[0], after[1], after[0], before[1]];
+}
