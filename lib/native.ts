@@ -72,6 +72,7 @@ export type OpName =
   | 'squared_norm'
   | 'clip_norm'
   | 'gather'
+  | 'embedding'
   | 'scatter_add';
 
 export interface MemoryUse {

@@ -35,8 +35,9 @@ export * from './conv3d';
 export * from './convTranspose1d';
 export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d';
 export * from './dropout';
+export { type EmbeddingOptions, embedding } from './embedding';
 export * from './expand';
-export * from './gather';
+export { gather } from './gather';
 export * from './globalPool';
 export {
   type GroupNormOptions,

@@ -1,4 +1,4 @@
-// y[i, …] = x[index[i], …].
+// y[i, …] = x[index[i], …]: rows by their numbers, which are an embedding's lookup too.
 #include <cstring>
 
 #include "chunks.h"
@@ -9,6 +9,7 @@ namespace receptive {
 namespace {
 
 struct GatherArgs {
+  const char* op;  // what a wrong index is reported by
   int64_t rows;
   int64_t count;
   size_t row_bytes;
@@ -26,7 +27,7 @@ void gather(const GatherArgs& a, Context& context) {
       if (row >= 0 && row < a.rows) {
         if (a.row_bytes > 0) std::memcpy(y, a.x + static_cast<size_t>(row) * a.row_bytes, a.row_bytes);
       } else {
-        context.fail("gather: index %lld at %lld, expected 0 to %lld", static_cast<long long>(row), static_cast<long long>(i),
+        context.fail("%s: index %lld at %lld, expected 0 to %lld", a.op, static_cast<long long>(row), static_cast<long long>(i),
                      static_cast<long long>(a.rows - 1));
         if (a.row_bytes > 0) std::memset(y, 0, a.row_bytes);
       }
@@ -55,7 +56,11 @@ void record_gather(Call& call) {
   }
   call.require_apart(x, y, "input", "output");
   call.require_apart(index, y, "index", "output");
-  call.submit(gather, GatherArgs{x.dims[0], index.dims[0], row_bytes, x.as<unsigned char>(), index.as<int32_t>(), y.as<unsigned char>()});
+  call.submit(gather,
+              GatherArgs{call.op, x.dims[0], index.dims[0], row_bytes, x.as<unsigned char>(), index.as<int32_t>(), y.as<unsigned char>()});
 }
+
+// The same.
+void record_embedding(Call& call) { record_gather(call); }
 
 }  // namespace receptive

@@ -19,7 +19,8 @@ namespace receptive {
   OP(accumulate, 2, -1)                         \
   OP(fill, 1, 1)                                \
   OP(gather, 3, 0)                              \
-  OP(scatter_add, 3, 0)                         \
+  OP(embedding, 3, 0)                           \
+  OP(scatter_add, 3, 1)                         \
   OP(random, 1, 7)                              \
   OP(reduce, 2, 2)                              \
   OP(argmax, 2, 1)                              \

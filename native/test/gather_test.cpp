@@ -22,6 +22,9 @@ TEST(gather, reports_a_bad_index_and_gives_zeros) {
     EXPECT_NE(run.failure.find("gather: index " + std::to_string(static_cast<int64_t>(bad)) + " at 1"), std::string::npos) << run.failure;
     EXPECT_EQ(run[2].all(), (std::vector<double>{5, 6, 0, 0, 1, 2}));
   }
+  const OpRun lookup("embedding", {values({3, 2}, {1, 2, 3, 4, 5, 6}), int32s({2}, {2, 3}), result({2, 2})}, {}, Dtype::float32);
+  EXPECT_EQ(lookup.failure, "embedding: index 3 at 1, expected 0 to 2");
+  EXPECT_EQ(lookup[2].all(), (std::vector<double>{5, 6, 0, 0}));
   const OpRun none("gather", {values({0, 2}, {}), int32s({1}, {0}), result({1, 2})}, {}, Dtype::float32);
   EXPECT_FALSE(none.failure.empty());
 }

@@ -328,12 +328,10 @@ export const calls: Record<string, Maker> = {
   clip_norm: (r, d) => ({ tensors: [of(d)(r.shape()), of(float64)([1])], numbers: [r.int(0, 3)] }),
   scatter_add(r, d) {
     const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(d)];
-    return { tensors: [t([n, ...x.slice(1)]), of(int32)([n]), t(x)], numbers: [] };
+    return { tensors: [t([n, ...x.slice(1)]), of(int32)([n]), t(x)], numbers: [r.int(-1, (x[0] as number) - 1)] };
   },
-  gather(r) {
-    const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(r.int(0, 3))];
-    return { tensors: [t(x), of(int32)([n]), t([n, ...x.slice(1)])], numbers: [] };
-  },
+  gather: rowsByNumber,
+  embedding: rowsByNumber,
 };
 
 /** Every cell of one tensor against one of another, in order or in reverse. */
@@ -348,6 +346,9 @@ function walked(r: Random, dtype: number): OpCall {
     tensors: [of(dtype)([size + 3]), of(dtype)([size + before])],
     numbers: [dims.length, ...dims, start, ...reversed, before, ...strides],
   };
+function rowsByNumber(r: Random): OpCall {
+  const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(r.int(0, 3))];
+  return { tensors: [t(x), of(int32)([n]), t([n, ...x.slice(1)])], numbers: [] };
 }
 
 /** So many tensors of one shape. */
