@@ -41,6 +41,8 @@ export type OpName =
   | 'softmax_backward'
   | 'cross_entropy'
   | 'cross_entropy_backward'
+  | 'nll'
+  | 'nll_backward'
   | 'conv2d'
   | 'conv2d_backward_input'
   | 'conv2d_backward_weight'

@@ -30,6 +30,8 @@ namespace receptive {
   OP(softmax_backward, 3, 1)                    \
   OP(cross_entropy, 5, 3)                       \
   OP(cross_entropy_backward, 5, 3)              \
+  OP(nll, 4, 2)                                 \
+  OP(nll_backward, 4, 2)                        \
   OP(max_pool2d, 3, 10)                         \
   OP(max_pool2d_backward, 3, 10)                \
   OP(max_unpool2d_backward, 3, 10)              \

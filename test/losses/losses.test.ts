@@ -1,7 +1,8 @@
+import * as fc from 'fast-check';
 import { losses, manualSeed, ops, randn, type Tensor, tensor, uniform, zeros } from '../../lib';
 import type { CrossEntropyOptions } from '../../lib/losses';
-import { precision, unit } from '../support/agree';
-import { leaf, spacedLeaf } from '../support/data';
+import { distance, precision, unit } from '../support/agree';
+import { leaf, randomNumbers, sizeOf, spacedLeaf } from '../support/data';
 import { fault } from '../support/fault';
 import { gradcheck } from '../support/gradcheck';
 
@@ -205,52 +206,119 @@ describe('crossEntropy', () => {
   });
 });
 
-type Elementwise = readonly [
-  name: 'mse' | 'l1' | 'bceWithLogits',
-  formula: (x: number, t: number) => number,
-  inputs: () => [Tensor, Tensor],
-];
+type Options = { reduction?: 'none' | 'sum' | 'mean' };
+
+interface Elementwise {
+  /** With its options, where it has any. */
+  name: string;
+  loss: (x: Tensor, t: Tensor, options: Options) => Tensor;
+  formula: (x: number, t: number, i: number) => number;
+  inputs: (...shape: number[]) => [Tensor, Tensor];
+}
+
+const float64 = (values: number[], shape?: number[]) => tensor(Float64Array.from(values), shape ?? [values.length]);
+
+/** A leaf from 0.01 to 0.99. */
+const shares = (...shape: number[]): Tensor => {
+  const next = randomNumbers(7);
+  return tensor(
+    Float64Array.from({ length: sizeOf(shape) }, () => 0.01 + 0.98 * next()),
+    shape,
+    { requiresGrad: true },
+  );
+};
+
+const two = (...shape: number[]): [Tensor, Tensor] => [leaf(...shape), leaf(...shape)];
+/** Differences that lie on no corner: odd multiples of 0.1, and 0.01 more. */
+const spaced = (...shape: number[]): [Tensor, Tensor] => [spacedLeaf(...shape), zeros(shape, { dtype: 'float64', requiresGrad: true })];
+const withTargets =
+  (targets: (...shape: number[]) => Tensor) =>
+  (...shape: number[]): [Tensor, Tensor] => [leaf(...shape), targets(...shape)];
+
+const bent = (d: number, corner: number) => (Math.abs(d) <= corner ? (d * d) / 2 : corner * (Math.abs(d) - corner / 2));
+const bce = (x: number, t: number, p = 1) => -p * t * Math.log(1 / (1 + Math.exp(-x))) - (1 - t) * Math.log(1 - 1 / (1 + Math.exp(-x)));
+const weights = [0.5, 2, 1, 0.25];
 
 const elementwise: readonly Elementwise[] = [
-  ['mse', (x, t) => (x - t) ** 2, () => [leaf(3, 4), leaf(3, 4)]],
-  ['l1', (x, t) => Math.abs(x - t), () => [spacedLeaf(3, 4), tensor(new Float64Array(12).fill(0.05), [3, 4], { requiresGrad: true })]],
-  [
-    'bceWithLogits',
-    (x, t) => -t * Math.log(1 / (1 + Math.exp(-x))) - (1 - t) * Math.log(1 - 1 / (1 + Math.exp(-x))),
-    () => [
-      leaf(3, 4),
-      tensor(
-        Float64Array.from({ length: 12 }, (_, i) => i / 11),
-        [3, 4],
-      ),
-    ],
-  ],
+  { name: 'mse', loss: losses.mse, formula: (x, t) => (x - t) ** 2, inputs: two },
+  { name: 'l1', loss: losses.l1, formula: (x, t) => Math.abs(x - t), inputs: spaced },
+  { name: 'huber', loss: losses.huber, formula: (x, t) => bent(x - t, 1), inputs: spaced },
+  {
+    name: 'huber, delta 0.4',
+    loss: (x, t, o) => losses.huber(x, t, { ...o, delta: 0.4 }),
+    formula: (x, t) => bent(x - t, 0.4),
+    inputs: spaced,
+  },
+  { name: 'smoothL1', loss: losses.smoothL1, formula: (x, t) => bent(x - t, 1), inputs: spaced },
+  {
+    name: 'smoothL1, beta 0.4',
+    loss: (x, t, o) => losses.smoothL1(x, t, { ...o, beta: 0.4 }),
+    formula: (x, t) => bent(x - t, 0.4) / 0.4,
+    inputs: spaced,
+  },
+  {
+    name: 'smoothL1, beta 0',
+    loss: (x, t, o) => losses.smoothL1(x, t, { ...o, beta: 0 }),
+    formula: (x, t) => Math.abs(x - t),
+    inputs: spaced,
+  },
+  { name: 'bceWithLogits', loss: losses.bceWithLogits, formula: (x, t) => bce(x, t), inputs: withTargets(shares) },
+  {
+    name: 'bceWithLogits, posWeight',
+    loss: (x, t, o) => losses.bceWithLogits(x, t, { ...o, posWeight: float64(weights) }),
+    formula: (x, t, i) => bce(x, t, weights[i % 4]),
+    inputs: withTargets(shares),
+  },
+  {
+    name: 'bceWithLogits, weight and posWeight',
+    loss: (x, t, o) => losses.bceWithLogits(x, t, { ...o, weight: float64(weights), posWeight: float64([3], []) }),
+    formula: (x, t, i) => weights[i % 4] * bce(x, t, 3),
+    inputs: withTargets(shares),
+  },
+  { name: 'klDiv', loss: losses.klDiv, formula: (x, t) => t * (Math.log(t) - x), inputs: withTargets(shares) },
+  {
+    name: 'klDiv, logTarget',
+    loss: (x, t, o) => losses.klDiv(x, t, { ...o, logTarget: true }),
+    formula: (x, t) => Math.exp(t) * (t - x),
+    inputs: two,
+  },
 ];
 
-describe.each(elementwise)('%s', (name, formula, inputs) => {
-  test('forward is the formula', () => {
-    const [x, t] = inputs();
-    const [a, b] = [x.dataSync(), t.dataSync()];
-    const expected = Array.from(a, (value, i) => formula(value, b[i]));
-    const sum = expected.reduce((total, one) => total + one, 0);
-    const y = losses[name](x, t, { reduction: 'none' });
-    expect(y.shape).toEqual([3, 4]);
-    expected.forEach((value, i) => {
-      expect(y.dataSync()[i]).toBeCloseTo(value, 12);
-    });
-    expect(losses[name](x, t, { reduction: 'sum' }).dataSync()[0]).toBeCloseTo(sum, 12);
-    expect(losses[name](x, t).dataSync()[0]).toBeCloseTo(sum / 12, 12);
+describe.each(elementwise)('$name', ({ name, loss, formula, inputs }) => {
+  test('forward is the formula, whatever the shape', () => {
+    // The last axis is that of the weights above.
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 3 }), (outer) => {
+        const [x, t] = inputs(...outer, 4);
+        const [a, b] = [x.dataSync(), t.dataSync()];
+        const expected = Array.from(a, (value, i) => formula(value, b[i], i));
+        const sum = expected.reduce((total, one) => total + one, 0);
+        const y = loss(x, t, { reduction: 'none' });
+        expect(y.shape).toEqual(x.shape);
+        expect(distance(y.dataSync(), expected)).toBeLessThan(1e-13);
+        expect(loss(x, t, { reduction: 'sum' }).dataSync()[0]).toBeCloseTo(sum, 9);
+        expect(loss(x, t, {}).dataSync()[0]).toBeCloseTo(sum / expected.length, 9);
+      }),
+      { numRuns: 100, seed: 1 },
+    );
   });
 
   test.each(['none', 'sum', 'mean'] as const)('gradient, reduction %s', (reduction) => {
-    gradcheck((x, t) => losses[name](x, t, { reduction }), inputs());
+    gradcheck((x, t) => loss(x, t, { reduction }), inputs(3, 4));
   });
 
   test('shapes that would broadcast are an error', () => {
-    expect(fault(() => losses[name](zeros([3, 4]), zeros([4])))).toEqual({
+    expect(fault(() => loss(zeros([3, 4]), zeros([4]), {}))).toEqual({
       name: 'RangeError',
       code: 'ERR_SHAPE',
-      message: `${name}: target has shape [4], expected that of the input, [3,4]`,
+      message: `${name.split(',')[0]}: target has shape [4], expected that of the input, [3,4]`,
+    });
+  });
+
+  test('an unknown reduction is an error', () => {
+    expect(fault(() => loss(zeros([4]), zeros([4]), { reduction: 'average' as never }))).toMatchObject({
+      code: 'ERR_INVALID_VALUE',
+      message: expect.stringContaining('reduction is "average", expected '),
     });
   });
 });
@@ -261,4 +329,79 @@ test('bceWithLogits › is finite for logits of any size, and its derivative at 
   expect(Array.from(y.dataSync(), (v) => Math.round(v * 1e6) / 1e6)).toEqual([1000, 1000, 0.693147, 0.693147]);
   ops.sum(y).backward();
   expect(Array.from(x.grad!.dataSync())).toEqual([1, -1, -0.5, 0.5]);
+});
+
+test.each([0.5, 2, 0])('smoothL1 of beta %d is huber of that delta over it', (beta) => {
+  const [x, t] = [randn([20]), randn([20])];
+  const expected = beta === 0 ? losses.l1(x, t) : ops.div(losses.huber(x, t, { delta: beta }), beta);
+  expect(losses.smoothL1(x, t, { beta }).itemSync()).toBeCloseTo(expected.itemSync(), 6);
+});
+
+test('bceWithLogits › keeps the digits of small losses, and its mean is over all elements', () => {
+  const logits = tensor([20, -20, 40]);
+  const y = losses.bceWithLogits(logits, tensor([1, 0, 1]), { reduction: 'none' });
+  expect(
+    distance(
+      y.dataSync(),
+      [20, 20, 40].map((x) => Math.log1p(Math.exp(-x))),
+    ),
+  ).toBeLessThan(1e-6);
+  const weight = tensor([2, 0, 0]);
+  expect(losses.bceWithLogits(zeros([3]), zeros([3]), { weight }).itemSync()).toBeCloseTo((2 * Math.LN2) / 3, 6);
+});
+
+test('klDiv › is 0 between equal distributions, and a target of 0 costs nothing', () => {
+  const p = ops.softmax(randn([5, 7], { dtype: 'float64' }));
+  expect(losses.klDiv(ops.log(p), p, { reduction: 'sum' }).itemSync()).toBeCloseTo(0, 14);
+  for (const dtype of ['float32', 'float64'] as const) {
+    const y = losses.klDiv(tensor([-1, -2], null, { dtype }), tensor([0, 1], null, { dtype }), { reduction: 'none' });
+    expect(Array.from(y.dataSync(), Math.abs)).toEqual([0, 2]);
+  }
+});
+
+test('klDiv › batchmean divides by the length of the first axis', () => {
+  const [x, t] = [leaf(3, 4), leaf(3, 4)];
+  const sum = losses.klDiv(x, t, { logTarget: true, reduction: 'sum' }).itemSync();
+  expect(losses.klDiv(x, t, { logTarget: true, reduction: 'batchmean' }).itemSync()).toBeCloseTo(sum / 3, 12);
+  gradcheck((a, b) => losses.klDiv(a, b, { logTarget: true, reduction: 'batchmean' }), [x, t]);
+});
+
+test.each([
+  ['huber', () => losses.huber(zeros([1]), zeros([1]), { delta: 0 }), 'huber: delta is 0, expected a positive number'],
+  ['smoothL1', () => losses.smoothL1(zeros([1]), zeros([1]), { beta: -1 }), 'smoothL1: beta is -1, expected a finite number of at least 0'],
+  [
+    'huber',
+    () => losses.huber(zeros([1]), zeros([1]), { beta: 1 } as never),
+    'huber: an option name is "beta", expected one of reduction, delta',
+  ],
+  [
+    'klDiv',
+    () => losses.klDiv(zeros([1]), zeros([1]), { reduction: 'batch' as never }),
+    `klDiv: reduction is "batch", expected 'none', 'mean', 'batchmean' or 'sum'`,
+  ],
+])('%s › bad options', (_name, call, message) => {
+  expect(fault(call)).toEqual({ name: 'RangeError', code: 'ERR_INVALID_VALUE', message });
+});
+
+test.each([
+  [
+    'a weight that would stretch the logits',
+    () => losses.bceWithLogits(zeros([1, 3]), zeros([1, 3]), { weight: zeros([2, 3]) }),
+    `bceWithLogits: weight has shape [2,3], which does not stretch to the logits' [1,3]`,
+  ],
+  [
+    'a weight of other classes',
+    () => losses.bceWithLogits(zeros([2, 3]), zeros([2, 3]), { posWeight: zeros([2]) }),
+    'bceWithLogits: shapes [2] and [2,3] do not broadcast',
+  ],
+])('bceWithLogits › %s', (_name, call, message) => {
+  expect(fault(call)).toEqual({ name: 'RangeError', code: 'ERR_SHAPE', message });
+});
+
+test('bceWithLogits › types that differ are an error of its own', () => {
+  expect(fault(() => losses.bceWithLogits(zeros([1]), zeros([1], { dtype: 'float64' })))).toEqual({
+    name: 'TypeError',
+    code: 'ERR_DTYPE',
+    message: 'bceWithLogits: inputs are float32 and float64, expected the same type (see ops.cast)',
+  });
 });

@@ -183,6 +183,8 @@ export const calls: Record<string, Maker> = {
     const labels = r.chance(0.5) ? of(int32)([N]) : t([N, C]);
     return { tensors: [t([N, C]), labels, optional(r, t([C])), g, t([N, C])], numbers: [reduction, r.pick([0, 0.1]), -100] };
   },
+  nll: (r, d) => likelihood(r, d),
+  nll_backward: (r, d) => likelihood(r, d),
   conv2d(r, d) {
     const c = convolution(r);
     const t = of(d);
@@ -349,6 +351,12 @@ function walked(r: Random, dtype: number): OpCall {
 function rowsByNumber(r: Random): OpCall {
   const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(r.int(0, 3))];
   return { tensors: [t(x), of(int32)([n]), t([n, ...x.slice(1)])], numbers: [] };
+}
+
+/** Values of classes, labels, weights and losses; the labels the test fills in may be wrong. */
+function likelihood(r: Random, dtype: number): OpCall {
+  const [N, C, reduction, t] = [r.int(0, 6), r.int(1, 12), r.int(0, 2), of(dtype)];
+  return { tensors: [t([N, C]), of(int32)([N]), optional(r, t([C])), t(reduction === 0 ? [N] : [])], numbers: [reduction, -100] };
 }
 
 /** So many tensors of one shape. */
