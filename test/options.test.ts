@@ -73,7 +73,9 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ...(['mse', 'l1', 'bceWithLogits'] as const).map((name) => [name, (o: never) => losses[name](matrix, matrix, o)] as const),
   ['drawReceptiveField', (o) => inspect.drawReceptiveField(model, [1, 2], o)],
   ['lenet5', (o) => models.lenet5(o)],
-  ...(['resnet18', 'resnet34', 'resnet50', 'mobilenetV2'] as const).map((name) => [name, (o: never) => models[name](o)] as const),
+  ...(['resnet18', 'resnet34', 'resnet50', 'mobilenetV2', 'smallVgg'] as const).map(
+    (name) => [name, (o: never) => models[name](o)] as const,
+  ),
   ['TextDataset', (o) => new data.TextDataset(['a'], ['b'], o)],
   ['Tokenizer.fit', (o) => data.Tokenizer.fit([], o)],
   ['evaluate', (o) => trainer.evaluate(loader, o)],

@@ -36,6 +36,7 @@ const small: readonly (readonly [string, () => nn.Module, number[]])[] = [
   ['resnet34', () => models.resnet34({ classes: 5, width: 8, channels: 1 }), [2, 64, 64, 1]],
   ['resnet50', () => models.resnet50({ classes: 5, width: 8, stem: 'cifar' }), [2, 16, 16, 3]],
   ['mobilenetV2', () => models.mobilenetV2({ classes: 5, width: 0.25 }), [2, 64, 64, 3]],
+  ['smallVgg', () => models.smallVgg({ classes: 5 }), [2, 13, 12, 3]],
 ];
 
 test.each(small)('%s gives logits, and every parameter a gradient', (_, make, shape) => {
@@ -51,6 +52,24 @@ test.each(small)('%s gives logits, and every parameter a gradient', (_, make, sh
     expect(grad!.dataSync().every(Number.isFinite)).toBe(true);
   }
   expect(model.eval().forward(randn(shape)).dataSync().every(Number.isFinite)).toBe(true);
+});
+
+test('smallVgg › stages of convolutions with halving pools between them', () => {
+  const model = models.smallVgg({ classes: 7, channels: 1, stages: [[4, 6], [8]] });
+  expect([...model].map(String)).toEqual([
+    'Conv2d(1, 4, 3, { padding: 1, bias: false })',
+    'BatchNorm2d(4)',
+    'ReLU()',
+    'Conv2d(4, 6, 3, { padding: 1, bias: false })',
+    'BatchNorm2d(6)',
+    'ReLU()',
+    'MaxPool2d(2)',
+    'Conv2d(6, 8, 3, { padding: 1, bias: false })',
+    'BatchNorm2d(8)',
+    'ReLU()',
+    'GlobalAvgPool2d()',
+    'Linear(8, 7)',
+  ]);
 });
 
 describe('parts are named as torchvision names them', () => {
@@ -147,6 +166,9 @@ test.each<[() => unknown, string]>([
   [() => models.vgg13({ size: 32, hidden: 0.5 }), 'Linear: outFeatures is 0.5'],
   [() => models.resnet34({ stem: 'big' as never }), 'resnet34: stem is "big", expected imagenet or cifar'],
   [() => models.resnet50({ width: -1 }), 'resnet50: width is -1, expected a positive integer'],
+  [() => models.smallVgg({ stages: [] }), 'smallVgg: stages is [], expected a list of stages'],
+  [() => models.smallVgg({ stages: [[8], []] }), 'smallVgg: stages is [[…],[…]], expected a list of stages'],
+  [() => models.smallVgg({ stages: [[0]] }), 'Conv2d: outChannels is 0'],
   [() => models.mobilenetV2({ width: 0 }), 'mobilenetV2: width is 0, expected a positive number'],
 ])('what cannot be built %#', (make, message) => {
   expect(fault(make).message).toContain(message);
