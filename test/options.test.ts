@@ -114,6 +114,7 @@ const required: typeof optional = [
   ['textFolder', (o) => data.textFolder(o)],
   ['fashionMnist', (o) => data.fashionMnist(o)],
   ['imageFolder', (o) => data.imageFolder(o)],
+  ['readImages', (o) => data.readImages([], o)],
   ['cifar10', (o) => data.cifar10(o)],
   ['cifar100', (o) => data.cifar100(o)],
   ['Trainer', (o) => new Trainer(model, o)],

@@ -17,40 +17,35 @@ import type { Samples } from './dataset';
 import { namesIn } from './folder';
 import { type Normalization, PixelDataset } from './images';
 import { checkPath } from './labelled';
-import { checkClasses } from './textDataset';
+import { checkClasses, checkStrings } from './textDataset';
 
-export interface ImageFolderOptions {
-  /** The folder that holds a folder for each class. */
-  dir: string;
+/** What image files are brought to. */
+export interface ReadImageOptions {
   /** Height and width every image is brought to. */
   size: Pair;
   /** 1 for grey, 3 for colour, 4 for colour and transparency. Default 3. */
   channels?: 1 | 3 | 4;
-  /** The names of the classes, in the order of a network's outputs; other folders are passed over. Default: all folders, sorted. */
-  classes?: readonly string[];
   /** How an image of another shape fills the size: `cover` cuts its middle out, `contain` shows it whole, `fill` stretches it. Default cover. */
   fit?: Fit;
   /** Red, green and blue, 0 to 255, behind transparent pixels and around images that are contained. Default black. */
   background?: readonly [red: number, green: number, blue: number];
   /** Default: that of ImageNet's photographs, which networks for photographs are used to; transparency stays from 0 to 1. */
   normalization?: Normalization;
+}
+
+export interface ImageFolderOptions extends ReadImageOptions {
+  /** The folder that holds a folder for each class. */
+  dir: string;
+  /** The names of the classes, in the order of a network's outputs; other folders are passed over. Default: all folders, sorted. */
+  classes?: readonly string[];
   /** Whether all images are decoded when the folder is opened and kept as bytes in memory. Default false: each time they are used. */
   cache?: boolean;
   /** Whether a file that cannot be decoded is an error, or left out and listed in `skipped`; to know them, all are decoded at the start. */
   onError?: 'throw' | 'skip';
 }
 
-const names: OptionNames<ImageFolderOptions> = {
-  dir: true,
-  size: true,
-  channels: true,
-  classes: true,
-  fit: true,
-  background: true,
-  normalization: true,
-  cache: true,
-  onError: true,
-};
+const readNames: OptionNames<ReadImageOptions> = { size: true, channels: true, fit: true, background: true, normalization: true };
+const names: OptionNames<ImageFolderOptions> = { ...readNames, dir: true, classes: true, cache: true, onError: true };
 
 /** ImageNet's, by number of channels; that of grey by the weights of the colours. */
 const photographs: Readonly<Record<number, Normalization>> = {
@@ -121,7 +116,7 @@ export async function imageFolder(options: ImageFolderOptions): Promise<ImageFol
   checkOptions('imageFolder', options, names);
   const { dir, cache = false, onError = 'throw' } = options;
   checkPath('imageFolder', 'dir', dir);
-  const frame = frameOf(options);
+  const frame = frameOf('imageFolder', options);
   const { normalization = photographs[frame.channels]! } = options;
   if (typeof cache !== 'boolean') throw typeError('imageFolder', 'cache', cache, 'true or false');
   if (onError !== 'throw' && onError !== 'skip') throw rangeError('imageFolder', 'onError', onError, "'throw' or 'skip'");
@@ -139,12 +134,36 @@ export async function imageFolder(options: ImageFolderOptions): Promise<ImageFol
   return new ImageFolder(frame, opened, classes, normalization);
 }
 
-function frameOf({ size, channels = 3, fit = 'cover', background = [0, 0, 0] }: ImageFolderOptions): Frame {
-  const [height, width] = perAxis('imageFolder', 'size', size, 2) as [number, number];
-  if (channels !== 1 && channels !== 3 && channels !== 4) throw rangeError('imageFolder', 'channels', channels, '1, 3 or 4');
-  if (!fits.includes(fit)) throw rangeError('imageFolder', 'fit', fit, fits.map((one) => `'${one}'`).join(', '));
+/**
+ * Image files as a batch of `data.imageFolder` would hold them, float32 [n,H,W,C]: what a network that learnt from such batches takes.
+ *
+ * ```ts
+ * const x = await data.readImages(['cat.jpg', 'dog.png'], { size: 64 }); // [2, 64, 64, 3]
+ * ```
+ * @throws ReceptiveError `ERR_UNSUPPORTED` where sharp is not installed; `ERR_FILE`, which names the file that is missing or damaged.
+ */
+export async function readImages(files: readonly string[], options: ReadImageOptions): Promise<Tensor> {
+  checkStrings('readImages', 'files', files);
+  checkOptions('readImages', options, readNames);
+  const frame = frameOf('readImages', options);
+  const { normalization = photographs[frame.channels]! } = options;
+  const found: Opened = { files: [...files], labels: files.map(() => 0), skipped: [], cached: null };
+  const images = new ImageFolder(frame, found, ['image'], normalization);
+  try {
+    const { x, y } = await images.batch(Int32Array.from(files.keys()));
+    y.dispose();
+    return x;
+  } finally {
+    images.dispose();
+  }
+}
+
+function frameOf(operation: string, { size, channels = 3, fit = 'cover', background = [0, 0, 0] }: ReadImageOptions): Frame {
+  const [height, width] = perAxis(operation, 'size', size, 2) as [number, number];
+  if (channels !== 1 && channels !== 3 && channels !== 4) throw rangeError(operation, 'channels', channels, '1, 3 or 4');
+  if (!fits.includes(fit)) throw rangeError(operation, 'fit', fit, fits.map((one) => `'${one}'`).join(', '));
   if (!Array.isArray(background) || background.length !== 3 || !background.every((v) => Number.isInteger(v) && v >= 0 && v <= 255)) {
-    throw rangeError('imageFolder', 'background', background, 'red, green and blue, each from 0 to 255');
+    throw rangeError(operation, 'background', background, 'red, green and blue, each from 0 to 255');
   }
   return { height, width, channels, fit, background };
 }

@@ -3,7 +3,14 @@ export type { AugmentOptions } from './augment';
 export { type Cifar100Options, cifar10, cifar100 } from './cifar';
 export { type Column, type CsvOptions, csv } from './csv';
 export type { Dataset, Samples } from './dataset';
-export { type ImageFolder, type ImageFolderOptions, imageFolder, type SkippedFile } from './imageFolder';
+export {
+  type ImageFolder,
+  type ImageFolderOptions,
+  imageFolder,
+  type ReadImageOptions,
+  readImages,
+  type SkippedFile,
+} from './imageFolder';
 export { ImageDataset, type ImageOptions, type Normalization, PixelDataset } from './images';
 export { type JsonlOptions, jsonl } from './jsonl';
 export type { TextFileOptions } from './labelled';

@@ -208,6 +208,35 @@ describe('what an image is read as', () => {
   });
 });
 
+describe('readImages', () => {
+  test('files as a batch of the folder would hold them', async () => {
+    await write({ 'a/1.png': grey(10), 'b/2.png': grey(200) });
+    const files = ['b/2.png', 'a/1.png', 'b/2.png'].map((file) => join(dir, file));
+    const options = { size: [1, 2], channels: 1, normalization: { mean: 0.5, std: 0.25 } } as const;
+    const x = await data.readImages(files, options);
+    const { x: expected } = await (await data.imageFolder({ dir, ...options })).batch(Int32Array.of(1, 0, 1));
+    expect([x.dtype, x.shape, [...x.dataSync()]]).toEqual(['float32', [3, 1, 2, 1], [...expected.dataSync()]]);
+    expect((await data.readImages([], { size: 8 })).shape).toEqual([0, 8, 8, 3]);
+  });
+
+  test('frees what it makes besides, and names a file that cannot be read', async () => {
+    await write({ 'a.png': grey(10), 'b.png': Buffer.from('none') });
+    await settle();
+    const { tensors } = memory();
+    (await data.readImages([join(dir, 'a.png')], { size: 8 })).dispose();
+    await expect(data.readImages([join(dir, 'a.png'), join(dir, 'b.png')], { size: 8 })).rejects.toThrow(
+      `${join(dir, 'b.png')}: cannot be`,
+    );
+    await expect(data.readImages([join(dir, 'c.png')], { size: 8 })).rejects.toThrow(`${join(dir, 'c.png')}: ENOENT`);
+    await expect(data.readImages('c.png' as never, { size: 8 })).rejects.toThrow(
+      'readImages: files is "c.png", expected a list of strings',
+    );
+    await expect(data.readImages([], { size: -1 })).rejects.toThrow('readImages: size is -1');
+    await settle();
+    expect(memory().tensors).toBe(tensors);
+  });
+});
+
 describe('damaged files', () => {
   const whole = () =>
     sharp({ create: { width: 40, height: 40, channels: 3, background: '#123456', noise: { type: 'gaussian', mean: 100, sigma: 40 } } });
