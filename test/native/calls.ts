@@ -348,6 +348,8 @@ function walked(r: Random, dtype: number): OpCall {
     tensors: [of(dtype)([size + 3]), of(dtype)([size + before])],
     numbers: [dims.length, ...dims, start, ...reversed, before, ...strides],
   };
+}
+
 function rowsByNumber(r: Random): OpCall {
   const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(r.int(0, 3))];
   return { tensors: [t(x), of(int32)([n]), t([n, ...x.slice(1)])], numbers: [] };
