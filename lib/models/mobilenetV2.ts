@@ -1,7 +1,7 @@
 import { rangeError } from '../errors';
 import { BatchNorm2d, Conv2d, Dropout, GlobalAvgPool2d, Linear, Module, ReLU6, Sequential } from '../nn';
+import { plus } from '../nn/fusion';
 import { call } from '../nn/layer';
-import { add } from '../ops/binary';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { initialise } from './parts';
@@ -62,8 +62,7 @@ class InvertedResidual extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.conv.forward(x);
-    return this.stride === 1 && this.from === this.to ? add(x, y) : y;
+    return plus(this.conv, x, this.stride === 1 && this.from === this.to ? x : null);
   }
 
   protected override describe(): string {

@@ -1,7 +1,7 @@
 import { rangeError } from '../errors';
 import { BatchNorm2d, Conv2d, GlobalAvgPool2d, Identity, Linear, MaxPool2d, Module, ReLU, Sequential } from '../nn';
+import { rectified } from '../nn/fusion';
 import { call, count } from '../nn/layer';
-import { add } from '../ops/binary';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { initialise } from './parts';
@@ -53,8 +53,8 @@ class BasicBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.relu1.forward(this.bn1.forward(this.conv1.forward(x)));
-    return this.relu2.forward(add(this.bn2.forward(this.conv2.forward(y)), this.downsample ? this.downsample.forward(x) : x));
+    const y = rectified(this.bn1, this.relu1, this.conv1.forward(x));
+    return rectified(this.bn2, this.relu2, this.conv2.forward(y), this.downsample ? this.downsample.forward(x) : x);
   }
 
   protected override describe(): string {
@@ -96,9 +96,9 @@ class Bottleneck extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let y = this.relu1.forward(this.bn1.forward(this.conv1.forward(x)));
-    y = this.relu2.forward(this.bn2.forward(this.conv2.forward(y)));
-    return this.relu3.forward(add(this.bn3.forward(this.conv3.forward(y)), this.downsample ? this.downsample.forward(x) : x));
+    let y = rectified(this.bn1, this.relu1, this.conv1.forward(x));
+    y = rectified(this.bn2, this.relu2, this.conv2.forward(y));
+    return rectified(this.bn3, this.relu3, this.conv3.forward(y), this.downsample ? this.downsample.forward(x) : x);
   }
 
   protected override describe(): string {
@@ -146,7 +146,8 @@ export class Resnet extends Module {
 
   forward(x: Tensor): Tensor {
     const { conv1, bn1, relu, maxpool, layer1, layer2, layer3, layer4, avgpool, fc } = this;
-    return [conv1, bn1, relu, maxpool, layer1, layer2, layer3, layer4, avgpool, fc].reduce((y, part) => part.forward(y), x);
+    const y = rectified(bn1, relu, conv1.forward(x));
+    return [maxpool, layer1, layer2, layer3, layer4, avgpool, fc].reduce((z, part) => part.forward(z), y);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   softplus,
   tanh,
 } from '../ops/activation';
+import type { Rectifier } from '../ops/batchNorm';
 import { logSoftmax, softmax } from '../ops/softmax';
 import { checkInterval } from '../ops/unary';
 import { checkFinite } from '../options';
@@ -28,12 +29,22 @@ export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return relu(x);
   }
+
+  /** @internal */
+  override get rectifier(): Rectifier | null {
+    return this.forward === ReLU.prototype.forward ? 'relu' : null;
+  }
 }
 
 /** min(max(x, 0), 6). */
 export class ReLU6 extends Module {
   forward(x: Tensor): Tensor {
     return relu6(x);
+  }
+
+  /** @internal */
+  override get rectifier(): Rectifier | null {
+    return this.forward === ReLU6.prototype.forward ? 'relu6' : null;
   }
 }
 

@@ -7,7 +7,7 @@ import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { call, count } from './layer';
-import { Module } from './module';
+import { type After, Module } from './module';
 import { Buffer, Parameter } from './parameter';
 
 export interface BatchNormOptions {
@@ -26,7 +26,7 @@ const names: OptionNames<BatchNormOptions> = { eps: true, momentum: true, affine
  *
  * Training uses the batch's own mean and variance and moves `runningMean` and `runningVar` towards them; inference uses those.
  */
-class BatchNorm extends Module {
+abstract class BatchNorm extends Module {
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   readonly runningMean: Buffer;
@@ -55,9 +55,23 @@ class BatchNorm extends Module {
     ]);
   }
 
+  /** Throws unless x is of the form that the class is for. */
+  protected abstract check(x: Tensor): void;
+
   forward(x: Tensor): Tensor {
+    return this.finish(x, {});
+  }
+
+  /** @internal */
+  override get finishes(): boolean {
+    return this.forward === BatchNorm.prototype.forward;
+  }
+
+  /** @internal */
+  override finish(x: Tensor, { add, activation }: After): Tensor {
+    this.check(x);
     const { weight, bias, runningMean, runningVar, training, momentum, eps } = this;
-    return batchNorm(x, { weight, bias, runningMean, runningVar, training, momentum, eps });
+    return batchNorm(x, { weight, bias, runningMean, runningVar, training, momentum, eps, add, activation });
   }
 
   protected override describe(): string {
@@ -77,27 +91,24 @@ class BatchNorm extends Module {
  * ```
  */
 export class BatchNorm2d extends BatchNorm {
-  override forward(x: Tensor): Tensor {
+  protected check(x: Tensor): void {
     checkShapeOf('BatchNorm2d', 'input', x, 'N,H,W,C');
-    return super.forward(x);
   }
 }
 
 /** Batch normalisation of volumes [N,D,H,W,C], each channel over the batch and all places. See `BatchNorm2d`. */
 export class BatchNorm3d extends BatchNorm {
-  override forward(x: Tensor): Tensor {
+  protected check(x: Tensor): void {
     checkShapeOf('BatchNorm3d', 'input', x, 'N,D,H,W,C');
-    return super.forward(x);
   }
 }
 
 /** Batch normalisation of features [N,C], or of sequences [N,L,C], each channel over all else. */
 export class BatchNorm1d extends BatchNorm {
-  override forward(x: Tensor): Tensor {
+  protected check(x: Tensor): void {
     checkTensor('BatchNorm1d', 'input', x);
     if (x.rank !== 2 && x.rank !== 3) {
       throw shapeError('BatchNorm1d', `input has shape ${showShape(x.shape)}, expected [N,C] or [N,L,C]`);
     }
-    return super.forward(x);
   }
 }

@@ -1,4 +1,5 @@
 import { ReceptiveError, typeError } from '../errors';
+import type { Rectifier } from '../ops/batchNorm';
 import { checkOptions, type OptionNames } from '../options';
 import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
@@ -14,6 +15,12 @@ export interface LoadOptions {
 
 /** @internal */
 export const loadOptionNames: OptionNames<LoadOptions> = { strict: true };
+
+/** @internal What is done with a result in the pass that makes it: a tensor is added, then the sum rectified. */
+export interface After {
+  readonly add?: Tensor | null;
+  readonly activation?: Rectifier | null;
+}
 
 /** What a module is made of. */
 export type Part = Module | Parameter | Buffer;
@@ -41,6 +48,21 @@ export abstract class Module {
 
   /** What the module computes. A subclass says so, of as many tensors as it needs. */
   abstract forward(...inputs: Tensor[]): Tensor;
+
+  /** @internal Whether `finish` may be called in the place of `forward`: not where that was overridden, or is watched. */
+  get finishes(): boolean {
+    return false;
+  }
+
+  /** @internal What `forward` gives, and what follows it, in one pass. */
+  finish(_x: Tensor, _after: After): Tensor {
+    throw new ReceptiveError('ERR_UNSUPPORTED', `${this.constructor.name}: nothing can follow in its last pass`);
+  }
+
+  /** @internal The rectifier this module is, for a pass it can be part of. */
+  get rectifier(): Rectifier | null {
+    return null;
+  }
 
   /** The modules, parameters and buffers directly inside, with their names. */
   *namedParts(): Generator<[name: string, part: Part]> {

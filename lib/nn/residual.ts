@@ -2,7 +2,7 @@ import { shapeError, typeError } from '../errors';
 import { add } from '../ops/binary';
 import { sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import { Module } from './module';
+import { type After, Module } from './module';
 
 function checkModule(what: string, value: unknown): void {
   if (!(value instanceof Module)) throw typeError('Residual', what, value, 'a Module');
@@ -32,8 +32,8 @@ export class Residual extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.body.forward(x);
-    const past = this.shortcut ? this.shortcut.forward(x) : x;
+    if (this.body.finishes) return this.finish(x, {});
+    const [y, past] = [this.body.forward(x), this.#past(x)];
     if (!sameShape(y.shape, past.shape)) {
       throw shapeError(
         'Residual',
@@ -41,5 +41,20 @@ export class Residual extends Module {
       );
     }
     return add(y, past);
+  }
+
+  /** @internal */
+  override get finishes(): boolean {
+    return this.forward === Residual.prototype.forward && this.body.finishes;
+  }
+
+  /** @internal The sum is part of the body's last pass. */
+  override finish(x: Tensor, { add: summand, activation }: After): Tensor {
+    const past = this.#past(x);
+    return this.body.finish(x, { add: summand ? add(past, summand) : past, activation });
+  }
+
+  #past(x: Tensor): Tensor {
+    return this.shortcut ? this.shortcut.forward(x) : x;
   }
 }

@@ -1,6 +1,6 @@
 import { typeError } from '../errors';
 import type { Tensor } from '../tensor';
-import { Module, type Part } from './module';
+import { type After, Module, type Part } from './module';
 
 /** Modules one after the other: each is given what the one before returned. Its parts are named 0, 1, 2, … */
 export class Sequential extends Module implements Iterable<Module> {
@@ -36,6 +36,28 @@ export class Sequential extends Module implements Iterable<Module> {
   }
 
   forward(x: Tensor): Tensor {
-    return this.#modules.reduce((input, module) => module.forward(input), x);
+    return this.finish(x, {});
+  }
+
+  /** @internal */
+  override get finishes(): boolean {
+    return this.forward === Sequential.prototype.forward && (this.at(-1)?.finishes ?? false);
+  }
+
+  /** @internal A rectifier behind a module that can take it along is part of that module's last pass. */
+  override finish(x: Tensor, after: After): Tensor {
+    const last = this.length - 1;
+    let y = x;
+    for (let i = 0; i <= last; i++) {
+      const module = this.#modules[i]!;
+      const activation = this.#modules[i + 1]?.rectifier;
+      if (activation && module.finishes) {
+        y = module.finish(y, { activation });
+        i++;
+      } else {
+        y = i === last && module.finishes ? module.finish(y, after) : module.forward(y);
+      }
+    }
+    return y;
   }
 }

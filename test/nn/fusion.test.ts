@@ -1,0 +1,92 @@
+import { manualSeed, nn, randn, type Tensor } from '../../lib';
+import { native } from '../../lib/native';
+import { distance } from '../support/agree';
+
+// Layers that follow each other in one pass must give what they give one after the other.
+
+class Watched extends nn.ReLU {
+  override forward(x: Tensor): Tensor {
+    return super.forward(x);
+  }
+}
+
+const block = (activation: () => nn.Module | null, stride = 1) => {
+  const layers = [new nn.Conv2d(6, 6, 3, { stride, padding: 1, bias: false }), new nn.BatchNorm2d(6), activation()];
+  return layers.filter((layer) => layer !== null);
+};
+
+const networks: [name: string, make: (Rectifier: new () => nn.Module) => nn.Sequential][] = [
+  ['batch norm, rectifier', (R) => new nn.Sequential(...block(() => new R()))],
+  ['batch norm, rectifier, more', (R) => new nn.Sequential(...block(() => new R()), ...block(() => new R()), new nn.MaxPool2d(2))],
+  ['residual', () => new nn.Sequential(new nn.Residual(new nn.Sequential(...block(() => null))), new nn.MaxPool2d(2))],
+  [
+    'residual, rectifier',
+    (R) => new nn.Sequential(new nn.Residual(new nn.Sequential(...block(() => new R()), ...block(() => null))), new R()),
+  ],
+  [
+    'residual with a shortcut, rectifier',
+    (R) =>
+      new nn.Sequential(new nn.Residual(new nn.Sequential(...block(() => null, 2)), new nn.Sequential(...block(() => null, 2))), new R()),
+  ],
+  ['residual in a residual', (R) => new nn.Sequential(new nn.Residual(new nn.Residual(new nn.Sequential(...block(() => null)))), new R())],
+  ['residual that ends in a rectifier', (R) => new nn.Sequential(new nn.Residual(new nn.Sequential(...block(() => new R()))))],
+];
+
+describe.each(networks)('fusion › %s', (_name, make) => {
+  test.each([
+    ['training', true],
+    ['inference', false],
+  ])('%s', (_mode, training) => {
+    const run = (Rectifier: new () => nn.Module) => {
+      manualSeed(3);
+      const model = make(Rectifier).train(training);
+      const x = randn([2, 8, 8, 6], { requiresGrad: true });
+      const y = model.forward(x);
+      y.backward(randn(y.shape));
+      return [y, x.grad!, ...model.parameters().map((p) => p.grad!), ...model.buffers()].map((t) => t.dataSync());
+    };
+    const [fused, plain] = [run(nn.ReLU), run(Watched)];
+    expect(fused).toHaveLength(plain.length);
+    fused.forEach((values, i) => {
+      expect(distance(values, plain[i]!)).toBeLessThan(2e-6);
+    });
+  });
+});
+
+describe('fusion › takes place', () => {
+  const calls = (model: nn.Module, kernel: 'unary' | 'binary') => {
+    const spy = jest.spyOn(native.ops, kernel);
+    model.forward(randn([1, 4, 4, 6]));
+    const count = spy.mock.calls.length;
+    spy.mockRestore();
+    return count;
+  };
+
+  test('where the rectifier is one of this package', () => {
+    expect(calls(new nn.Sequential(...block(() => new nn.ReLU())), 'unary')).toBe(0);
+    expect(calls(new nn.Sequential(...block(() => new nn.ReLU6())), 'unary')).toBe(0);
+    expect(calls(new nn.Sequential(...block(() => new Watched())), 'unary')).toBe(1);
+  });
+
+  test('where a residual block ends in a normalisation', () => {
+    expect(calls(new nn.Residual(new nn.Sequential(...block(() => null))), 'binary')).toBe(0);
+    expect(calls(new nn.Residual(new nn.Sequential(...block(() => new nn.ReLU()))), 'binary')).toBe(1);
+  });
+
+  test('but not where a forward was put in the place of a module’s own', () => {
+    const model = new nn.Sequential(...block(() => new nn.ReLU()));
+    let seen = 0;
+    const norm = model.at(1)!;
+    norm.forward = (x) => {
+      seen++;
+      return nn.BatchNorm2d.prototype.forward.call(norm, x);
+    };
+    expect(calls(model, 'unary')).toBe(1);
+    expect(seen).toBe(1);
+  });
+});
+
+test('fusion › a shortcut of another shape is an error', () => {
+  const body = new nn.Sequential(...block(() => null, 2));
+  expect(() => new nn.Residual(body).forward(randn([1, 4, 4, 6]))).toThrow('batchNorm: add has shape [1,4,4,6], expected [1,2,2,6]');
+});
