@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
 
 // What option values must be. commander prints the option's name before these messages.
 
@@ -27,4 +27,26 @@ export function oneOf(names: readonly string[]): (text: string) => string {
     if (found === undefined) throw new InvalidArgumentError(`Expected one of ${names.join(', ')}.`);
     return found;
   };
+}
+
+/** A share of a whole. */
+export function fraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < 1)) throw new InvalidArgumentError('Expected a number from 0 to, not including, 1.');
+  return value;
+}
+
+/** Some of these names, between commas, or none of them. */
+export function someOf(names: readonly string[]): (text: string) => string[] {
+  return (text) => {
+    const list = text === 'none' ? [] : text.split(',').map((name) => name.trim());
+    if (!list.every((name) => names.includes(name)))
+      throw new InvalidArgumentError(`Expected none, or some of ${names.join(', ')} between commas.`);
+    return list;
+  };
+}
+
+/** Adds an option that several tasks have, unless one of them has added it already. */
+export function addShared(command: Command, option: Option): void {
+  if (!command.options.some(({ long }) => long === option.long)) command.addOption(option);
 }

@@ -9,7 +9,12 @@ export function addPredict(program: Command): void {
     .command('predict')
     .description('show what a saved network makes of inputs')
     .argument('<model>', 'a file that "receptive train" saved')
-    .argument('[inputs...]', 'what to look at; for mnist none, but test images')
+    .argument(
+      '[inputs...]',
+      Object.entries(tasks)
+        .map(([name, { inputs }]) => `${name}: ${inputs}`)
+        .join('; '),
+    )
     .option('--data <path>', 'as for "receptive train" of its task')
     .option('--json', 'one JSON object an input', false);
   for (const task of Object.values(tasks)) task.addOptions?.(command, 'predict');

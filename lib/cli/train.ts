@@ -22,11 +22,13 @@ export function addTrain(program: Command): void {
       .command(name)
       .description(task.summary)
       .option('--data <path>', task.data)
-      .addOption(new Option('--arch <name>', 'network').argParser(oneOf(architectures)).default(architectures[0]))
+      .addOption(
+        new Option('--arch <name>', `network: ${architectures.join(', ')}`).argParser(oneOf(architectures)).default(architectures[0]),
+      )
       .option('--epochs <n>', `passes over the training ${task.unit}`, positiveInteger, defaults.epochs)
       .option('--batch-size <n>', `${task.unit} a step`, positiveInteger, defaults.batchSize)
       .addOption(new Option('--optimizer <name>', 'update rule').choices(['sgd', 'adam']).default(defaults.optimizer))
-      .option('--lr <rate>', 'learning rate at the start; it falls to 0 along a cosine (default: sgd 0.05, adam 0.001)', nonNegative)
+      .option('--lr <rate>', `learning rate at the start; it falls to 0 along a cosine (default: ${rates(defaults)})`, nonNegative)
       .option('--seed <n>', 'makes the run repeatable', wholeNumber, 1)
       .option('--threads <n>', 'threads for the kernels (default: the CPUs this process may use)', positiveInteger)
       .option('--out <file>', 'where the model goes (safetensors)', `models/${name}.safetensors`)
@@ -56,7 +58,7 @@ async function run(task: Task, options: TrainOptions): Promise<void> {
   const job = await task.prepare(options);
   const { validation, test, description } = job;
   const model = buildModel(description);
-  const { trainer, lr } = makeTrainer(model, options);
+  const { trainer, lr } = makeTrainer(model, options, task);
   announce(output, task, job, model, { ...options, out, lr });
 
   const interrupt = new AbortController();
@@ -115,9 +117,16 @@ async function run(task: Task, options: TrainOptions): Promise<void> {
 const isBetter = (scores: Omit<Best, 'epoch'>, best: Best): boolean =>
   best.epoch === 0 || scores.accuracy > best.accuracy || (scores.accuracy === best.accuracy && scores.loss < best.loss);
 
-function makeTrainer(model: Module, options: TrainOptions) {
+/** The learning rate of a task where none is asked for: its own for its own optimiser. */
+function rateOf({ optimizer, lr }: Task['defaults'], wanted: TrainOptions['optimizer']): number {
+  return (wanted === optimizer ? lr : undefined) ?? (wanted === 'adam' ? 0.001 : 0.05);
+}
+
+const rates = (defaults: Task['defaults']): string => `sgd ${rateOf(defaults, 'sgd')}, adam ${rateOf(defaults, 'adam')}`;
+
+function makeTrainer(model: Module, options: TrainOptions, { defaults }: Task) {
   const parameters = model.parameters();
-  const lr = options.lr ?? (options.optimizer === 'adam' ? 0.001 : 0.05);
+  const lr = options.lr ?? rateOf(defaults, options.optimizer);
   const optimizer =
     options.optimizer === 'adam' ? new Adam(parameters, { lr }) : new SGD(parameters, { lr, momentum: 0.9, weightDecay: 5e-4 });
   const trainer = new Trainer(model, { optimizer, loss: crossEntropy, metrics: { accuracy: metrics.accuracy }, schedule: cosine(lr) });

@@ -1,3 +1,4 @@
+export type { Fit as ImageFit } from '../formats/image';
 export type { TextEncoding } from '../formats/text';
 export type { AugmentOptions } from './augment';
 export { type Cifar100Options, cifar10, cifar100 } from './cifar';

@@ -78,7 +78,9 @@ export interface Task<D extends Description = Description> {
   readonly architectures: readonly [string, ...string[]];
   /** What `--data` takes. */
   readonly data: string;
-  readonly defaults: Readonly<Pick<TrainOptions, 'epochs' | 'batchSize' | 'optimizer'>>;
+  /** What may follow the model's name in `predict`. */
+  readonly inputs: string;
+  readonly defaults: Readonly<Pick<TrainOptions, 'epochs' | 'batchSize' | 'optimizer' | 'lr'>>;
   /** Adds the task's own options. `evaluate` and `predict` have those of all tasks, so there a name belongs to one task. */
   addOptions?(command: Command, name: 'train' | 'evaluate' | 'predict'): void;
   prepare(options: TrainOptions): Promise<Job<D>>;
