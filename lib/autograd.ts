@@ -70,6 +70,10 @@ export class Node implements Scoped {
     this.#saved = saved.map((tensor) => tensor && { tensor: tensor.share(), version: tensor.storage.version });
   }
 
+  get name(): string {
+    return this.operation.name;
+  }
+
   /** Throws unless the gradient can still be computed. */
   check(): void {
     if (this.#released) {
@@ -277,11 +281,30 @@ function propagate(nodes: readonly Node[], root: History, seed: Tensor, course: 
   }
 }
 
+/** What is done around each node's rule: `rule` runs it, on the gradient that came to the node's output. */
+export type AroundRule = (node: Node, grad: Tensor, rule: () => readonly (Tensor | null)[]) => readonly (Tensor | null)[];
+
+const runRule: AroundRule = (_node, _grad, rule) => rule();
+
+let aroundRule = runRule;
+
+/** Runs fn, during which every gradient rule goes through `around`. */
+export function aroundRules<R>(around: AroundRule, fn: () => R): R {
+  const before = aroundRule;
+  aroundRule = around;
+  try {
+    return fn();
+  } finally {
+    aroundRule = before;
+  }
+}
+
 /** Runs one node's rule. What it made is freed, so that of each gradient only the shares given on are left. */
 function pass(node: Node, grad: Tensor, gradients: Gradients, course: Course): void {
   let shares: (Tensor | null)[] = [];
   try {
-    shares = scope.run(() => node.run(grad, course).map((result) => result?.share() ?? null), keepNothing);
+    const results = () => aroundRule(node, grad, () => node.run(grad, course));
+    shares = scope.run(() => results().map((result) => result?.share() ?? null), keepNothing);
     grad.dispose();
     for (let i = 0; i < shares.length; i++) {
       const [history, share] = [node.inputs[i], shares[i]];

@@ -9,7 +9,7 @@ export type ErrorCode =
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_KERNEL' // data found to be bad while a kernel ran
   | 'ERR_FILE' // a file that is missing, truncated or not what it claims to be
-  | 'ERR_DIVERGED' // training whose loss is no longer a finite number
+  | 'ERR_DIVERGED' // training whose numbers are no longer finite
   | 'ERR_UNSUPPORTED'; // this build or platform does not have it
 
 const codeKey = 'code';

@@ -1,3 +1,4 @@
+export { type DetectAnomalyOptions, detectAnomaly } from './anomaly';
 export { noGrad } from './autograd';
 export * from './create';
 export * as data from './data';

@@ -73,6 +73,7 @@ export type OpName =
   | 'rmsprop'
   | 'squared_norm'
   | 'clip_norm'
+  | 'find_nonfinite'
   | 'gather'
   | 'embedding'
   | 'scatter_add';

@@ -2,7 +2,7 @@ import { noGrad } from '../autograd';
 import type { Samples } from '../data';
 import { rangeError, shapeError, typeError } from '../errors';
 import type { Module } from '../nn/module';
-import { checkTensor } from '../op';
+import { checkTensor, observe } from '../op';
 import type { OptionNames } from '../options';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
@@ -68,11 +68,13 @@ export class Measures<M extends Record<string, Metric>> {
   of(operation: string, model: Module, { x, y }: Samples): Measured {
     const output = model.forward(x);
     const loss = this.#loss(output, y);
-    const scalars = [loss, ...noGrad(() => this.#metrics.map((metric) => metric(output, y)))];
+    // What only measures is no part of the model: nobody who watches that is told.
+    const beside = <R>(fn: () => R): R => observe(null, () => noGrad(fn));
+    const scalars = [loss, ...beside(() => this.#metrics.map((metric) => metric(output, y)))];
     for (const [i, scalar] of scalars.entries()) {
       checkScalar(operation, `what ${i === 0 ? 'loss' : `metrics.${this.names[i]}`} gives`, scalar);
     }
-    const counts = noGrad(() => this.tallies.map(([, tally]) => tally.count(output, y)));
+    const counts = beside(() => this.tallies.map(([, tally]) => tally.count(output, y)));
     for (const [i, count] of counts.entries()) checkTensor(operation, `what metrics.${this.tallies[i]![0]} counts`, count);
     return { scalars, counts };
   }

@@ -1,3 +1,4 @@
+import { Watch } from '../anomaly';
 import type { Samples } from '../data';
 import { ReceptiveError, typeError } from '../errors';
 import { fileError } from '../formats/file';
@@ -57,6 +58,7 @@ export interface Setup<M extends Record<string, Metric>> {
   readonly measures: Measures<M>;
   readonly schedule: Schedule | undefined;
   readonly clipNorm: number | undefined;
+  readonly detectAnomaly: boolean;
   readonly plateau: WatchedPlateau | null;
   readonly stopping: EarlyStopping | null;
   /** Where to, and after how many updates each. */
@@ -84,6 +86,13 @@ export interface Progress extends Position {
 
 /** A checkpoint of an update whose scores are not known yet. */
 type Unscored = Checkpoint<Omit<Progress, 'totals' | 'seconds'>>;
+
+/** An update that was recorded, and whose scores are not known yet. */
+interface Recorded {
+  readonly checkpoint: Unscored | null;
+  /** What was not finite in it, where that is looked for. */
+  readonly fault: Promise<string | null> | null;
+}
 
 /** One call of `fit`: how far it has come, and each step on. All that a checkpoint holds is found here. */
 export class Run<M extends Record<string, Metric>> {
@@ -120,26 +129,29 @@ export class Run<M extends Record<string, Metric>> {
     const { optimizer, checkpoints, every } = this.setup;
     const began = performance.now() - 1000 * this.#seconds;
     const elapsed = () => (performance.now() - began) / 1000;
-    const recorded: (Unscored | null)[] = []; // an entry for each update whose scores are not known yet
+    const recorded: Recorded[] = [];
     optimizer.zeroGrad();
     try {
       await pipelined('fit', this.loader, this.options.signal, {
         step: (batch) => {
-          const scalars = this.#update(batch);
+          const { scalars, fault } = this.#update(batch);
           this.#position = this.#here();
-          recorded.push(checkpoints && this.#updates % every === 0 ? this.#unscored() : null);
+          recorded.push({ checkpoint: checkpoints && this.#updates % every === 0 ? this.#unscored() : null, fault });
           return scalars;
         },
         finish: async (pending) => {
-          this.#report(await this.#totals.add(pending));
-          const due = recorded.shift();
-          if (due) await checkpoints!.write(this.#scored(due, elapsed()));
+          const fault = await recorded[0]!.fault;
+          const scores = await this.#totals.add(pending);
+          if (fault) throw this.#diverged(`${fault},`);
+          this.#report(scores);
+          const { checkpoint } = recorded.shift()!;
+          if (checkpoint) await checkpoints!.write(this.#scored(checkpoint, elapsed()));
         },
         skip: this.#skip,
         skipped: () => setRandomState(this.#position.random),
       });
     } finally {
-      for (const due of recorded) if (due) disposeAll(due.tensors);
+      for (const { checkpoint } of recorded) if (checkpoint) disposeAll(checkpoint.tensors);
       this.#seconds = elapsed();
       this.#skip = 0;
     }
@@ -149,25 +161,37 @@ export class Run<M extends Record<string, Metric>> {
   }
 
   /** Queues one update, and gives the batch's scalars from before it, the loss first. */
-  #update(batch: Samples): Tensor[] {
-    const { model, optimizer, schedule, clipNorm, plateau } = this.setup;
+  #update(batch: Samples): { scalars: Tensor[]; fault: Recorded['fault'] } {
+    const { model, optimizer, schedule, clipNorm, detectAnomaly, plateau } = this.setup;
     if (schedule) optimizer.lr = schedule(this.#updates, this.loader.length! * this.options.epochs) * (plateau?.scale ?? 1);
-    const scalars = inMode(model, 'training', () => this.#totals.measure(model, batch));
-    scalars[0]!.backward();
+    const watch = detectAnomaly ? new Watch(model) : null;
+    const differentiate = () => {
+      const scalars = inMode(model, 'training', () => this.#totals.measure(model, batch));
+      scalars[0]!.backward();
+      return scalars;
+    };
+    const scalars = watch ? watch.run(differentiate) : differentiate();
+    const fault = watch?.found() ?? null;
+    fault?.catch(() => {}); // reported where it is awaited
     if (clipNorm !== undefined) clipGradNorm(optimizer.parameters, clipNorm).dispose();
     optimizer.step();
     optimizer.zeroGrad();
     this.#updates++;
-    return scalars;
+    return { scalars, fault };
   }
 
   #report(scores: BatchScores<M>): void {
     const { steps: step, samples: images } = this.#totals;
-    if (!Number.isFinite(scores.loss)) {
-      const advice = 'lower the learning rate, or look for values that are not finite in the data';
-      throw new ReceptiveError('ERR_DIVERGED', `fit: the loss is ${scores.loss} at epoch ${this.#epoch}, step ${step}; ${advice}`);
-    }
+    if (!Number.isFinite(scores.loss)) throw this.#diverged(`the loss is ${scores.loss}`);
     this.options.onStep?.({ epoch: this.#epoch, step, steps: this.loader.length, images, ...scores } as Step<M>);
+  }
+
+  #diverged(fault: string): ReceptiveError {
+    const place = `at epoch ${this.#epoch}, step ${this.#totals.steps}`;
+    const advice = this.setup.detectAnomaly
+      ? ''
+      : '; lower the learning rate, or look for values that are not finite in the data (detectAnomaly: true says which operation gave them)';
+    return new ReceptiveError('ERR_DIVERGED', `fit: ${fault} ${place}${advice}`);
   }
 
   /** Takes in the scores of the epoch, validation included, and turns to the next one. */

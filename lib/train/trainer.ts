@@ -19,6 +19,8 @@ export interface TrainerOptions<M extends Record<string, Metric>> extends Object
   plateau?: WatchedPlateauOptions;
   /** The most the norm of all gradients together may be; see `optim.clipGradNorm`. By default anything. */
   clipNorm?: number;
+  /** Whether to look at everything a step computes for numbers that are not finite; see `detectAnomaly`. Slower. Default false. */
+  detectAnomaly?: boolean;
   /** When to end a training that no longer gets better. By default never. */
   earlyStopping?: EarlyStoppingOptions;
   /** Where to save what is needed to go on after a crash to the same bits; see `fit`'s `resume`. By default nowhere. */
@@ -31,6 +33,7 @@ const trainerNames: OptionNames<TrainerOptions<never>> = {
   schedule: true,
   plateau: true,
   clipNorm: true,
+  detectAnomaly: true,
   earlyStopping: true,
   checkpoint: true,
 };
@@ -48,7 +51,7 @@ const fitNames: OptionNames<FitOptions<never>> = { epochs: true, validation: tru
 export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   readonly optimizer: Optimizer;
   readonly #measures: Measures<M>;
-  readonly #options: Pick<TrainerOptions<M>, 'schedule' | 'plateau' | 'clipNorm' | 'earlyStopping'>;
+  readonly #options: Pick<TrainerOptions<M>, 'schedule' | 'plateau' | 'clipNorm' | 'detectAnomaly' | 'earlyStopping'>;
   readonly #checkpoint: Required<CheckpointOptions> | null;
   /** Of the latest `fit`. */
   #stopping: EarlyStopping | null = null;
@@ -59,7 +62,7 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   ) {
     if (!(model instanceof Module)) throw typeError('Trainer', 'model', model, 'a Module');
     checkOptions('Trainer', options, trainerNames);
-    const { optimizer, schedule, plateau, clipNorm, earlyStopping, checkpoint } = options;
+    const { optimizer, schedule, plateau, clipNorm, detectAnomaly = false, earlyStopping, checkpoint } = options;
     if (!(optimizer instanceof Optimizer)) throw typeError('Trainer', 'optimizer', optimizer, 'an optimizer, such as optim.SGD');
     if (schedule !== undefined && typeof schedule !== 'function') {
       throw typeError('Trainer', 'schedule', schedule, 'a function of step and steps');
@@ -67,9 +70,10 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     if (clipNorm !== undefined && !(typeof clipNorm === 'number' && clipNorm >= 0)) {
       throw rangeError('Trainer', 'clipNorm', clipNorm, 'a number of at least 0');
     }
+    if (typeof detectAnomaly !== 'boolean') throw typeError('Trainer', 'detectAnomaly', detectAnomaly, 'true or false');
     this.optimizer = optimizer;
     this.#measures = new Measures('Trainer', options);
-    this.#options = { schedule, plateau, clipNorm, earlyStopping };
+    this.#options = { schedule, plateau, clipNorm, detectAnomaly, earlyStopping };
     this.#checkpoint = checkpoint === undefined ? null : checkCheckpointOptions(checkpoint);
     this.#makePlateau(); // now, not when it is needed: what is wrong with their options
     this.#makeStopping();
@@ -97,7 +101,7 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
    * With checkpoints, a run that was killed goes on with `resume: true` from the newest one, in the middle of an epoch too, and comes to
    * the same bits as one that was not, given the same data, options and instruction set. An aborted run leaves a checkpoint of its last
    * step.
-   * @throws ReceptiveError `ERR_DIVERGED` when the loss is not a finite number; `ERR_FILE` when a checkpoint cannot be written, is not of
+   * @throws ReceptiveError `ERR_DIVERGED` when the loss is not a finite number, or anything else where that is looked for; `ERR_FILE` when a checkpoint cannot be written, is not of
    * this training, or is there and `resume` is not set.
    */
   fit(loader: Batches, options: FitOptions<M> & { validation: Batches }): AsyncGenerator<Epoch<M> & { validation: Scores<M> }, void, void>;
@@ -150,12 +154,12 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   }
 
   #begin(loader: Batches, options: FitOptions<M>, checkpoints: Checkpoints<Progress> | null): Run<M> {
-    const { schedule, clipNorm } = this.#options;
+    const { schedule, clipNorm, detectAnomaly = false } = this.#options;
     this.#stopping = this.#makeStopping();
     const { model, optimizer } = this;
     const every = this.#checkpoint?.every ?? Infinity;
-    const setup = { model, optimizer, measures: this.#measures, schedule, clipNorm, plateau: this.#makePlateau(), checkpoints, every };
-    return new Run({ ...setup, stopping: this.#stopping }, loader, options);
+    const rules = { schedule, clipNorm, detectAnomaly, plateau: this.#makePlateau(), stopping: this.#stopping };
+    return new Run({ model, optimizer, measures: this.#measures, ...rules, checkpoints, every }, loader, options);
   }
 
   /**

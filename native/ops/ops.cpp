@@ -48,6 +48,7 @@ namespace receptive {
   OP(rmsprop, 5, 5)                             \
   OP(squared_norm, 2, 0)                        \
   OP(clip_norm, 2, 1)                           \
+  OP(find_nonfinite, 2, 1)                      \
   OP(batch_norm_train, 9, 4)                    \
   OP(batch_norm_infer, 8, 3)                    \
   OP(batch_norm_backward, 11, 3)                \

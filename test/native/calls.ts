@@ -327,6 +327,7 @@ export const calls: Record<string, Maker> = {
     return call;
   },
   squared_norm: (r, d) => ({ tensors: [of(d)(r.shape()), of(float64)([])], numbers: [] }),
+  find_nonfinite: (r, d) => ({ tensors: [of(d)(r.shape()), of(int32)([])], numbers: [r.int(1, 9)] }),
   clip_norm: (r, d) => ({ tensors: [of(d)(r.shape()), of(float64)([1])], numbers: [r.int(0, 3)] }),
   scatter_add(r, d) {
     const [x, n, t] = [r.shape(1, 4).map((s) => s + 1), r.int(0, 5), of(d)];
