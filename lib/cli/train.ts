@@ -1,18 +1,16 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { checkWritable } from '../formats/file';
-import { load } from '../formats/safetensors';
-import { crossEntropy } from '../losses';
 import type { Module } from '../nn';
-import { Adam, cosine, SGD } from '../optim';
 import { manualSeed } from '../random';
 import { runtime, setNumThreads } from '../runtime';
-import { type Epoch, metrics, type Step, Trainer } from '../train';
-import { nonNegative, oneOf, positiveInteger, wholeNumber } from './arguments';
+import type { Epoch, metrics, Scores, Step } from '../train';
+import { oneOf, positiveInteger, wholeNumber } from './arguments';
 import { buildModel, saveModel } from './model-file';
 import { bar, clock, count, createOutput, emphasis, type Output, percent } from './output';
 import { tasks } from './tasks';
 import type { Job, Task, TrainOptions } from './tasks/task';
+import { addTrainingOptions, makeTrainer, rateOf } from './training';
 
 export function addTrain(program: Command): void {
   const train = program.command('train').description('train a network and save it');
@@ -27,12 +25,11 @@ export function addTrain(program: Command): void {
       )
       .option('--epochs <n>', `passes over the training ${task.unit}`, positiveInteger, defaults.epochs)
       .option('--batch-size <n>', `${task.unit} a step`, positiveInteger, defaults.batchSize)
-      .addOption(new Option('--optimizer <name>', 'update rule').choices(['sgd', 'adam']).default(defaults.optimizer))
-      .option('--lr <rate>', `learning rate at the start; it falls to 0 along a cosine (default: ${rates(defaults)})`, nonNegative)
       .option('--seed <n>', 'makes the run repeatable', wholeNumber, 1)
       .option('--threads <n>', 'threads for the kernels (default: the CPUs this process may use)', positiveInteger)
       .option('--out <file>', 'where the model goes (safetensors)', `models/${name}.safetensors`)
       .option('--json', 'one JSON object a line', false);
+    addTrainingOptions(command, defaults);
     task.addOptions?.(command, 'train');
     command.action((options: TrainOptions) => run(task, options));
   }
@@ -40,14 +37,8 @@ export function addTrain(program: Command): void {
 }
 
 /** What an epoch of these trainings says. */
-type Measured = Epoch<{ accuracy: typeof metrics.accuracy }> & { validation: Omit<Best, 'epoch'> };
-
-/** The best scores so far, and the epoch they are of; 0 before the first. */
-interface Best {
-  readonly epoch: number;
-  readonly accuracy: number;
-  readonly loss: number;
-}
+type Metrics = { accuracy: typeof metrics.accuracy };
+type Measured = Epoch<Metrics> & { validation: Scores<Metrics> };
 
 async function run(task: Task, options: TrainOptions): Promise<void> {
   const output = createOutput(options.json);
@@ -58,7 +49,9 @@ async function run(task: Task, options: TrainOptions): Promise<void> {
   const job = await task.prepare(options);
   const { validation, test, description } = job;
   const model = buildModel(description);
-  const { trainer, lr } = makeTrainer(model, options, task);
+  const lr = options.lr ?? rateOf(task.defaults, options.optimizer);
+  const prepared = { train: job.train.batches, validated: validation !== undefined, epochs: options.epochs };
+  const trainer = makeTrainer(model, { ...options, lr }, prepared);
   announce(output, task, job, model, { ...options, out, lr });
 
   const interrupt = new AbortController();
@@ -69,8 +62,8 @@ async function run(task: Task, options: TrainOptions): Promise<void> {
   process.on('SIGINT', onSignal);
   const began = performance.now();
   const shown = showEpochs(output, options.epochs, task.unit, validation ? 'validation' : 'test');
-  let finished = 0;
-  let best: Best = { epoch: 0, accuracy: 0, loss: Infinity };
+  let last: Measured | undefined;
+  let interrupted = false;
   try {
     const { signal } = interrupt;
     const epochs = trainer.fit(job.train.batches, {
@@ -78,59 +71,43 @@ async function run(task: Task, options: TrainOptions): Promise<void> {
       validation: (validation ?? test).batches,
       signal,
       onStep: shown.step,
+      resume: options.resume,
     });
     for await (const epoch of epochs) {
-      finished = epoch.epoch;
+      last = epoch;
       shown.epoch(epoch);
-      if (validation && !isBetter(epoch.validation, best)) continue;
-      best = { epoch: finished, ...epoch.validation };
-      if (validation) await saveModel(out, model, description);
+      if (trainer.best?.epoch === epoch.epoch) await saveModel(out, model, description);
     }
   } catch (error) {
     output.clear();
     if (error !== interrupt.signal.reason) throw error;
+    interrupted = true;
   }
-  const kept = validation !== undefined && best.epoch > 0;
-  if (!kept) await saveModel(out, model, description);
+  const { best } = trainer;
+  // The best epoch's weights are in the file, or where the training has ended in the model.
+  if (!interrupted || !best) await saveModel(out, model, description);
   process.off('SIGINT', onSignal);
 
-  if (finished < options.epochs) {
-    output.line(
-      `interrupted in epoch ${finished + 1}; the model as of ${kept ? `epoch ${best.epoch}` : 'the last finished step'} is in ${out}`,
-    );
-    output.event({ event: 'interrupted', epoch: finished + 1, out });
+  if (interrupted) {
+    const epoch = shown.running();
+    output.line(`interrupted in epoch ${epoch}; the model as of ${best ? `epoch ${best.epoch}` : 'the last finished step'} is in ${out}`);
+    if (options.checkpointDir) output.line('to go on: the same command with --resume');
+    output.event({ event: 'interrupted', epoch, out });
     process.exitCode = 130;
     return;
   }
-  if (kept) await load(out, model);
-  const { loss, accuracy } = kept ? await trainer.evaluate(test.batches) : best;
+  if (last && last.epoch < options.epochs) {
+    output.line(`no better after ${options.patience} epochs: ended with epoch ${last.epoch} of ${options.epochs}`);
+  }
+  const { loss, accuracy } = validation || !last ? await trainer.evaluate(test.batches) : last.validation;
   output.line(
     `test accuracy ${emphasis(percent(accuracy))} on ${count(test.size)} ${task.unit} (loss ${loss.toFixed(4)})` +
-      (kept ? `, of epoch ${best.epoch}, the best by validation` : ''),
+      (best ? `, of epoch ${best.epoch}, the best by validation` : ''),
   );
   output.line(`saved ${out}\n`);
   const seconds = (performance.now() - began) / 1000;
-  output.event({ event: 'done', accuracy, loss, [task.unit]: test.size, epoch: best.epoch, seconds, out });
+  output.event({ event: 'done', accuracy, loss, [task.unit]: test.size, epoch: best?.epoch ?? options.epochs, seconds, out });
   if (!output.json && job.show) output.line(await job.show(model));
-}
-
-const isBetter = (scores: Omit<Best, 'epoch'>, best: Best): boolean =>
-  best.epoch === 0 || scores.accuracy > best.accuracy || (scores.accuracy === best.accuracy && scores.loss < best.loss);
-
-/** The learning rate of a task where none is asked for: its own for its own optimiser. */
-function rateOf({ optimizer, lr }: Task['defaults'], wanted: TrainOptions['optimizer']): number {
-  return (wanted === optimizer ? lr : undefined) ?? (wanted === 'adam' ? 0.001 : 0.05);
-}
-
-const rates = (defaults: Task['defaults']): string => `sgd ${rateOf(defaults, 'sgd')}, adam ${rateOf(defaults, 'adam')}`;
-
-function makeTrainer(model: Module, options: TrainOptions, { defaults }: Task) {
-  const parameters = model.parameters();
-  const lr = options.lr ?? rateOf(defaults, options.optimizer);
-  const optimizer =
-    options.optimizer === 'adam' ? new Adam(parameters, { lr }) : new SGD(parameters, { lr, momentum: 0.9, weightDecay: 5e-4 });
-  const trainer = new Trainer(model, { optimizer, loss: crossEntropy, metrics: { accuracy: metrics.accuracy }, schedule: cosine(lr) });
-  return { trainer, lr };
 }
 
 /** Says what is about to be trained, and on what. */
@@ -151,13 +128,25 @@ function showEpochs(output: Output, epochs: number, unit: string, measured: 'val
   const began = performance.now();
   let epochBegan = began;
   let drawn = 0;
+  let running = 1;
+  let before = -1; // steps of the whole run that were taken before this process, once they are known
   return {
+    /** The epoch under way. */
+    running: () => running,
     step({ epoch, step, steps = 1, images, loss }: Step<object>) {
       const now = performance.now();
+      running = epoch;
+      if (before < 0) {
+        before = (epoch - 1) * steps + step - 1;
+        if (before > 0) {
+          output.line(`goes on with epoch ${epoch}, step ${step} of ${steps}`);
+          output.event({ event: 'resumed', epoch, step });
+        }
+      }
       if (now - drawn < 100 && step < steps) return;
       drawn = now;
       const done = (epoch - 1) * steps + step;
-      const left = ((now - began) / 1000 / done) * (epochs * steps - done);
+      const left = ((now - began) / 1000 / (done - before)) * (epochs * steps - done);
       const rate = (images / (now - epochBegan)) * 1000;
       output.progress(
         `epoch ${epoch}/${epochs} ${bar(step, steps)} ${step}/${steps}  loss ${loss.toFixed(4)}  ${count(rate)} ${unit}/s  ${clock(left)} left`,
@@ -171,6 +160,7 @@ function showEpochs(output: Output, epochs: number, unit: string, measured: 'val
       );
       output.event({ event: 'epoch', ...epoch, [`${unit}PerSecond`]: rate });
       epochBegan = performance.now();
+      running = epoch.epoch + 1;
     },
   };
 }

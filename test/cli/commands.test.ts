@@ -75,6 +75,49 @@ describe('train, evaluate, predict', () => {
     expect(code).toBe(0);
   });
 
+  const checkpointed = (folder: string) => ['--checkpoint-dir', join(dir, folder), '--checkpoint-every', '7', '--epochs', '6'];
+
+  test('a training that was killed or interrupted goes on with --resume to the same file', async () => {
+    const [whole, parts] = ['whole', 'parts'].map((name) => join(dir, `${name}.safetensors`));
+    await train('--epochs', '6', '--out', whole);
+
+    const args = ['train', 'mnist', '--data', join(dir, 'digits'), '--batch-size', '10', '--json', '--resume', '--out', parts];
+    for (const [signal, epochs] of [
+      ['SIGKILL', 1],
+      ['SIGINT', 3],
+    ] as const) {
+      const stopped = await receptive([...args, ...checkpointed('resumed')], {
+        onLine: (line, kill) => {
+          const { event, epoch } = JSON.parse(line);
+          if (event === 'epoch' && epoch === epochs) kill(signal);
+        },
+      });
+      expect(stopped.code).toBe(signal === 'SIGINT' ? 130 : null);
+    }
+    const last = await receptive([...args, ...checkpointed('resumed')]);
+    expect(last).toMatchObject({ code: 0, stderr: '' });
+    expect(events(last).map(({ event }) => event)).toContain('resumed');
+    expect(events(last).filter(({ event }) => event === 'epoch').length).toBeLessThan(4);
+    expect(readFileSync(parts).equals(readFileSync(whole))).toBe(true);
+
+    const again = await receptive([...args, ...checkpointed('resumed')]);
+    expect(events(again).at(-1)).toEqual({ ...events(last).at(-1), seconds: expect.any(Number) });
+    const anew = await receptive([...args.filter((arg) => arg !== '--resume'), ...checkpointed('resumed')]);
+    expect(anew).toMatchObject({ code: 1, stderr: expect.stringMatching(/holds checkpoints of an earlier training/) });
+  });
+
+  test.each([
+    ['adamw', 'constant', ['--clip-norm', '1']],
+    ['rmsprop', 'one-cycle', ['--detect-anomaly']],
+    ['adam', 'step', ['--warm-up', '1']],
+  ])('--optimizer %s --schedule %s learn as well', async (optimizer, schedule, more) => {
+    const out = join(dir, `${optimizer}.safetensors`);
+    const trained = await train('--optimizer', optimizer, '--schedule', schedule, '--epochs', '4', '--out', out, '--json', ...more);
+    expect(trained).toMatchObject({ code: 0, stderr: '' });
+    expect(events(trained)[0]).toMatchObject({ optimizer, schedule });
+    expect(events(trained).at(-1).accuracy).toBeGreaterThan(0.9);
+  });
+
   test('a reader that goes away ends nothing early', async () => {
     const out = join(dir, 'piped.safetensors');
     const child = spawn(
@@ -139,6 +182,21 @@ describe('what a user can put right is one line that names it, and exit code 1',
     ['no epochs', () => ['train', 'mnist', '--epochs', '0'], /--epochs.*Expected a positive integer/],
     ['a negative rate', () => ['train', 'mnist', '--lr', '-1'], /--lr.*Expected a number of at least 0/],
     ['a network nobody knows', () => ['train', 'mnist', '--arch', 'vgg'], /--arch.*Expected one of lenet5, mlp/],
+    [
+      'resuming from nowhere',
+      () => ['train', 'mnist', ...digits(), '--resume'],
+      /--resume is true, expected left out, since there is no --checkpoint-dir/,
+    ],
+    [
+      'patience without a measure',
+      () => ['train', 'mnist', ...digits(), '--patience', '3'],
+      /--patience is 3, expected left out: this task keeps no samples/,
+    ],
+    [
+      'a schedule nobody knows',
+      () => ['train', 'mnist', '--schedule', 'linear'],
+      /--schedule.*Allowed choices are cosine, constant, step, one-cycle/,
+    ],
     ['an option nobody knows', () => ['train', 'mnist', '--epoch', '3'], /unknown option '--epoch'/],
   ];
   test.each(cases)('%s', async (_, args, message) => {

@@ -14,7 +14,7 @@ export interface Run {
   /** What the command reads. */
   input?: string;
   /** Sees each line of the output as it comes, and may signal the command. */
-  onLine?: (line: string, kill: () => void) => void;
+  onLine?: (line: string, kill: (signal?: NodeJS.Signals) => void) => void;
 }
 
 /** Runs the built command in a process of its own. */
@@ -28,7 +28,7 @@ export function receptive(args: string[], { input, onLine }: Run = {}): Promise<
       result.stdout += chunk;
       pending += chunk;
       for (let end = pending.indexOf('\n'); end >= 0; end = pending.indexOf('\n')) {
-        onLine?.(pending.slice(0, end), () => child.kill('SIGINT'));
+        onLine?.(pending.slice(0, end), (signal = 'SIGINT') => child.kill(signal));
         pending = pending.slice(end + 1);
       }
     });

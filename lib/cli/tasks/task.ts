@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Module } from '../../nn';
 import type { Batches } from '../../train';
 import type { Output } from '../output';
+import type { TrainingDefaults, TrainingOptions } from '../training';
 
 /** What a model file says besides its weights: how to build the network again, and what it was trained for. */
 export interface Description {
@@ -22,13 +23,11 @@ export interface SavedModel<D extends Description = Description> {
 }
 
 /** Options of `train` that every task has. */
-export interface TrainOptions {
+export interface TrainOptions extends TrainingOptions {
   data?: string;
   arch: string;
   epochs: number;
   batchSize: number;
-  lr?: number;
-  optimizer: 'sgd' | 'adam';
   seed: number;
   threads?: number;
   out: string;
@@ -80,7 +79,7 @@ export interface Task<D extends Description = Description> {
   readonly data: string;
   /** What may follow the model's name in `predict`. */
   readonly inputs: string;
-  readonly defaults: Readonly<Pick<TrainOptions, 'epochs' | 'batchSize' | 'optimizer' | 'lr'>>;
+  readonly defaults: Readonly<Pick<TrainOptions, 'epochs' | 'batchSize'>> & TrainingDefaults;
   /** Adds the task's own options. `evaluate` and `predict` have those of all tasks, so there a name belongs to one task. */
   addOptions?(command: Command, name: 'train' | 'evaluate' | 'predict'): void;
   prepare(options: TrainOptions): Promise<Job<D>>;
