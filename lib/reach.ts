@@ -5,7 +5,7 @@ import type { Shape } from './shape';
 
 /**
  * What outputs see along one axis of an input: the element at place o of the output's `axis` sees the elements from o·step + from to
- * o·step + to, both included.
+ * o·step + to, both included. Where the step is an integer, the ends are.
  */
 export interface Reach {
   /** The axis of the output. */

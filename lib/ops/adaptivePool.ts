@@ -1,6 +1,7 @@
 import { rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
+import { along, type Reach, type Reaches } from '../reach';
 import { isIndex, type Shape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { image } from './window1d';
@@ -40,6 +41,18 @@ const infer = (name: string, [x]: readonly [Tensor], sizes: Sizes): ReturnType<P
   return { shape: [x.shape[0]!, ...sizes.map((n, axis) => n ?? x.shape[axis + 1]!), x.shape.at(-1)!], dtype: commonFloat(name, [x]) };
 };
 
+/** What windows see of the cells along an axis. One window sees all. */
+function shareReach(cells: number, windows: number, axis: number): Reach | null {
+  const step = cells / windows;
+  if (windows === 1) return null;
+  // Window o goes from floor(o·step) to, not including, ceil((o + 1)·step), and both products are multiples of 1 / windows.
+  return Number.isInteger(step) ? { axis, step, from: 0, to: step - 1 } : { axis, step, from: 1 / windows - 1, to: step - 1 / windows };
+}
+
+const reach = ([x]: readonly Shape[], _sizes: Sizes, output: Shape): Reaches[] => [
+  x!.map((cells, axis) => (axis === 0 || axis === x!.length - 1 ? along(axis) : shareReach(cells, output[axis]!, axis))),
+];
+
 const averaging = (name: string): Pool => ({
   name,
   infer: (inputs, sizes) => infer(name, inputs, sizes),
@@ -51,6 +64,8 @@ const averaging = (name: string): Pool => ({
     native.ops.adaptive_avg_pool2d_backward(image(grad).id, image(dx).id);
     return [dx];
   },
+  linear: () => 'all',
+  reach,
 });
 
 /** The most cells that the addon takes a window to have, which decides how it keeps the place of a maximum. */
@@ -72,6 +87,8 @@ const maximum = (name: string): Pool => ({
     native.ops.adaptive_max_pool2d_backward(image(grad).id, image(position!).id, image(dx).id);
     return [dx];
   },
+  linear: () => 'all',
+  reach,
 });
 
 const [avg1d, avg2d] = [averaging('adaptiveAvgPool1d'), averaging('adaptiveAvgPool2d')];

@@ -2,11 +2,21 @@ import { shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
-import { showShape } from '../shape';
+import { whole } from '../reach';
+import { showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { algorithms, type ConvOptions, convOptionNames, type Grouping, grouping } from './conv2d';
 import { sumTo } from './gradients';
-import { makeTransposedWindow, type Padding, type Pair, type TransposedWindow, transposedSize, type Window, type Window1d } from './window';
+import {
+  makeTransposedWindow,
+  type Padding,
+  type Pair,
+  type TransposedWindow,
+  transposedReach,
+  transposedSize,
+  type Window,
+  type Window1d,
+} from './window';
 import { image, imageKernel, imageWindow } from './window1d';
 
 export interface ConvTransposeOptions<Size, Around> extends ConvOptions<Size, Around> {
@@ -57,6 +67,9 @@ export const transposedConvolution = <W extends Window | Window1d>(name: string)
     if (dw) native.ops.conv2d_backward_weight(g.id, image(x!).id, imageKernel(dw).id, 0, ...numbers(attrs));
     return [dx, dw, needs[2] ? sumTo(grad, shapes[2]!) : null];
   },
+  linear: () => 'first',
+  reach: ([, w], { window }, { length }) => [transposedReach(window, 'all'), whole(w!.length), whole(1, [0, length - 1])],
+  macs: ([x, w]) => sizeOf(x!.slice(0, -1)) * sizeOf(w!),
 });
 
 const op = transposedConvolution<Window>('convTranspose2d');

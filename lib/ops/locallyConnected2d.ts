@@ -2,10 +2,11 @@ import { shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
-import { showShape } from '../shape';
+import { whole } from '../reach';
+import { showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { sumTo } from './gradients';
-import { makeWindow, outputSize, type Window, type WindowOptions, windowOptionNames } from './window';
+import { makeWindow, outputSize, type Window, type WindowOptions, windowOptionNames, windowReach } from './window';
 
 export interface LocallyConnected2dOptions extends WindowOptions {
   /** Added to the output, a number for each place and channel: [H',W',K]. */
@@ -42,6 +43,9 @@ const op: Op<[Tensor, Tensor, Tensor | null], Window> = {
     if (dw) native.ops.locally_connected2d_backward_weight(x!.id, grad.id, dw.id, ...numbers(attrs));
     return [dx, dw, needs[2] ? sumTo(grad, shapes[2]!) : null];
   },
+  linear: () => 'first',
+  reach: (_shapes, window) => [windowReach(window, 'all'), whole(6, [0, 1], [1, 2], [5, 3]), whole(3, [0, 1], [1, 2], [2, 3])],
+  macs: ([, w], _attrs, [n]) => n! * sizeOf(w!),
 };
 
 /**

@@ -5,7 +5,16 @@ import { checkOptions, type OptionNames } from '../options';
 import { type Shape, sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { maxPoolNumbers, placesType } from './maxPool2d';
-import { checkPadding, makeWindow, type Pair, perAxis, type Window, type WindowOptions, windowOptionNames } from './window';
+import {
+  checkPadding,
+  makeWindow,
+  type Pair,
+  perAxis,
+  transposedReach,
+  type Window,
+  type WindowOptions,
+  windowOptionNames,
+} from './window';
 
 export interface MaxUnpool2dOptions extends WindowOptions {
   /** Height and width of the pool's window. */
@@ -44,6 +53,8 @@ const op: Op<[y: Tensor, indices: Tensor], Attrs> = {
     native.ops.max_unpool2d_backward(grad.id, indices!.id, dy.id, ...maxPoolNumbers(window));
     return [dy, null];
   },
+  linear: () => 'first',
+  reach: (_shapes, { window }) => [transposedReach(window, 'one'), transposedReach(window, 'one')],
 };
 
 /** The sizes along an axis that a pool, in ceil mode or not, makes so many windows of; the usual one makes them without ceil mode. */

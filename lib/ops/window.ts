@@ -225,6 +225,20 @@ export function windowReach(window: AnyWindow, channels: 'one' | 'all'): Reaches
   return [along(0), ...places, channels === 'one' ? along(places.length + 1) : null];
 }
 
+/** What outputs of the adjoint see of an input [N,…,C]: of the windows that reach them. */
+export function transposedReach(window: AnyWindow, channels: 'one' | 'all'): Reaches {
+  const places = alongAxes(window).map(({ covers, stride, before }, i) => {
+    return {
+      axis: i + 1,
+      step: 1 / stride,
+      from: (before + 1 - covers) / stride,
+      to: before / stride,
+      every: window.dilation[i]! / stride,
+    };
+  });
+  return [along(0), ...places, channels === 'one' ? along(places.length + 1) : null];
+}
+
 /** A pool's window as the addon takes it. */
 export const windowNumbers = ({ kernel, stride, padding }: Window): number[] => [...kernel, ...stride, ...padding];
 

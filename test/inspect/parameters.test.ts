@@ -40,9 +40,22 @@ describe('inspect.parameters', () => {
     ['a fully connected layer holds as many', new nn.Linear(5, 3), [2, 5], 18],
     ['one that is used at each place of a sequence, as many for each', new nn.Linear(5, 3), [2, 7, 5], 7 * 18],
     ['batch norm, a pair an output', new nn.BatchNorm2d(3), [2, 4, 5, 3], 4 * 5 * 6],
+    [
+      'a transposed convolution, a kernel for each cell it starts from',
+      new nn.ConvTranspose2d(2, 3, 2, { stride: 2 }),
+      [2, 4, 5, 2],
+      4 * 5 * 24 + 8 * 10 * 3,
+    ],
     ['a layer that runs twice, for each run', twice(new nn.Conv2d(2, 2, 1)), [1, 3, 3, 2], 2 * 9 * 6],
   ])('%s', (_, model, input, expected) => {
     expect(unshared(model, input)).toBe(expected);
+  });
+
+  test('is what nn.LocallyConnected2d holds', () => {
+    const conv = new nn.Conv2d(2, 3, [3, 2], { stride: 2, padding: 1 });
+    const local = new nn.LocallyConnected2d(2, 3, [3, 2], { stride: 2, padding: 1, inputSize: [9, 8] });
+    const { unshared: apart } = inspect.parameters(conv, [1, 9, 8, 2]).total;
+    expect(inspect.parameters(local, [4, 9, 8, 2]).total).toEqual({ shared: apart, unshared: apart });
   });
 
   test('of what is not shared to begin with: as many; of a table, a table a place', () => {

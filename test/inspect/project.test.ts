@@ -126,6 +126,13 @@ describe('inspect.project', () => {
     ['batch norm', () => new nn.Sequential(new nn.Conv2d(2, 3, 3), new nn.BatchNorm2d(3)), [2, 5, 5, 2], [1, 2, 0]],
     ['average and max pools', () => new nn.Sequential(new nn.AvgPool2d(2), new nn.MaxPool2d(2)), [2, 8, 8, 2], [1, 0, 1]],
     [
+      'pools that share out, and transposed convolutions',
+      () => new nn.Sequential(new nn.AdaptiveMaxPool2d(4), new nn.ConvTranspose2d(2, 1, 3), new nn.AdaptiveAvgPool2d(3)),
+      [2, 8, 7, 2],
+      [1, 2, 0],
+    ],
+    ['unshared weights', () => new nn.LocallyConnected2d(2, 3, 3, { inputSize: [5, 5] }), [2, 5, 5, 2], [1, 2, 0]],
+    [
       'flattening and fully connected layers',
       () => new nn.Sequential(new nn.Flatten(), new nn.Linear(8, 4), new nn.Dropout()),
       [2, 2, 2, 2],

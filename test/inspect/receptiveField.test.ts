@@ -123,6 +123,21 @@ describe('inspect.receptiveField', () => {
     ['enlargement', new Net({}, (x) => enlarged(x, 2)), { size: 1, jump: 0.5, start: 0.25, padding: 0 }],
     ['what comes after an enlargement', new Net({ a: conv(4) }, (x, { a }) => a.forward(enlarged(x, 3))), { size: 2, jump: 1 / 3 }],
     [
+      'a transposed convolution',
+      new nn.ConvTranspose2d(1, 1, 4, { stride: 2, padding: 1 }),
+      { size: 2, jump: 0.5, start: 0.25, padding: 1 },
+    ],
+    [
+      'one that takes a stride back',
+      new nn.Sequential(conv(2, { stride: 2 }), new nn.ConvTranspose2d(1, 1, 2, { stride: 2 })),
+      { size: 2, jump: 1, start: 0.5 },
+    ],
+    ['one of stride 1', new nn.ConvTranspose2d(1, 1, 3), { size: 3, jump: 1, start: -0.5, padding: 2 }],
+    ['adaptive pooling', new nn.AdaptiveAvgPool2d([5, 2]), { size: [4, 5], jump: [2.4, 5], start: [1.2, 2.5], padding: 0, whole: false }],
+    ['adaptive pooling to one cell', new nn.AdaptiveMaxPool2d(1), { size: [12, 10], jump: 0, whole: true }],
+    ['padding by reflection', conv(3, { padding: 1, paddingMode: 'reflect' }), { size: 3, jump: 1, start: 0.5, padding: 1 }],
+    ['unshared weights', new nn.LocallyConnected2d(1, 1, 3, { inputSize: [12, 10] }), { size: 3, jump: 1, start: 1.5 }],
+    [
       'an enlargement after a stride',
       new Net({ a: conv(3, { stride: 2, padding: 1 }) }, (x, { a }) => enlarged(a.forward(x), 2)),
       { size: 3, jump: 1, start: 0, padding: 1 },
@@ -136,7 +151,22 @@ describe('inspect.receptiveField', () => {
     }
   });
 
-  test('of sequences and of tables of tokens', () => {
+  test('of sequences', () => {
+    const model = new nn.Sequential(
+      new nn.Conv1d(3, 2, 5, { padding: 2 }),
+      new nn.MaxPool1d(2),
+      new nn.ConvTranspose1d(2, 2, 2, { stride: 2 }),
+      new nn.GlobalMaxPool1d(),
+    );
+    expect(inspect.receptiveField(model, [1, 12, 3]).map(({ size, jump, start, padding }) => [size, jump, start, padding])).toEqual([
+      [5, 1, 0.5, 2],
+      [6, 2, 1, 2],
+      [6, 1, 0.5, 2],
+      [12, 0, 6, 0],
+    ]);
+  });
+
+  test('of tables of tokens', () => {
     const rows = new nn.Sequential(
       new Net({}, (x) =>
         ops.slice(
@@ -214,6 +244,19 @@ describe('inspect.receptiveField', () => {
     expect(run).toThrow(message);
   });
 });
+
+/** A pool and its way back. */
+class Unpooled extends nn.Module {
+  constructor(readonly kernelSize: [number, number]) {
+    super();
+  }
+  forward(x: Tensor): Tensor {
+    const { kernelSize } = this;
+    const { output, indices } = ops.maxPool2dWithIndices(x, { kernelSize });
+    const sparse = ops.maxUnpool2d(output, indices, { kernelSize, outputSize: [x.shape[1], x.shape[2]] });
+    return ops.avgPool2d(sparse, { kernelSize }); // sees the maximum, wherever in the window it was
+  }
+}
 
 const small = (max: number, min = 1) => fc.integer({ min, max });
 const pair = (max: number, min = 1) => fc.tuple(small(max, min), small(max, min));
@@ -321,6 +364,38 @@ test('a unit depends on no cell outside its field, and on cells at its edges, in
   const layer: fc.Arbitrary<() => nn.Module> = fc.oneof(
     { weight: 4, arbitrary: windowed.map((options) => () => layerOf(options)) },
     { weight: 1, arbitrary: fc.constant(() => new nn.ReLU()) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .record({ kernel: pair(4), stride: pair(3), dilation: pair(3), padding: pair(2, 0) })
+        .map(({ kernel, ...options }) => () => {
+          return new nn.ConvTranspose2d(1, 1, kernel, { ...options, bias: false });
+        }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc
+        .record({
+          kernel: pair(3),
+          stride: pair(2),
+          padding: pair(3, 0),
+          paddingMode: fc.constantFrom('reflect' as const, 'replicate' as const),
+        })
+        .map(
+          ({ kernel, ...options }) =>
+            () =>
+              new nn.Conv2d(1, 1, kernel, { ...options, bias: false }),
+        ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(pair(8), fc.boolean()).map(
+        ([size, mean]) =>
+          () =>
+            mean ? new nn.AdaptiveAvgPool2d(size) : new nn.AdaptiveMaxPool2d(size),
+      ),
+    },
+    { weight: 1, arbitrary: pair(3).map((kernel) => () => new Unpooled(kernel)) },
     { weight: 1, arbitrary: small(3).map((f) => () => new Net({}, (x) => enlarged(x, f))) },
     {
       weight: 1,
