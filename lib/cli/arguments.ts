@@ -50,3 +50,12 @@ export function someOf(names: readonly string[]): (text: string) => string[] {
 export function addShared(command: Command, option: Option): void {
   if (!command.options.some(({ long }) => long === option.long)) command.addOption(option);
 }
+
+/** Dimensions with commas between them. */
+export function shape(text: string): number[] {
+  const dimensions = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (!dimensions.every((n) => Number.isSafeInteger(n) && n > 0)) {
+    throw new InvalidArgumentError('Expected positive integers with commas between them, such as 1,28,28,1.');
+  }
+  return dimensions;
+}

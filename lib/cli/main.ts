@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { ReceptiveError } from '../errors';
 import { version } from '../native';
 import { addEvaluate } from './evaluate';
+import { addInspect } from './inspect';
 import { addPredict } from './predict';
 import { addTrain } from './train';
 
@@ -15,6 +16,7 @@ const program = new Command('receptive')
 addTrain(program);
 addEvaluate(program);
 addPredict(program);
+addInspect(program);
 
 program.parseAsync().catch((error: unknown) => {
   // What a user can put right is one line; anything else is a defect, and shows where.

@@ -42,6 +42,34 @@ describe('train, evaluate, predict', () => {
     }
   });
 
+  test('inspect tells what the saved network is made of and what it sees', async () => {
+    const out = join(dir, 'inspected.safetensors');
+    await train('--epochs', '1', '--out', out);
+    const drawing = join(dir, 'drawings', 'fields.svg');
+    const told = await receptive(['inspect', out, '--draw', drawing]);
+    expect([told.code, told.stderr]).toEqual([0, '']);
+    expect(told.stdout).toMatch(/^lenet5 for mnist, on an input of shape \[1,28,28,1\]$/m);
+    expect(told.stdout).toMatch(/^total +61,706 +416,520$/m); // the summary
+    expect(told.stdout).toMatch(/^5 +MaxPool2d +16 +4 +6 +2$/m); // receptive fields
+    expect(told.stdout).toMatch(/^total +61,706 +423,038 +6\.9 x$/m); // parameters
+    expect(readFileSync(drawing, 'utf8')).toMatch(/^<svg .*<\/svg>\n$/s);
+
+    const [event, ...rest] = events(await receptive(['inspect', out, '--input', '2,28,28,1', '--json']));
+    expect(rest).toEqual([]);
+    expect(event).toMatchObject({
+      model: out,
+      architecture: 'lenet5',
+      input: [2, 28, 28, 1],
+      total: { parameters: 61_706, macs: 2 * 416_520 },
+    });
+    expect(event.layers[3]).toMatchObject({ name: '3', type: 'Conv2d', outputShape: [2, 10, 10, 16], receptiveField: 14 });
+    expect(event.receptiveFields[3]).toMatchObject({ name: '3', size: 14, jump: 2, start: 5, padding: 2 });
+    expect(event.parameters.total).toEqual({ shared: 61_706, unshared: 423_038 });
+
+    const refused = await receptive(['inspect', out, '--input', '1,20,20,1']);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^receptive: linear: input has 144 features/)]);
+  });
+
   test('a pipe gets plain lines: one an epoch, no bar, no control characters', async () => {
     const { code, stdout } = await train('--epochs', '2', '--arch', 'mlp', '--optimizer', 'adam', '--out', join(dir, 'mlp.safetensors'));
     expect(code).toBe(0);
@@ -197,6 +225,8 @@ describe('what a user can put right is one line that names it, and exit code 1',
       () => ['train', 'mnist', '--schedule', 'linear'],
       /--schedule.*Allowed choices are cosine, constant, step, one-cycle/,
     ],
+    ['a shape that is none', () => ['inspect', 'model', '--input', '1,28,x'], /--input.*Expected positive integers/],
+    ['a missing model to inspect', () => ['inspect', join(dir, 'none')], /none: ENOENT/],
     ['an option nobody knows', () => ['train', 'mnist', '--epoch', '3'], /unknown option '--epoch'/],
   ];
   test.each(cases)('%s', async (_, args, message) => {

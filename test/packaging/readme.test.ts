@@ -1,17 +1,10 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { idx } from '../support/idx';
 import { root, run, temporaryDirectory } from './support';
 
 const examples = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code!);
-
-/** An IDX file of bytes, as MNIST comes in. */
-function idx(dims: number[], bytes: Uint8Array): Buffer {
-  const header = Buffer.alloc(4 + 4 * dims.length);
-  header.writeUInt32BE(0x0800 + dims.length);
-  for (const [i, dim] of dims.entries()) header.writeUInt32BE(dim, 4 + 4 * i);
-  return Buffer.concat([header, bytes]);
-}
 
 describe('the README', () => {
   const folder = temporaryDirectory();
@@ -31,13 +24,20 @@ describe('the README', () => {
     }
   });
 
-  test('has examples', () => expect(examples).toHaveLength(2));
+  test('has examples', () => expect(examples).toHaveLength(3));
 
   test('trains on MNIST files in the first one', () => {
     const printed = run(process.execPath, ['-e', examples[0]!], { cwd: folder }).trim().split('\n');
     expect(printed).toHaveLength(2);
     for (const line of printed) expect(line).toMatch(/^\d+\.\d+ [01](\.\d+)?$/);
     expect(readFileSync(join(folder, 'lenet5.safetensors')).length).toBeGreaterThan(61_706 * 4);
+  });
+
+  test('looks inside in the third one', () => {
+    const printed = run(process.execPath, ['-e', examples[2]!], { cwd: folder });
+    expect(printed).toMatch(/^total +61,706 +416,520$/m);
+    expect(printed).toMatch(/size: 14,\s+jump: 2,\s+start: 5,\s+padding: 2/);
+    expect(printed).toContain('{ shared: 61706, unshared: 423038 }');
   });
 
   test('learns in the second one', () => {

@@ -3,7 +3,7 @@ import * as data from '../../data';
 import { ReceptiveError, rangeError } from '../../errors';
 import { fileError } from '../../formats/file';
 import { addShared, fraction, oneOf, positiveInteger, someOf } from '../arguments';
-import { firstFew, formatOf, type ImageDescription, inOrder, showFiles, showLabelled } from './pictures';
+import { firstFew, formatOf, type ImageDescription, inOrder, inputOf, showFiles, showLabelled } from './pictures';
 import type { EvaluateOptions, Task, TrainOptions } from './task';
 
 /** What a model file says of a network for the images of some folder. */
@@ -101,6 +101,8 @@ export const images: Task<FolderDescription> = {
       show: async (model) => (await showLabelled({ path: out, model, description }, first.test, someOfEach(first.test))).drawing,
     };
   },
+
+  input: inputOf,
 
   async open(saved, options) {
     const { batchSize, heldOut: only } = options as EvaluateOptions & { heldOut: boolean };

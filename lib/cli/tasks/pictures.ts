@@ -17,6 +17,11 @@ export interface ImageDescription extends Description {
   readonly images: data.ReadImageOptions & { readonly normalization: data.Normalization };
 }
 
+/** One image as the network takes it; a side that is one number is both height and width. */
+export function inputOf({ images: { size, channels = 3 } }: ImageDescription): { shape: number[]; dtype: 'float32' } {
+  return { shape: [1, ...(typeof size === 'number' ? [size, size] : size), channels], dtype: 'float32' };
+}
+
 /** What a network makes of an image, and the image as it sees it. */
 interface Recognised {
   readonly predicted: string;

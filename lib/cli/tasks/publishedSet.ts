@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import * as data from '../../data';
 import { rangeError } from '../../errors';
 import { addShared, positiveInteger, wholeNumber } from '../arguments';
-import { firstFew, type ImageDescription, inOrder, showFiles, showLabelled } from './pictures';
+import { firstFew, type ImageDescription, inOrder, inputOf, showFiles, showLabelled } from './pictures';
 import type { PredictOptions, Task, TrainOptions } from './task';
 
 /** A set of images that comes in files of its own, one part to train on and one to test with. */
@@ -51,6 +51,8 @@ export function publishedSet({ name, networks, augment, read, ...rest }: Publish
         show: async (model) => (await showLabelled({ path: options.out, model, description }, test, firstFew(test))).drawing,
       };
     },
+
+    input: inputOf,
 
     async open(_, { data: dir, batchSize }) {
       return inOrder((await read(dir)).test, batchSize);

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import type { Dtype } from '../../dtype';
 import type { Module } from '../../nn';
+import type { Shape } from '../../shape';
 import type { Batches } from '../../train';
 import type { Output } from '../output';
 import type { TrainingDefaults, TrainingOptions } from '../training';
@@ -83,6 +85,8 @@ export interface Task<D extends Description = Description> {
   /** Adds the task's own options. `evaluate` and `predict` have those of all tasks, so there a name belongs to one task. */
   addOptions?(command: Command, name: 'train' | 'evaluate' | 'predict'): void;
   prepare(options: TrainOptions): Promise<Job<D>>;
+  /** An input of one sample as the network takes it, for `inspect`; absent where that has no size of its own. */
+  input?(description: D): { readonly shape: Shape; readonly dtype: Dtype };
   /** The samples to measure a network on. */
   open(saved: SavedModel<D>, options: EvaluateOptions): Promise<Part>;
   /** Shows what a network makes of the inputs that follow the model's name, or of samples. */
