@@ -40,6 +40,8 @@ const optional: readonly (readonly [operation: string, call: Call])[] = [
   ['locallyConnected2d', (o) => ops.locallyConnected2d(image, ones([3, 3, 2, 2, 1, 1]), o)],
   ['dropout', (o) => ops.dropout(matrix, 0.5, o)],
   ['pad', (o) => ops.pad(sequence, Array(3).fill([0, 0]), o)],
+  ['dropout1d', (o) => ops.dropout1d(sequence, 0.5, o)],
+  ['dropout2d', (o) => ops.dropout2d(image, 0.5, o)],
   ['embedding', (o) => ops.embedding(labels, matrix, o)],
   ['matmul', (o) => ops.matmul(matrix, matrix, o)],
   ...(['sum', 'mean', 'max', 'min', 'softmax', 'logSoftmax'] as const).map((name) => [name, (o: never) => ops[name](matrix, o)] as const),

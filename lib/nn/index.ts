@@ -18,7 +18,7 @@ export { AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPoo
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './batchNorm';
 export { Conv1d, type Conv1dOptions, Conv2d, type Conv2dOptions, Conv3d, type Conv3dOptions, type PaddingMode } from './conv';
 export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose';
-export { Dropout } from './dropout';
+export { Dropout, Dropout1d, Dropout2d } from './dropout';
 export { Embedding, type EmbeddingOptions } from './embedding';
 export { Flatten } from './flatten';
 export { GlobalAvgPool1d, GlobalAvgPool2d, GlobalMaxPool1d, GlobalMaxPool2d } from './globalPool';

@@ -27,6 +27,12 @@ export function scaled(x: Tensor, factor: number): Tensor {
   return y;
 }
 
+/** x · factors, which stretch to x's shape. */
+export function multiplied(x: Tensor, factors: Tensor, product = Tensor.empty(x.shape, x.dtype)): Tensor {
+  native.ops.binary(x.id, factors.id, product.id, 2);
+  return product;
+}
+
 /** x in another type. */
 export function converted(x: Tensor, dtype: Dtype): Tensor {
   const y = Tensor.empty(x.shape, dtype);

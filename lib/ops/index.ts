@@ -34,7 +34,7 @@ export { type Conv2dOptions, type ConvAlgorithm, conv2d } from './conv2d';
 export * from './conv3d';
 export * from './convTranspose1d';
 export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d';
-export * from './dropout';
+export { type DropoutOptions, dropout, dropout1d, dropout2d } from './dropout';
 export { type EmbeddingOptions, embedding } from './embedding';
 export * from './expand';
 export { gather } from './gather';

@@ -150,6 +150,8 @@ const cases: Case[] = [
   { layer: new nn.Flatten(), shows: 'Flatten()', input: [2, 3, 4, 5], output: [2, 60], parameters: 0 },
   { layer: new nn.Flatten(0, 1), shows: 'Flatten(0, 1)', input: [2, 3, 4, 5], output: [6, 4, 5], parameters: 0 },
   { layer: new nn.Dropout(0.2), shows: 'Dropout(0.2)', input: [7], output: [7], parameters: 0 },
+  { layer: new nn.Dropout1d(0.2), shows: 'Dropout1d(0.2)', input: [2, 7, 3], output: [2, 7, 3], parameters: 0 },
+  { layer: new nn.Dropout2d(), shows: 'Dropout2d(0.5)', input: [2, 4, 3, 3], output: [2, 4, 3, 3], parameters: 0 },
   { layer: new nn.ReLU(), shows: 'ReLU()', input: [3, 2], output: [3, 2], parameters: 0 },
   { layer: new nn.ReLU6(), shows: 'ReLU6()', input: [3, 2], output: [3, 2], parameters: 0 },
   { layer: new nn.LeakyReLU(), shows: 'LeakyReLU(0.01)', input: [3, 2], output: [3, 2], parameters: 0 },
@@ -350,6 +352,15 @@ describe('Dropout', () => {
     dropout.eval();
     expect([...dropout.forward(ones([5])).dataSync()]).toEqual([1, 1, 1, 1, 1]);
   });
+
+  test('of channels: training drops them whole; inference is the identity', () => {
+    const dropout = new nn.Dropout2d(0.5);
+    const y = dropout.forward(ones([1, 2, 2, 64])).dataSync();
+    for (let place = 1; place < 4; place++) expect(y.slice(place * 64, (place + 1) * 64)).toEqual(y.slice(0, 64));
+    expect(new Set(y)).toEqual(new Set([0, 2]));
+    const kept = dropout.eval().forward(ones([1, 2, 2, 64]));
+    expect(new Set(kept.dataSync())).toEqual(new Set([1]));
+  });
 });
 
 test.each<[string, () => unknown, string]>([
@@ -448,6 +459,7 @@ test.each<[string, () => unknown, string]>([
     'InstanceNorm2d: input has shape [2,3,3,6], expected 4 channels, the last axis',
   ],
   ['rank of an instance norm', () => new nn.InstanceNorm2d(3).forward(ones([2, 3])), 'input has shape [2,3], expected [N,H,W,C]'],
+  ['probability', () => new nn.Dropout2d(-1), 'Dropout2d: p is -1, expected a number from 0 to, not including, 1'],
   ['probability', () => new nn.Dropout(1), 'Dropout: p is 1, expected a number from 0 to, not including, 1'],
 ])('a wrong argument is named: %s', (_, run, message) => {
   expect(run).toThrow(message);
@@ -483,6 +495,8 @@ test.each<[string, (x: never) => unknown]>([
   ['LayerNorm', (x) => new nn.LayerNorm(1).forward(x)],
   ['GroupNorm', (x) => new nn.GroupNorm(1, 1).forward(x)],
   ['InstanceNorm2d', (x) => new nn.InstanceNorm2d(1).forward(x)],
+  ['Dropout1d', (x) => new nn.Dropout1d().forward(x)],
+  ['Dropout2d', (x) => new nn.Dropout2d().forward(x)],
   ['Flatten', (x) => new nn.Flatten().forward(x)],
   ['ReLU', (x) => new nn.ReLU().forward(x)],
   ['Softmax', (x) => new nn.Softmax().forward(x)],
