@@ -25,6 +25,13 @@ export interface Call<I extends Inputs, A> {
 }
 
 /**
+ * In which inputs an operation is linear, up to a constant, what it keeps for the gradient (the places of maxima) counting as fixed: in all
+ * together, as a sum; in any one while the others stay, as a product; in some together while the others stay, such as in [0], as a layer
+ * with weights; null where in none.
+ */
+export type Linearity = 'all' | 'any' | readonly number[] | null;
+
+/**
  * An operation, defined once for every use: eager calls, the tape, and traced graphs.
  *
  * `infer` checks the inputs and says what comes out; `forward` queues the kernels that fill the output (tensors it makes besides are
@@ -41,14 +48,13 @@ export interface Op<I extends Inputs, A> {
    * own place, with broadcasting. A shape is an empty list for an input left out.
    */
   reach?(shapes: readonly Shape[], attrs: A, output: Shape): readonly Reaches[] | null;
+  /** In which inputs it is linear, apart from a rectifier it ends with. Its gradient rule is then the transpose. */
+  linear?(attrs: A): Linearity;
   /**
-   * In which inputs it is linear, up to a constant, what it keeps for the gradient (the places of maxima) counting as fixed: in all
-   * together, as a sum; in any while the others stay, as a product; in the first while the others stay, as a layer with weights. Absent or
-   * null where in none. Its gradient rule is then the transpose; `inspect.project` goes back by it.
+   * Whether it lets what is positive through and nothing else, max(x, 0), perhaps with a limit; or, for an operation that may end with such
+   * a rectifier, the attributes of the same without it, null where it does not.
    */
-  linear?(attrs: A): 'all' | 'any' | 'first' | null;
-  /** Whether it lets what is positive through and nothing else: max(x, 0), perhaps with a limit. */
-  readonly rectifies?: true;
+  readonly rectifies?: true | ((attrs: A) => A | null);
   /** Multiply-adds that the products of inputs 0 and 1 take; absent where there are none to speak of. */
   macs?(shapes: readonly Shape[], attrs: A, output: Shape): number;
 }

@@ -31,6 +31,12 @@ export const along = (axis: number, by = 0): Reach => ({ axis, step: 1, from: by
 /** Sums of fractions such as thirds are not exact; integers are meant. */
 const tolerance = 1e-9;
 
+/** Of an axis of which outputs see all elements between two places. Where the step is an integer, the ends become those. */
+export function between(axis: number, step: number, from: number, to: number): Reach {
+  if (!Number.isInteger(step)) return { axis, step, from, to };
+  return { axis, step, from: Math.ceil(from - tolerance), to: Math.floor(to + tolerance) };
+}
+
 /** The elements that the output at place o sees, in order, as if the input had no ends. */
 export function* elementsSeen({ step, from, to, every }: Reach, o: number): Generator<number> {
   const [first, last] = [o * step + from, o * step + to];

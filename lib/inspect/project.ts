@@ -52,8 +52,13 @@ export function project(model: Module, x: Tensor, layer: LayerName, unit: number
   }
 }
 
-const deconvolution: Rule = (operation, grad, context) =>
-  (operation as Op<Inputs, unknown>).rectifies ? [relu(grad)] : operation.backward!(grad, context);
+/** Rectifiers rectify what comes back; everything else is gone through by its gradient rule. */
+const deconvolution: Rule = (operation, grad, context) => {
+  const { rectifies } = operation as Op<Inputs, unknown>;
+  if (rectifies === true) return [relu(grad)];
+  const bare = rectifies?.(context.attrs) ?? null;
+  return bare ? operation.backward!(relu(grad), { ...context, attrs: bare }) : operation.backward!(grad, context);
+};
 
 /** Throws where an operation between the input and a value has no way back. */
 function checkWay({ nodes }: Trace, to: Value): void {
@@ -72,18 +77,11 @@ function checkWay({ nodes }: Trace, to: Value): void {
 }
 
 function leadsBack({ op, attrs, inputs }: TraceNode): boolean {
-  if (op.rectifies) return true;
-  const depending = inputs.filter((input) => input?.depends);
-  switch (op.linear?.(attrs)) {
-    case 'all':
-      return true;
-    case 'any':
-      return depending.length === 1;
-    case 'first':
-      return depending.length === 1 && inputs[0] === depending[0];
-    default:
-      return false;
-  }
+  if (op.rectifies === true) return true;
+  const linear = op.linear?.(attrs) ?? [];
+  const depending = inputs.flatMap((input, i) => (input?.depends ? [i] : []));
+  if (linear === 'all') return true;
+  return linear === 'any' ? depending.length === 1 : depending.every((i) => linear.includes(i));
 }
 
 /** y, but 0 outside of one unit. */

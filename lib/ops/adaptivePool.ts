@@ -1,7 +1,7 @@
 import { rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
-import { along, type Reach, type Reaches } from '../reach';
+import { along, between, type Reach, type Reaches } from '../reach';
 import { isIndex, type Shape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { image } from './window1d';
@@ -46,7 +46,7 @@ function shareReach(cells: number, windows: number, axis: number): Reach | null 
   const step = cells / windows;
   if (windows === 1) return null;
   // Window o goes from floor(o·step) to, not including, ceil((o + 1)·step), and both products are multiples of 1 / windows.
-  return Number.isInteger(step) ? { axis, step, from: 0, to: step - 1 } : { axis, step, from: 1 / windows - 1, to: step - 1 / windows };
+  return between(axis, step, 1 / windows - 1, step - 1 / windows);
 }
 
 const reach = ([x]: readonly Shape[], _sizes: Sizes, output: Shape): Reaches[] => [

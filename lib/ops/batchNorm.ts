@@ -2,7 +2,7 @@ import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
 import { checkOptions, checkPositive, type OptionNames } from '../options';
-import { whole } from '../reach';
+import { elementwise, whole } from '../reach';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
 
@@ -96,11 +96,12 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
     }
     return [dx, dweight, dbias, null, null, needs[5] ? dadd : null];
   },
-  linear: ({ training }) => (training ? null : 'first'),
-  // In training the statistics are of all places; otherwise each output sees its own.
-  reach([x, weight, bias], { training }) {
+  linear: ({ training }) => (training ? null : [0, 5]),
+  rectifies: (attrs) => (attrs.activation ? { ...attrs, activation: null } : null),
+  // In training the statistics are of all places; all else sees its own.
+  reach([x, ...others], { training }, output) {
     const last = x!.length - 1;
-    return training ? [whole(x!.length, [last, last]), ...[weight!, bias!].map(({ length }) => whole(length, [0, last]))] : null;
+    return training ? [whole(x!.length, [last, last]), ...others.map((shape) => elementwise(shape, output)!)] : null;
   },
 };
 

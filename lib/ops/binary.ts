@@ -1,6 +1,6 @@
 import { full } from '../create';
 import { native } from '../native';
-import { apply, checkTensor, commonFloat, type Op } from '../op';
+import { apply, checkTensor, commonFloat, type Linearity, type Op } from '../op';
 import { broadcastShapes } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
@@ -25,7 +25,7 @@ const [ADD, SUB, MUL, DIV, MAX, MIN, POW, EQUAL, GREATER, GREATER_EQUAL] = [0, 1
 const neither: Reads = () => [false, false];
 const both: Reads = () => [true, true];
 
-function define(name: string, kind: number, reads: Reads, backward?: Rule, linear: 'all' | 'any' | 'first' | null = null): Binary {
+function define(name: string, kind: number, reads: Reads, backward?: Rule, linear: Linearity = null): Binary {
   const op: Op<[Tensor, Tensor], void> = {
     name,
     infer([a, b]) {
@@ -97,7 +97,7 @@ export const div = define(
     const db = () => scaled(sumTo(run(MUL, da, run(DIV, a!, b!)), shapes[1]!), -1);
     return [needs[0] ? sumTo(da, shapes[0]!) : null, needs[1] ? db() : null];
   },
-  'first',
+  [0],
 );
 
 // The gradient of the larger (smaller) of two goes to that operand; of two equal ones to both in halves, as PyTorch does.

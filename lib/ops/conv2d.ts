@@ -79,7 +79,7 @@ export function inferConvolution(
 
 /** @internal What is to be known of a convolution along any number of axes without running it. */
 export const convolutionTraits: Pick<Op<[Tensor, Tensor, Tensor | null], ConvAttrs<AnyWindow>>, 'linear' | 'reach' | 'macs'> = {
-  linear: () => 'first',
+  linear: () => [0],
   reach([, w], { window }, { length }) {
     return [windowReach(window, 'all'), whole(w!.length, [w!.length - 1, length - 1]), whole(1, [0, length - 1])];
   },

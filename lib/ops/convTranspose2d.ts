@@ -67,7 +67,7 @@ export const transposedConvolution = <W extends Window | Window1d>(name: string)
     if (dw) native.ops.conv2d_backward_weight(g.id, image(x!).id, imageKernel(dw).id, 0, ...numbers(attrs));
     return [dx, dw, needs[2] ? sumTo(grad, shapes[2]!) : null];
   },
-  linear: () => 'first',
+  linear: () => [0],
   reach: ([, w], { window }, { length }) => [transposedReach(window, 'all'), whole(w!.length), whole(1, [0, length - 1])],
   macs: ([x, w]) => sizeOf(x!.slice(0, -1)) * sizeOf(w!),
 });

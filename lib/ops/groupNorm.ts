@@ -2,6 +2,7 @@ import { rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, checkTensor, commonFloat, type Op } from '../op';
 import { checkOptions, checkPositive, type OptionNames } from '../options';
+import { elementwise, whole } from '../reach';
 import { isIndex, type Shape, sameShape, showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 
@@ -43,7 +44,11 @@ interface Attrs {
 
 type Optional = Tensor | null;
 
-function define(name: string): (x: Tensor, attrs: Omit<Attrs, 'eps'>, options: NormOptions) => Tensor {
+/** @param leading How many axes of x are the samples. */
+function define(
+  name: string,
+  leading: (rank: number, attrs: Attrs) => number,
+): (x: Tensor, attrs: Omit<Attrs, 'eps'>, options: NormOptions) => Tensor {
   const op: Op<[x: Tensor, weight: Optional, bias: Optional], Attrs> = {
     name,
     infer([x, weight, bias], { parameters }) {
@@ -77,6 +82,11 @@ function define(name: string): (x: Tensor, attrs: Omit<Attrs, 'eps'>, options: N
       );
       return [dx, dweight, dbias];
     },
+    // Each output sees its whole sample, through mean and variance.
+    reach([x, weight, bias], attrs, output) {
+      const samples = Array.from({ length: leading(x!.length, attrs) }, (_, axis) => [axis, axis] as const);
+      return [whole(x!.length, ...samples), elementwise(weight!, output)!, elementwise(bias!, output)!];
+    },
   };
   return (x, attrs, { weight = null, bias = null, eps = 1e-5 }) => {
     checkPositive(name, 'eps', eps);
@@ -84,9 +94,9 @@ function define(name: string): (x: Tensor, attrs: Omit<Attrs, 'eps'>, options: N
   };
 }
 
-const layer = define('layerNorm');
-const group = define('groupNorm');
-const instance = define('instanceNorm');
+const layer = define('layerNorm', (rank, { parameters }) => rank - parameters.length);
+const group = define('groupNorm', () => 1);
+const instance = define('instanceNorm', () => 1);
 
 /**
  * Normalises the last axes of each sample to mean 0 and variance 1, then scales and shifts: γ·(x - μ) / √(σ² + ε) + β. Ba, Kiros and

@@ -37,7 +37,7 @@ const op: Op<[Tensor, Tensor, Tensor | null], void> = {
       needs[2] ? sumTo(g, [outFeatures]) : null,
     ];
   },
-  linear: () => 'first',
+  linear: () => [0],
   reach([x], _attrs, { length }) {
     return [x!.map((_, i) => (i < length - 1 ? along(i) : null)), whole(2, [0, length - 1]), whole(1, [0, length - 1])];
   },

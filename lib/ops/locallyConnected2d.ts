@@ -43,7 +43,7 @@ const op: Op<[Tensor, Tensor, Tensor | null], Window> = {
     if (dw) native.ops.locally_connected2d_backward_weight(x!.id, grad.id, dw.id, ...numbers(attrs));
     return [dx, dw, needs[2] ? sumTo(grad, shapes[2]!) : null];
   },
-  linear: () => 'first',
+  linear: () => [0],
   reach: (_shapes, window) => [windowReach(window, 'all'), whole(6, [0, 1], [1, 2], [5, 3]), whole(3, [0, 1], [1, 2], [2, 3])],
   macs: ([, w], _attrs, [n]) => n! * sizeOf(w!),
 };

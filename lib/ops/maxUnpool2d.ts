@@ -53,7 +53,7 @@ const op: Op<[y: Tensor, indices: Tensor], Attrs> = {
     native.ops.max_unpool2d_backward(grad.id, indices!.id, dy.id, ...maxPoolNumbers(window));
     return [dy, null];
   },
-  linear: () => 'first',
+  linear: () => [0],
   reach: (_shapes, { window }) => [transposedReach(window, 'one'), transposedReach(window, 'one')],
 };
 

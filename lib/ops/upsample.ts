@@ -2,6 +2,7 @@ import { rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
+import { along, between, type Reach } from '../reach';
 import { isIndex, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { type Pair, perAxis } from './window';
@@ -56,7 +57,30 @@ const op: Op<[Tensor], Attrs> = {
     native.ops.upsample_backward(grad.id, dx.id, ...numbers(attrs));
     return [dx];
   },
+  linear: () => 'all',
+  reach([x], attrs, output) {
+    return [x!.map((cells, axis) => (axis === 1 || axis === 2 ? upsampleReach(attrs, axis, cells, output[axis]!) : along(axis)))];
+  },
 };
+
+/** What cells of the output see along an axis: the last cell up to a place, or the cells less than one away from it. */
+function upsampleReach({ mode, scale }: Attrs, axis: 1 | 2, cells: number, outputs: number): Reach {
+  if (mode === bilinearAligned) {
+    const steps = Math.max(outputs - 1, 1);
+    return between(axis, outputs > 1 ? (cells - 1) / steps : 0, 1 / steps - 1, 1 - 1 / steps);
+  }
+  const step = scale ? 1 / scale[axis - 1]! : cells / outputs;
+  const parts = denominator(step);
+  if (mode === modes.nearest) return between(axis, step, 1 / parts - 1, 0);
+  const middle = (step - 1) / 2; // in halves of those parts
+  return between(axis, step, middle - 1 + 0.5 / parts, middle + 1 - 0.5 / parts);
+}
+
+/** The n of a step that is a number of nths; where it is none of few, so many that it makes no difference. */
+function denominator(step: number): number {
+  for (let n = 1; n <= 4096; n++) if (Math.abs(step * n - Math.round(step * n)) < 1e-9) return n;
+  return 2 ** 20;
+}
 
 function scales(operation: string, scale: unknown): number[] {
   const list: unknown[] = Array.isArray(scale) ? scale : [scale, scale];

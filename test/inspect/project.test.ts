@@ -131,6 +131,12 @@ describe('inspect.project', () => {
       [2, 8, 7, 2],
       [1, 2, 0],
     ],
+    [
+      'upsampling',
+      () => new nn.Sequential(new nn.Upsample({ scale: 2, mode: 'bilinear' }), new nn.PixelUnshuffle(2)),
+      [2, 3, 3, 2],
+      [1, 2, 0],
+    ],
     ['unshared weights', () => new nn.LocallyConnected2d(2, 3, 3, { inputSize: [5, 5] }), [2, 5, 5, 2], [1, 2, 0]],
     [
       'flattening and fully connected layers',
@@ -182,6 +188,33 @@ describe('inspect.project', () => {
     at.backward(weights);
     const expected = values(leaf.grad!);
     expect(projected.some((v) => v !== 0)).toBe(true);
+    for (const [i, v] of projected.entries()) expect(v).toBeCloseTo(expected[i], 5);
+  });
+
+  test('takes an operation that ends with a rectifier as that rectifier behind it', () => {
+    class Block extends nn.Module {
+      conv = new nn.Conv2d(2, 2, 3, { padding: 1 });
+      constructor(
+        readonly norm: nn.BatchNorm2d,
+        readonly fused: boolean,
+      ) {
+        super();
+      }
+      forward(x: Tensor): Tensor {
+        const { weight, bias, runningMean, runningVar } = this.norm;
+        const options = { weight, bias, runningMean, runningVar };
+        const y = this.conv.forward(x);
+        return this.fused ? ops.batchNorm(y, { ...options, add: x, activation: 'relu' }) : ops.relu(ops.add(ops.batchNorm(y, options), x));
+      }
+    }
+    const norm = new nn.BatchNorm2d(2);
+    for (const tensor of [norm.weight!, norm.bias!, norm.runningMean]) nn.init.uniform(tensor, -1, 1);
+    const [fused, plain] = [true, false].map((one) => new nn.Sequential(new Block(norm, one), new nn.Conv2d(2, 3, 3)));
+    plain.loadStateDict(fused.stateDict());
+    const x = randn([2, 6, 6, 2]);
+    const expected = values(inspect.project(plain, x, '1', 2));
+    expect(expected.some((v) => v !== 0)).toBe(true);
+    const projected = values(inspect.project(fused, x, '1', 2));
     for (const [i, v] of projected.entries()) expect(v).toBeCloseTo(expected[i], 5);
   });
 

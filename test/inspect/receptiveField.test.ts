@@ -133,6 +133,18 @@ describe('inspect.receptiveField', () => {
       { size: 2, jump: 1, start: 0.5 },
     ],
     ['one of stride 1', new nn.ConvTranspose2d(1, 1, 3), { size: 3, jump: 1, start: -0.5, padding: 2 }],
+    ['upsampling by the nearest', new nn.Upsample({ scale: 2 }), { size: 1, jump: 0.5, start: 0.25, padding: 0 }],
+    ['bilinear upsampling', new nn.Upsample({ scale: 2, mode: 'bilinear' }), { size: 2, jump: 0.5, start: 0.25, padding: 1 }],
+    [
+      'corners aligned',
+      new nn.Upsample({ size: [23, 19], mode: 'bilinear', alignCorners: true }),
+      { size: 2, jump: 0.5, start: 0.5, padding: 0 },
+    ],
+    ['pixel shuffle', new nn.Sequential(new nn.Conv2d(1, 4, 3), new nn.PixelShuffle(2)), { size: 3, jump: 0.5, start: 1.25, padding: 0 }],
+    ['its inverse', new nn.PixelUnshuffle(2), { size: 2, jump: 2, start: 1, padding: 0 }],
+    ['statistics of the image', new nn.GroupNorm(1, 1), { size: [12, 10], jump: 0, whole: true }],
+    ['statistics of each place', new nn.LayerNorm(1), { size: 1, jump: 1, start: 0.5, padding: 0 }],
+    ['a learned slope', new nn.PReLU(), { size: 1, jump: 1, start: 0.5, padding: 0 }],
     ['adaptive pooling', new nn.AdaptiveAvgPool2d([5, 2]), { size: [4, 5], jump: [2.4, 5], start: [1.2, 2.5], padding: 0, whole: false }],
     ['adaptive pooling to one cell', new nn.AdaptiveMaxPool2d(1), { size: [12, 10], jump: 0, whole: true }],
     ['padding by reflection', conv(3, { padding: 1, paddingMode: 'reflect' }), { size: 3, jump: 1, start: 0.5, padding: 1 }],
@@ -164,6 +176,11 @@ describe('inspect.receptiveField', () => {
       [6, 1, 0.5, 2],
       [12, 0, 6, 0],
     ]);
+  });
+
+  test('of volumes', () => {
+    const model = new nn.Sequential(new nn.Conv3d(1, 2, [3, 1, 5], { stride: [2, 1, 1] }), new nn.MaxPool3d(2), new nn.BatchNorm3d(2));
+    expect(last(model, [1, 12, 8, 9, 1])).toMatchObject({ size: [5, 2, 6], jump: [4, 2, 2], start: [2.5, 1, 3], padding: 0 });
   });
 
   test('of tables of tokens', () => {
@@ -396,6 +413,30 @@ test('a unit depends on no cell outside its field, and on cells at its edges, in
       ),
     },
     { weight: 1, arbitrary: pair(3).map((kernel) => () => new Unpooled(kernel)) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(
+          fc.oneof(
+            pair(14).map((size) => ({ size })),
+            fc.constantFrom(0.5, 1.5, 1.7, 2, 3).map((scale) => ({ scale })),
+          ),
+          fc.constantFrom(0, 1, 2),
+        )
+        .map(
+          ([to, mode]) =>
+            () =>
+              new nn.Upsample(mode === 0 ? to : { ...to, mode: 'bilinear', alignCorners: mode === 2 }),
+        ),
+    },
+    {
+      weight: 1,
+      arbitrary: small(3).map((r) => () => new Net({}, (x) => ops.pixelShuffle(ops.expand(x, [...x.shape.slice(0, 3), r * r]), r))),
+    },
+    {
+      weight: 1,
+      arbitrary: small(3).map((r) => () => new Net({}, (x) => ops.mean(ops.pixelUnshuffle(x, r), { axis: 3, keepDims: true }))),
+    },
     { weight: 1, arbitrary: small(3).map((f) => () => new Net({}, (x) => enlarged(x, f))) },
     {
       weight: 1,
