@@ -3,7 +3,7 @@ import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
 import { along, between, type Reach } from '../reach';
-import { isIndex, showShape } from '../shape';
+import { isIndex, type Shape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { type Pair, perAxis } from './window';
 
@@ -34,7 +34,20 @@ interface Attrs {
   readonly scale: readonly number[] | null;
 }
 
-const numbers = ({ mode, scale }: Attrs): number[] => [mode, ...(scale ?? [0, 0])];
+/**
+ * The scale along an axis; 0 for what its sizes give. As PyTorch does for channels-last images, the sizes go before a scale where the axis
+ * keeps its size, or is doubled by 'nearest': 1.3 times 3 cells is 3 cells, which are then copied.
+ */
+function scaleAlong({ mode, scale }: Attrs, axis: 1 | 2, cells: number, outputs: number): number {
+  const bySize = outputs === cells || (mode === modes.nearest && outputs === 2 * cells);
+  return scale === null || bySize ? 0 : scale[axis - 1]!;
+}
+
+const numbers = (attrs: Attrs, image: Shape, output: Shape): number[] => [
+  attrs.mode,
+  scaleAlong(attrs, 1, image[1]!, output[1]!),
+  scaleAlong(attrs, 2, image[2]!, output[2]!),
+];
 
 const op: Op<[Tensor], Attrs> = {
   name: 'upsample',
@@ -50,11 +63,11 @@ const op: Op<[Tensor], Attrs> = {
     return { shape: [n, rows, columns, channels], dtype: commonFloat('upsample', [x]) };
   },
   forward({ inputs: [x], attrs, output }) {
-    native.ops.upsample(x.id, output.id, ...numbers(attrs));
+    native.ops.upsample(x.id, output.id, ...numbers(attrs, x.shape, output.shape));
   },
   backward(grad, { shapes: [shape], attrs }) {
     const dx = Tensor.empty(shape!, grad.dtype);
-    native.ops.upsample_backward(grad.id, dx.id, ...numbers(attrs));
+    native.ops.upsample_backward(grad.id, dx.id, ...numbers(attrs, shape!, grad.shape));
     return [dx];
   },
   linear: () => 'all',
@@ -111,9 +124,9 @@ export function upsampling(operation: string, options: UpsampleOptions): Attrs {
 /**
  * An image brought to another height and width, larger or smaller.
  *
- * Output row i lies at row i·r of the input, r = H / H' (1 / scale, where that is given): 'nearest' takes row floor(i·r). 'bilinear' goes
- * evenly from the row before to the row after (i + ½)·r - ½, kept inside the image; with `alignCorners`, of i·(H - 1) / (H' - 1). Columns
- * likewise. These are PyTorch's rules.
+ * With r = H / H' (1 / scale, where that is given) 'nearest' takes row floor(i·r) for output row i. 'bilinear' goes evenly from the row
+ * before to the row after (i + ½)·r - ½, kept inside the image; with `alignCorners`, of i·(H - 1) / (H' - 1). Columns likewise. An axis
+ * whose size stays is copied. These are PyTorch's rules for channels-last images.
  *
  * x [N,H,W,C] gives [N,H',W',C], H' = floor(H·scale) where a scale is given.
  * @throws RangeError where nothing would be left of the image.

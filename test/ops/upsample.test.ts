@@ -33,7 +33,9 @@ function matrices([, H, W]: readonly number[], options: UpsampleOptions): [rows:
   const axis = (size: number, which: 0 | 1): number[][] => {
     const scale = along(options.scale, which);
     const out = along(options.size, which) ?? Math.floor(size * scale!);
-    return Array.from({ length: out }, (_, i) => weights({ size, out, scale }, options, i));
+    // PyTorch goes by the sizes, not by the scale, along an axis that keeps its size, or is doubled by 'nearest'
+    const bySize = out === size || (out === 2 * size && (options.mode ?? 'nearest') === 'nearest');
+    return Array.from({ length: out }, (_, i) => weights({ size, out, scale: bySize ? undefined : scale }, options, i));
   };
   return [axis(H, 0), axis(W, 1)];
 }
@@ -68,6 +70,8 @@ const cases: readonly (readonly [name: string, x: number[], options: UpsampleOpt
   ['bilinear, aligned, to one cell', [1, 3, 5, 2], { size: 1, mode: 'bilinear', alignCorners: true }],
   ['from one cell', [1, 1, 1, 3], { size: [2, 3], mode: 'bilinear' }],
   ['the same size', [1, 3, 4, 2], { size: [3, 4], mode: 'bilinear' }],
+  ['a scale that leaves the size', [1, 3, 2, 2], { scale: 1.3, mode: 'bilinear' }],
+  ['nearest, a scale that doubles the size and is not 2', [1, 2, 2, 2], { scale: 2.4 }],
 ];
 
 describe.each(cases)('upsample › %s', (_name, shape, options) => {
@@ -95,6 +99,13 @@ test('upsample › the published examples', () => {
     ...[1, 1.3333, 1.6667, 2, 1.6667, 2, 2.3333, 2.6667],
     ...[2.3333, 2.6667, 3, 3.3333, 3, 3.3333, 3.6667, 4],
   ]);
+});
+
+test('upsample › an axis whose size stays is copied, whatever the scale', () => {
+  const x = leaf(1, 3, 2, 4);
+  for (const mode of ['nearest', 'bilinear'] as const) expect(ops.upsample(x, { scale: 1.3, mode }).dataSync()).toEqual(x.dataSync());
+  const doubled = ops.upsample(tensor([0, 1], [1, 1, 2, 1]), { scale: [1, 2.4] });
+  expect(Array.from(doubled.dataSync())).toEqual([0, 0, 1, 1]);
 });
 
 test('upsample › nearest to a size divides exactly', () => {
