@@ -25,8 +25,8 @@ test.each(pools)('%s › float32 agrees with float64', (_name, pool, _input, sha
 test('global pools › random shapes, images and sequences: values and gradients', () => {
   const shapes = fc.record({
     n: fc.integer({ min: 0, max: 3 }),
-    height: fc.integer({ min: 1, max: 20 }),
-    width: fc.integer({ min: 1, max: 20 }),
+    height: fc.integer({ min: 1, max: 18 }),
+    width: fc.integer({ min: 1, max: 18 }),
     channels: fc.integer({ min: 1, max: 18 }),
     oneAxis: fc.boolean(),
   });
@@ -54,7 +54,7 @@ test('global pools › random shapes, images and sequences: values and gradients
         expected.dmax[places.find((at) => values[at] === expected.max[i])!] = weights[i];
       }
       expect(distance(avg, expected.avg)).toBeLessThan(2 * unit);
-      expect(Array.from(max)).toEqual(Array.from(expected.max));
+      expect(distance(max, expected.max)).toBe(0);
       expect(
         distance(
           davg,
