@@ -135,5 +135,27 @@ loss = F.cross_entropy(logits, labels, weight=weight, label_smoothing=0.1)
 cases["crossEntropy"] = {"logits": plain(logits), "labels": labels.tolist(), "weight": plain(weight), "labelSmoothing": 0.1, "loss": plain(loss),
                          "dlogits": plain(torch.autograd.grad(loss, logits)[0])}
 
+# Upsampling by scales that are no quotient of sizes; images that lie channels last, for which PyTorch's gradient is that of its values.
+cases["upsampleByScale"] = []
+for mode, scale in [("nearest", (1.3, 2.4)), ("nearest", (2.5, 0.6)), ("bilinear", (1.3, 2.4)), ("bilinear", (2.5, 0.6))]:
+    x = values(1, 2, 3, 4).contiguous(memory_format=torch.channels_last).requires_grad_()
+    y = F.interpolate(x, scale_factor=scale, mode=mode)
+    g, (dx,) = gradients(y, x)
+    cases["upsampleByScale"].append({"mode": mode, "scale": scale, "x": last(x), "y": last(y), "g": last(g), "dx": last(dx)})
+
+x = values(2, 2, 7, 5).requires_grad_()
+y = F.adaptive_max_pool2d(x, (3, 2))
+g, (dx,) = gradients(y, x)
+cases["adaptiveMax"] = {"outputSize": [3, 2], "x": last(x), "y": last(y), "g": last(g), "dx": last(dx)}
+
+# Max unpooling, of windows that do not overlap.
+x = values(2, 3, 7, 5)
+pooled, indices = F.max_pool2d(x, 2, return_indices=True)
+pooled.requires_grad_()
+y = F.max_unpool2d(pooled, indices, 2, output_size=(7, 5))
+g, (dpooled,) = gradients(y, pooled)
+cases["maxUnpool"] = {"kernelSize": 2, "outputSize": [7, 5], "x": last(x), "pooled": last(pooled), "y": last(y), "g": last(g),
+                      "dpooled": last(dpooled)}
+
 path = Path(__file__).with_name("pytorch.json")
 path.write_text(json.dumps({"torch": torch.__version__.split("+")[0], **cases}, separators=(",", ":")) + "\n")

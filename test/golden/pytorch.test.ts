@@ -100,13 +100,36 @@ describe.each(['float32', 'float64'] as const)('as PyTorch does, in %s', (dtype)
     close(x.grad, one.dx);
   });
 
-  test('adaptive average pool', () => {
-    const one = golden.adaptiveAvg;
+  test.each<['nearest' | 'bilinear', [number, number], typeof golden]>(
+    golden.upsampleByScale.map((one: { mode: string; scale: number[] }) => [one.mode, one.scale, one]),
+  )('upsampling: %s, by %j', (mode, scale, one) => {
     const x = read(one.x, true);
-    const y = ops.adaptiveAvgPool2d(x, one.outputSize);
+    const y = ops.upsample(x, { mode, scale });
     close(y, one.y);
     y.backward(read(one.g));
     close(x.grad, one.dx);
+  });
+
+  test.each([
+    ['average', ops.adaptiveAvgPool2d, golden.adaptiveAvg],
+    ['maximum', ops.adaptiveMaxPool2d, golden.adaptiveMax],
+  ])('adaptive %s pool', (_, pool, one) => {
+    const x = read(one.x, true);
+    const y = pool(x, one.outputSize);
+    close(y, one.y);
+    y.backward(read(one.g));
+    close(x.grad, one.dx);
+  });
+
+  test('max unpooling', () => {
+    const { kernelSize, outputSize, ...one } = golden.maxUnpool;
+    const { output, indices } = ops.maxPool2dWithIndices(read(one.x), { kernelSize });
+    close(output, one.pooled);
+    const pooled = read(one.pooled, true);
+    const y = ops.maxUnpool2d(pooled, indices, { kernelSize, outputSize });
+    close(y, one.y);
+    y.backward(read(one.g));
+    close(pooled.grad, one.dpooled);
   });
 
   test('group norm', () => {
