@@ -74,7 +74,7 @@ export class Geometry {
     return cells && this.axes.map((axis) => [cells[axis]!.indexOf(1), cells[axis]!.lastIndexOf(1)]);
   }
 
-  /** The same as if the input and all layers had no ends. Of several units that see nothing some may be taken to. */
+  /** The same as if the input and all layers had no ends, gaps between what units see being taken as seen. */
   spanned(value: Value, units: readonly Range[]): Range[] | null {
     const cells = this.#back(value, units, span, (a, b) =>
       a.map(([first, last], i) => [Math.min(first, b[i]![0]), Math.max(last, b[i]![1])]),

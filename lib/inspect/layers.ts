@@ -4,7 +4,7 @@ import { inMode } from '../nn/mode';
 import { Module } from '../nn/module';
 import { Parameter } from '../nn/parameter';
 import { randomState, setRandomState } from '../random';
-import { checkShape, type Shape, showShape } from '../shape';
+import { checkShape, type Shape } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { type LayerCall, type Trace, trace } from '../trace';
@@ -95,5 +95,3 @@ export function findLayer(operation: string, { calls }: Trace, layer: LayerName)
 
 /** How a layer is called in a table. */
 export const titleOf = (name: string): string => (name === '' ? '(model)' : name);
-
-export const showOutput = (shape: Shape): string => showShape(shape);
