@@ -77,12 +77,14 @@ const op: Op<[Tensor], Attrs> = {
 };
 
 /** What cells of the output see along an axis: the last cell up to a place, or the cells less than one away from it. */
-function upsampleReach({ mode, scale }: Attrs, axis: 1 | 2, cells: number, outputs: number): Reach {
+function upsampleReach(attrs: Attrs, axis: 1 | 2, cells: number, outputs: number): Reach {
+  const { mode } = attrs;
   if (mode === bilinearAligned) {
     const steps = Math.max(outputs - 1, 1);
     return between(axis, outputs > 1 ? (cells - 1) / steps : 0, 1 / steps - 1, 1 - 1 / steps);
   }
-  const step = scale ? 1 / scale[axis - 1]! : cells / outputs;
+  const scale = scaleAlong(attrs, axis, cells, outputs);
+  const step = scale === 0 ? cells / outputs : 1 / scale;
   const parts = denominator(step);
   if (mode === modes.nearest) return between(axis, step, 1 / parts - 1, 0);
   const middle = (step - 1) / 2; // in halves of those parts
