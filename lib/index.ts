@@ -15,6 +15,7 @@ export * as optim from './optim';
 export { manualSeed, type RandomState, randomState, setRandomState } from './random';
 export { memory, type RuntimeInfo, runtime, setNumThreads } from './runtime';
 export type { Shape } from './shape';
+export * as signal from './signal';
 export { type NestedNumbers, Tensor } from './tensor';
 export { tidy } from './tidy';
 export * from './train';

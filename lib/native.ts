@@ -49,6 +49,7 @@ export type OpName =
   | 'locally_connected2d'
   | 'locally_connected2d_backward_input'
   | 'locally_connected2d_backward_weight'
+  | 'convolve'
   | 'matmul'
   | 'max_pool2d'
   | 'max_pool2d_backward'

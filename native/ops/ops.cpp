@@ -56,6 +56,7 @@ namespace receptive {
   OP(group_norm_backward, 8, 0)                 \
   OP(prelu, 3, 0)                               \
   OP(prelu_backward, 5, 0)                      \
+  OP(convolve, 3, 4)                            \
   OP(dropout, 2, 5)                             \
   OP(augment, 5, 1)
 

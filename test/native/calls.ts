@@ -213,6 +213,15 @@ export const calls: Record<string, Maker> = {
     const c = unshared(r);
     return { tensors: [c.x, c.y, c.w].map(of(d)), numbers: c.numbers };
   },
+  convolve(r, d) {
+    const shape = (rank: number, most: number) => Array.from({ length: rank }, () => r.int(1, most));
+    const rank = r.int(1, 2);
+    const start = () => r.int(-5, 9);
+    return {
+      tensors: [shape(rank, 12), shape(rank, 6), shape(rank, 20)].map(of(d)),
+      numbers: [r.int(0, 1), r.int(0, 2), start(), rank === 1 ? 0 : start()],
+    };
+  },
   matmul(r, d) {
     const [m, n, k, transA, transB] = [r.int(0, 20), r.int(0, 20), r.int(0, 20), r.int(0, 1), r.int(0, 1)];
     const batch = r.chance(0.5) ? [] : [r.int(0, 3)];

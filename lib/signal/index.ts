@@ -1,0 +1,1 @@
+export { type ConvolveMethod, type ConvolveMode, type ConvolveOptions, convolve, correlate, type Signal } from './convolve';
