@@ -20,6 +20,7 @@ constexpr double kBound = 2064 * 0x1p-53;
 }  // namespace
 
 TEST(squared_norm, adds_the_sum_of_squares_in_double) {
+  const int before = Pool::shared().threads();
   for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
     for (const int64_t n : kSizes) {
       const std::vector<double> values = reals_of(n, 1);
@@ -35,6 +36,7 @@ TEST(squared_norm, adds_the_sum_of_squares_in_double) {
       }
     }
   }
+  Pool::shared().set_threads(before);
 }
 
 TEST(squared_norm, is_finite_where_float_would_not_be) {
@@ -44,6 +46,7 @@ TEST(squared_norm, is_finite_where_float_would_not_be) {
 }
 
 TEST(clip_norm, scales_what_is_too_long_and_nothing_else) {
+  const int threads_before = Pool::shared().threads();
   for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
     for (const int64_t n : kSizes) {
       for (const double norm : {0.0, 1.9, 2.0, 2.1, 1e30}) {
@@ -65,6 +68,7 @@ TEST(clip_norm, scales_what_is_too_long_and_nothing_else) {
       }
     }
   }
+  Pool::shared().set_threads(threads_before);
 }
 
 TEST(clip_norm, a_norm_that_is_no_number_makes_none_of_anything) {

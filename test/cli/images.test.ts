@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSafetensors, save } from '../../lib';
 import { randomNumbers } from '../support/data';
 import { png } from '../support/png';
-import { events, receptive, writeDigits } from './support';
+import { events, type Run, receptive, writeDigits } from './support';
 
 // The built commands on a folder of 3 x 20 images, each of one colour with noise, and on files of Fashion-MNIST's format.
 
@@ -60,6 +60,47 @@ describe('images', () => {
     }
     const { stdout } = await receptive(['predict', out, files[0]]);
     expect(stdout).toMatch(/3\.png\n *\d+\.\d % red/);
+  });
+
+  test('--patience ends a training at its best epoch, also one that was killed on the way', async () => {
+    const [whole, parts] = ['patient', 'killed'].map((name) => join(dir, `${name}.safetensors`));
+    const patient = [
+      '--data',
+      join(dir, 'colours'),
+      '--size',
+      '8',
+      '--batch-size',
+      '8',
+      '--epochs',
+      '60',
+      '--patience',
+      '3',
+      '--lr',
+      '0.002',
+      '--json',
+    ];
+    const run = (out: string, more: string[], onLine?: Run['onLine']) =>
+      receptive(['train', 'images', ...patient, '--out', out, ...more], { onLine });
+    const expected = events(await run(whole, []));
+    const epochs = expected.filter(({ event }) => event === 'epoch');
+    const { epoch: best } = expected.at(-1);
+    expect(epochs).toHaveLength(best + 3);
+    expect(epochs.length).toBeLessThan(60);
+    for (const { epoch, validation } of epochs) {
+      if (epoch < best) expect(validation.accuracy).toBeLessThan(epochs[best - 1].validation.accuracy);
+      else expect(validation.accuracy).toBeLessThanOrEqual(epochs[best - 1].validation.accuracy);
+    }
+
+    const checkpoints = ['--checkpoint-dir', join(dir, 'patience'), '--checkpoint-every', '2', '--resume'];
+    await run(parts, checkpoints, (line, kill) => {
+      const { event, epoch } = JSON.parse(line);
+      if (event === 'epoch' && epoch === 3) kill('SIGKILL');
+    });
+    const rest = events(await run(parts, checkpoints));
+    const { seconds: _, out: __, ...done } = expected.at(-1);
+    expect(rest.at(-1)).toMatchObject(done);
+    expect(rest.filter(({ event }) => event === 'epoch').length).toBeLessThan(epochs.length);
+    expect(readFileSync(parts).equals(readFileSync(whole))).toBe(true);
   });
 
   test.each(['lenet5', 'resnet18', 'mobilenetV2'])('the network may be %s, and the tests in a folder of their own', async (arch) => {
