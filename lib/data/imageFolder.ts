@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { availableParallelism, freemem } from 'node:os';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { tensor } from '../create';
 import { ReceptiveError, rangeError, typeError } from '../errors';
 import { asFileError, fileError } from '../formats/file';
@@ -187,15 +187,22 @@ async function foldersIn(dir: string): Promise<string[]> {
 
 /** The paths of the images in a folder and those inside it, in order. */
 async function imagesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause) => {
+  const images = (await filesIn(folder)).filter((path) => extensions.has(extname(path).toLowerCase()) && !basename(path).startsWith('.'));
+  if (images.length === 0) throw fileError(folder, `holds no images (${[...extensions].join(', ')})`);
+  return images.sort();
+}
+
+/** The paths of all files in a folder and those inside it; a link to a folder is none, so that no way leads round in circles. */
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause) => {
     throw asFileError(folder, cause);
   });
-  const images = entries.filter((entry) => {
-    return !entry.isDirectory() && !entry.name.startsWith('.') && extensions.has(extname(entry.name).toLowerCase());
-  });
-  if (images.length === 0) throw fileError(folder, `holds no images (${[...extensions].join(', ')})`);
-  // before Node 20.12 it is `path` that names the folder
-  return images.map(({ parentPath, path, name }) => join(parentPath ?? path, name)).sort();
+  const files: string[][] = [];
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    files.push(entry.isDirectory() ? await filesIn(path) : [path]);
+  }
+  return files.flat();
 }
 
 /** Images decoded before they go into the cache together. */
