@@ -41,8 +41,8 @@ export interface TrainingOptions {
   detectAnomaly: boolean;
 }
 
-/** A task's own optimiser, and the rate that goes with it. */
-export type TrainingDefaults = Readonly<Pick<TrainingOptions, 'optimizer' | 'lr'>>;
+/** A task's own optimiser, the rate that goes with it, and its schedule, cosine where it says none. */
+export type TrainingDefaults = Readonly<Pick<TrainingOptions, 'optimizer' | 'lr'> & Partial<Pick<TrainingOptions, 'schedule'>>>;
 
 /** The learning rate where none is asked for: the task's own for its own optimiser. */
 export function rateOf({ optimizer, lr }: TrainingDefaults, wanted: TrainingOptions['optimizer']): number {
@@ -56,7 +56,11 @@ export function addTrainingOptions(command: Command, defaults: TrainingDefaults)
   command
     .addOption(new Option('--optimizer <name>', 'update rule').choices(names).default(defaults.optimizer))
     .option('--lr <rate>', `learning rate (default: ${rates})`, nonNegative)
-    .addOption(new Option('--schedule <name>', `how it goes on: ${falls.join('; ')}`).choices(Object.keys(schedules)).default('cosine'))
+    .addOption(
+      new Option('--schedule <name>', `how it goes on: ${falls.join('; ')}`)
+        .choices(Object.keys(schedules))
+        .default(defaults.schedule ?? 'cosine'),
+    )
     .option('--warm-up <epochs>', 'epochs in which it rises from a third', nonNegative)
     .option('--clip-norm <norm>', 'the most the norm of all gradients may be', nonNegative)
     .option('--patience <epochs>', 'ends the training after so many without a better validation accuracy', positiveInteger)

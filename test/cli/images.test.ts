@@ -174,7 +174,7 @@ describe('fashion', () => {
     const out = join(dir, 'fashion.safetensors');
     const args = ['--data', join(dir, 'clothes'), '--json'];
     const trained = events(await receptive(['train', 'fashion', ...args, '--epochs', '1', '--batch-size', '20', '--out', out]));
-    expect(trained[0]).toMatchObject({ arch: 'smallVgg', parameters: 278890 });
+    expect(trained[0]).toMatchObject({ arch: 'smallVgg', parameters: 278890, schedule: 'one-cycle' });
     const [measured] = events(await receptive(['evaluate', out, ...args]));
     expect(measured).toMatchObject({ accuracy: trained.at(-1).accuracy, images: 100 });
     const seen = events(await receptive(['predict', out, ...args, '--start', '8', '--count', '2']));

@@ -11,7 +11,7 @@ export const fashion = publishedSet({
   name: 'fashion',
   summary: 'recognise the clothes of Fashion-MNIST',
   data: "directory of the IDX files, plain or .gz (default: those of Debian's package dataset-fashion-mnist)",
-  defaults: { epochs: 12, batchSize: 128, optimizer: 'sgd', lr: 0.15 },
+  defaults: { epochs: 10, batchSize: 128, optimizer: 'sgd', lr: 0.15, schedule: 'one-cycle' },
   networks: {
     smallVgg: { classes: 10, channels: 1 },
     lenet5: { classes: 10 },
