@@ -9,7 +9,7 @@ import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import type { Dataset, Samples } from './dataset';
-import { permutation } from './permutation';
+import { divide } from './divide';
 import { checkClasses } from './textDataset';
 
 export interface Normalization {
@@ -85,15 +85,8 @@ export abstract class PixelDataset implements Dataset {
    * @param seed 0 to 2^53 - 1. The same one splits the same images the same way.
    */
   split(fraction: number, seed: number): { train: PixelDataset; test: PixelDataset } {
-    if (!(fraction >= 0 && fraction <= 1)) throw rangeError('split', 'fraction', fraction, 'a number from 0 to 1');
-    if (!(Number.isSafeInteger(seed) && seed >= 0)) throw rangeError('split', 'seed', seed, 'an integer from 0 to 2^53 - 1');
-    const counts = this.classes.map(() => 0);
-    for (const label of this.labels) counts[label]!++;
-    const left = counts.map((n) => Math.floor(n * fraction));
-    const isTest = new Uint8Array(this.length);
-    for (const i of permutation(this.length, seed, 0)) if (left[this.labels[i]!]!-- > 0) isTest[i] = 1;
-    const part = (wanted: number) => this.subset(Array.from(isTest.keys()).filter((i) => isTest[i] === wanted));
-    return { train: part(0), test: part(1) };
+    const { train, test } = divide(this, fraction, seed);
+    return { train: this.subset(train), test: this.subset(test) };
   }
 
   /** Makes numbers of pixels, whose tensor it frees. */

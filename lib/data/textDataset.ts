@@ -1,6 +1,6 @@
 import { rangeError, typeError } from '../errors';
 import { checkOptions, type OptionNames } from '../options';
-import { permutation } from './permutation';
+import { divide } from './divide';
 import { TokenDataset } from './tokenDataset';
 import type { Tokenizer } from './tokenizer';
 import { unhurried } from './unhurried';
@@ -66,20 +66,8 @@ export class TextDataset {
    * @param seed 0 to 2^53 - 1. The same one splits the same texts the same way.
    */
   split(fraction: number, seed: number): { train: TextDataset; test: TextDataset } {
-    if (!(fraction >= 0 && fraction <= 1)) throw rangeError('split', 'fraction', fraction, 'a number from 0 to 1');
-    if (!(Number.isSafeInteger(seed) && seed >= 0)) throw rangeError('split', 'seed', seed, 'an integer from 0 to 2^53 - 1');
-    const left = this.#counts().map((n) => Math.floor(n * fraction));
-    const alike = [...this.#alike().values()];
-    const isTest = new Uint8Array(this.length);
-    for (const group of permutation(alike.length, seed, 0)) {
-      const indices = alike[group]!;
-      const label = this.labels[indices[0]!]!;
-      if (indices.length > left[label]!) continue;
-      left[label]! -= indices.length;
-      for (const i of indices) isTest[i] = 1;
-    }
-    const part = (wanted: number) => this.subset(Array.from(isTest.keys()).filter((i) => isTest[i] === wanted));
-    return { train: part(0), test: part(1) };
+    const { train, test } = divide(this, fraction, seed, this.#alike());
+    return { train: this.subset(train), test: this.subset(test) };
   }
 
   /**
@@ -96,22 +84,15 @@ export class TextDataset {
     return new TokenDataset(sequences, this.labels);
   }
 
-  /** Texts of each class. */
-  #counts(): number[] {
-    const counts = this.classes.map(() => 0);
-    for (const label of this.labels) counts[label]!++;
-    return counts;
-  }
-
-  /** The indices of each text, by text. */
-  #alike(): Map<string, number[]> {
+  /** The indices of each text that differs from those before. */
+  #alike(): number[][] {
     const alike = new Map<string, number[]>();
     for (const [i, text] of this.texts.entries()) {
       const indices = alike.get(text);
       if (indices) indices.push(i);
       else alike.set(text, [i]);
     }
-    return alike;
+    return [...alike.values()];
   }
 }
 
