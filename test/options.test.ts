@@ -108,6 +108,8 @@ const required: typeof optional = [
   ['cosineRestarts', (o) => optim.cosineRestarts(1, o)],
   ['warmUp', (o) => optim.warmUp(() => 1, o)],
   ['mlp', (o) => models.mlp(o)],
+  ['textCnn', (o) => models.textCnn(o)],
+  ['charCnn', (o) => models.charCnn(o)],
   ['DataLoader', (o) => new data.DataLoader(dataset, o)],
   ['ImageDataset', (o) => new data.ImageDataset(zeros([1, 1, 1, 1], { dtype: 'uint8' }), new Int32Array(1), o)],
   ['mnist', (o) => data.mnist(o)],
