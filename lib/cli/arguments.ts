@@ -59,3 +59,6 @@ export function shape(text: string): number[] {
   }
   return dimensions;
 }
+
+/** Numbers between commas. */
+export const positiveIntegers = (text: string): number[] => text.split(',').map(positiveInteger);

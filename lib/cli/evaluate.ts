@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { crossEntropy } from '../losses';
 import { setNumThreads } from '../runtime';
-import { evaluate, metrics } from '../train';
 import { positiveInteger } from './arguments';
 import { openModel } from './model-file';
 import { count, createOutput, emphasis, percent } from './output';
+import { drawClasses, measure, scoresByLabel } from './scores';
 import { tasks } from './tasks';
 import type { EvaluateOptions } from './tasks/task';
 
@@ -22,15 +21,16 @@ export function addEvaluate(program: Command): void {
     const output = createOutput(options.json);
     if (options.threads) setNumThreads(options.threads);
     const { saved, task } = await openModel(path);
-    const { batches, size } = await task.open(saved, options);
-    const { model, description } = saved;
+    const part = await task.open(saved, options);
+    const { architecture, labels } = saved.description;
     const began = performance.now();
-    const { loss, accuracy } = await evaluate(model, batches, { loss: crossEntropy, metrics: { accuracy: metrics.accuracy } });
+    const scores = await measure(saved.model, part);
     const seconds = (performance.now() - began) / 1000;
     output.line(
-      `${description.architecture}: accuracy ${emphasis(percent(accuracy))}, loss ${loss.toFixed(4)} ` +
-        `on ${count(size)} ${task.unit} (${count(size / seconds)} ${task.unit}/s)`,
+      `${architecture}: accuracy ${emphasis(percent(scores.accuracy))}, macro F1 ${percent(scores.f1)}, loss ${scores.loss.toFixed(4)} ` +
+        `on ${count(part.size)} ${task.unit} (${count(part.size / seconds)} ${task.unit}/s)`,
     );
-    output.event({ model: path, accuracy, loss, [task.unit]: size, seconds });
+    for (const line of drawClasses(scores, labels)) output.line(line);
+    output.event({ model: path, ...scoresByLabel(scores, labels), [task.unit]: part.size, seconds });
   });
 }

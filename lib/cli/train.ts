@@ -8,6 +8,7 @@ import type { Epoch, metrics, Scores, Step } from '../train';
 import { oneOf, positiveInteger, wholeNumber } from './arguments';
 import { buildModel, saveModel } from './model-file';
 import { bar, clock, count, createOutput, emphasis, type Output, percent } from './output';
+import { drawClasses, measure, scoresByLabel } from './scores';
 import { tasks } from './tasks';
 import type { Job, Task, TrainOptions } from './tasks/task';
 import { addTrainingOptions, makeTrainer, rateOf } from './training';
@@ -99,14 +100,16 @@ async function run(task: Task, options: TrainOptions): Promise<void> {
   if (last && last.epoch < options.epochs) {
     output.line(`no better after ${options.patience} epochs: ended with epoch ${last.epoch} of ${options.epochs}`);
   }
-  const { loss, accuracy } = validation || !last ? await trainer.evaluate(test.batches) : last.validation;
+  const scores = await measure(model, test);
   output.line(
-    `test accuracy ${emphasis(percent(accuracy))} on ${count(test.size)} ${task.unit} (loss ${loss.toFixed(4)})` +
-      (best ? `, of epoch ${best.epoch}, the best by validation` : ''),
+    `test accuracy ${emphasis(percent(scores.accuracy))}, macro F1 ${percent(scores.f1)}, loss ${scores.loss.toFixed(4)} ` +
+      `on ${count(test.size)} ${task.unit}${best ? `, of epoch ${best.epoch}, the best by validation` : ''}`,
   );
+  for (const line of drawClasses(scores, description.labels)) output.line(line);
   output.line(`saved ${out}\n`);
   const seconds = (performance.now() - began) / 1000;
-  output.event({ event: 'done', accuracy, loss, [task.unit]: test.size, epoch: best?.epoch ?? options.epochs, seconds, out });
+  const event = { event: 'done', ...scoresByLabel(scores, description.labels), [task.unit]: test.size };
+  output.event({ ...event, epoch: best?.epoch ?? options.epochs, seconds, out });
   if (!output.json && job.show) output.line(await job.show(model));
 }
 

@@ -180,7 +180,7 @@ describe('what a user can put right is one line that names it, and exit code 1',
   const damaged: [name: string, metadata: Record<string, string>, message: RegExp][] = [
     ['no-description', {}, /which network they belong to/],
     ['not-json', { receptive: '{' }, /not JSON/],
-    ['null', description(null), /trained for undefined, this version knows mnist/],
+    ['null', description(null), /trained for undefined, this version knows mnist, fashion, images, text/],
     ['other-task', description({ task: 'speech' }), /trained for "speech"/],
     ['task-of-the-prototype', description({ task: 'constructor' }), /trained for "constructor"/],
     ['other-network', description({ task: 'mnist', architecture: 'adam' }), /network is "adam", this version knows lenet5, mlp for mnist/],
@@ -206,7 +206,7 @@ describe('what a user can put right is one line that names it, and exit code 1',
     ['a folder without data', () => ['train', 'mnist', '--data', dir], /holds none of train-images-idx3-ubyte/],
     ['an output that is a folder', () => ['train', 'mnist', ...digits(), '--out', dir], /is a folder/],
     ['an output below a file', () => ['train', 'mnist', ...digits(), '--out', join(main, 'model')], /EEXIST|ENOTDIR/],
-    ['a task nobody knows', () => ['train', 'cifar'], /unknown command 'cifar'\n\(a task is one of mnist, fashion/],
+    ['a task nobody knows', () => ['train', 'cifar'], /unknown command 'cifar'\n\(a task is one of mnist, fashion, images, text\)/],
     ['no epochs', () => ['train', 'mnist', '--epochs', '0'], /--epochs.*Expected a positive integer/],
     ['a negative rate', () => ['train', 'mnist', '--lr', '-1'], /--lr.*Expected a number of at least 0/],
     ['a network nobody knows', () => ['train', 'mnist', '--arch', 'vgg'], /--arch.*Expected one of lenet5, mlp/],
@@ -249,7 +249,7 @@ describe('what a user can put right is one line that names it, and exit code 1',
   });
 });
 
-test.each(['train mnist', 'evaluate', 'predict'])('%s --help names its options', async (command) => {
+test.each(['train mnist', 'train text', 'evaluate', 'predict'])('%s --help names its options', async (command) => {
   const { code, stdout } = await receptive([...command.split(' '), '--help']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/--data <path>/);

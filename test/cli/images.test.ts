@@ -141,7 +141,11 @@ describe('images', () => {
 
   const cases: [name: string, args: () => string[], message: RegExp][] = [
     ['no folder', () => ['train', 'images'], /no images: give the folder that holds a folder for each class with --data DIR/],
-    ['one class', () => ['train', 'images', '--data', join(dir, 'single')], /all its images are in red, expected two folders or more/],
+    [
+      'one class',
+      () => ['train', 'images', '--data', join(dir, 'single')],
+      /all its images are of class red, expected two classes or more/,
+    ],
     ['too few images', () => ['train', 'images', '--data', join(dir, 'few')], /its 6 images leave none to test on/],
     ['augmentation nobody knows', () => ['train', 'images', '--augment', 'flip,warp'], /--augment.*Expected none, or some of crop, flip/],
     ['a share that is none', () => ['train', 'images', '--test-fraction', '1'], /--test-fraction.*Expected a number from 0 to/],

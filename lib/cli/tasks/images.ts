@@ -1,16 +1,13 @@
 import { type Command, Option } from 'commander';
 import * as data from '../../data';
 import { ReceptiveError, rangeError } from '../../errors';
-import { fileError } from '../../formats/file';
-import { addShared, fraction, oneOf, positiveInteger, someOf } from '../arguments';
+import { oneOf, positiveInteger, someOf } from '../arguments';
+import { addPartOptions, type DividedDescription, divideData, heldOutOf, type PartOptions } from './parts';
 import { firstFew, formatOf, type ImageDescription, inOrder, inputOf, showFiles, showLabelled } from './pictures';
 import type { EvaluateOptions, Task, TrainOptions } from './task';
 
 /** What a model file says of a network for the images of some folder. */
-interface FolderDescription extends ImageDescription {
-  /** The part of the data that was held out for the test; null where that was data of its own. */
-  readonly heldOut: { readonly fraction: number; readonly seed: number } | null;
-}
+type FolderDescription = ImageDescription & DividedDescription;
 
 interface ReadOptions {
   data?: string;
@@ -18,10 +15,9 @@ interface ReadOptions {
   skipDamaged: boolean;
 }
 
-interface ImageTrainOptions extends TrainOptions, ReadOptions {
-  testData?: string;
-  testFraction: number;
-  validationFraction: number;
+interface ImageTrainOptions extends TrainOptions, ReadOptions, PartOptions {
+  data?: string;
+  seed: number;
   size: number;
   channels: '1' | '3';
   fit: data.ImageFit;
@@ -66,39 +62,36 @@ export const images: Task<FolderDescription> = {
     command
       .option('--no-cache', `${of}decode them each time they are used, not once and for all into memory`)
       .option('--skip-damaged', `${of}leave out files that cannot be decoded, and say which`, false);
+    addPartOptions(command, on);
     if (on === 'train') addTrainOptions(command);
-    else
-      addShared(command, new Option('--held-out', 'measure on what the training held out of this data, not on all of it').default(false));
   },
 
   async prepare(options) {
     const { arch, batchSize, seed, size, channels, fit, augment, out } = options as ImageTrainOptions;
-    const { testData, testFraction, validationFraction } = options as ImageTrainOptions;
     const format = { size, channels: Number(channels) as 1 | 3, fit };
     const whole = await readFolder(options as ImageTrainOptions, format);
     const { classes, normalization } = whole;
-    if (classes.length < 2) throw fileError(options.data!, `all its images are in ${classes[0]}, expected two folders or more`);
-    const testOptions = { ...(options as ImageTrainOptions), data: testData };
-    const first = testData ? { train: whole, test: await readFolder(testOptions, format, classes) } : whole.split(testFraction, seed);
-    const { train, test: validation } = first.train.split(validationFraction, seed);
-    for (const [part, { length }] of Object.entries({ 'train on': train, 'test on': first.test })) {
-      if (length === 0) throw fileError(options.data!, `its ${whole.length} images leave none to ${part}`);
-    }
+    const { train, validation, test, heldOut } = await divideData<data.PixelDataset>(
+      whole,
+      options as ImageTrainOptions,
+      'images',
+      (path) => readFolder({ ...(options as ImageTrainOptions), data: path }, format, classes),
+    );
     const description: FolderDescription = {
       task: 'images',
       architecture: arch,
       options: { classes: classes.length, channels: format.channels, ...networks[arch]!(size) },
       labels: classes,
       images: { ...format, normalization },
-      heldOut: testData ? null : { fraction: testFraction, seed },
+      heldOut,
     };
     const chances = Object.assign({}, ...augment.map((name) => augmentations[name]!(size)));
     return {
       train: { batches: new data.DataLoader(train, { batchSize, shuffle: true, seed, augment: chances }), size: train.length },
-      validation: validation.length > 0 ? inOrder(validation, batchSize) : undefined,
-      test: inOrder(first.test, batchSize),
+      validation: validation && inOrder(validation, batchSize),
+      test: inOrder(test, batchSize),
       description,
-      show: async (model) => (await showLabelled({ path: out, model, description }, first.test, someOfEach(first.test))).drawing,
+      show: async (model) => (await showLabelled({ path: out, model, description }, test, someOfEach(test))).drawing,
     };
   },
 
@@ -106,13 +99,9 @@ export const images: Task<FolderDescription> = {
 
   async open(saved, options) {
     const { batchSize, heldOut: only } = options as EvaluateOptions & { heldOut: boolean };
-    const { labels, heldOut } = saved.description;
     const format = formatOf(saved.path, saved.description);
-    const whole = await readFolder(options as EvaluateOptions & ReadOptions, format, labels);
-    if (!only) return inOrder(whole, batchSize);
-    if (typeof heldOut !== 'object' || heldOut === null)
-      throw fileError(saved.path, 'its training held nothing out of its data: the tests were in a folder of their own');
-    return inOrder(whole.split(heldOut.fraction, heldOut.seed).test, batchSize);
+    const whole = await readFolder(options as EvaluateOptions & ReadOptions, format, saved.description.labels);
+    return inOrder(only ? heldOutOf<data.PixelDataset>(saved, whole) : whole, batchSize);
   },
 
   async predict(saved, inputs, _, output) {
@@ -123,9 +112,6 @@ export const images: Task<FolderDescription> = {
 
 function addTrainOptions(command: Command): void {
   command
-    .option('--test-data <path>', 'folder to test on, of the same classes (default: a part of the data)')
-    .option('--test-fraction <share>', 'share of the data that is held out for the test, of each class', fraction, 0.2)
-    .option('--validation-fraction <share>', 'share of the rest that chooses the best epoch; 0 keeps the last epoch', fraction, 0.1)
     .option('--size <n>', 'height and width the images are brought to', positiveInteger, 64)
     .addOption(new Option('--channels <n>', '1 for grey, 3 for colour').choices(['1', '3']).default('3'))
     .addOption(new Option('--fit <how>', 'how they fill that size').argParser(oneOf(['cover', 'contain', 'fill'])).default('cover'))
