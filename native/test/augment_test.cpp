@@ -176,7 +176,8 @@ TEST(augment, any_numbers_stay_in_the_image) {
     for (auto& row : how) {
       for (double& v : row) v = random() % 2 ? v : odd[random() % std::size(odd)];
     }
-    const Dims x{4, 1 + random() % 6, 1 + random() % 6, 1 + random() % 4}, y{4, 1 + random() % 6, 1 + random() % 6, x[3]};
+    const auto up_to = [&](uint32_t most) { return static_cast<int64_t>(1 + random() % most); };
+    const Dims x{4, up_to(6), up_to(6), up_to(4)}, y{4, up_to(6), up_to(6), x[3]};
     each_isa([&](const KernelTable&) {
       for (const Dtype real : {Dtype::float32, Dtype::float64}) {
         const OpRun run("augment", {pixels(x, 1), changes(how), absent(), absent(), result(y)}, {static_cast<double>(round % 3)}, real);
