@@ -94,7 +94,8 @@ void augment(const AugmentArgs<T>& a, Context& context) {
     }
 
     for (int64_t k = 0; k < cells * C; ++k) {
-      const T i = static_cast<T>(k / C / a.OW), j = static_cast<T>(k / C % a.OW);
+      const int64_t row = k / C / a.OW, column = k / C % a.OW;
+      const T i = static_cast<T>(row), j = static_cast<T>(column);
       y[k] = (a.scale ? a.scale[k % C] : 1) * y[k] + (a.shift ? a.shift[k % C] : 0);
       if (i >= change[kCut] && j >= change[kCut + 1] && i < change[kCut + 2] && j < change[kCut + 3]) y[k] = 0;
     }
