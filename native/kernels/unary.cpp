@@ -138,8 +138,7 @@ void unary_backward(const UnaryBackwardArgs<float>& a, Context& context) {
       });
     case Unary::hard_swish: {
       const Vec three = broadcast(3.0f), third = broadcast(1.0f / 3), half = broadcast(0.5f);
-      return map(a, context,
-                 [=](Vec s, Vec g) { return select(abs(s) < three, g * fma(s, third, half), select(s > zero(), g, zero())); });
+      return map(a, context, [=](Vec s, Vec g) { return select(abs(s) < three, g * fma(s, third, half), select(s > zero(), g, zero())); });
     }
     case Unary::hard_sigmoid: {
       const Vec sixth = broadcast(1.0f / 6);

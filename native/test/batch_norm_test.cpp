@@ -26,7 +26,8 @@ TEST(batch_norm, training_agrees_with_the_reference) {
         const Operand add = then.add ? reals(shape, 7) : absent();
         // Σ of kBlock terms, a division by a deviation that may be small in two rows, and values four times those that are left
         expect_agreement("batch_norm_train", {reals(shape, 1, -2, 3), gamma, beta, mean, var, add, result(shape), result(c), result(c)},
-                         {0.1, 1e-5, then.low, then.high}, (shape.size() == 2 && shape[0] < 4 ? 2e-5 : 2e-6) * (then.high < HUGE_VAL ? 4 : 1),
+                         {0.1, 1e-5, then.low, then.high},
+                         (shape.size() == 2 && shape[0] < 4 ? 2e-5 : 2e-6) * (then.high < HUGE_VAL ? 4 : 1),
                          "batch_norm_train of " + std::to_string(size_of_dims(shape)));
       }
     }
