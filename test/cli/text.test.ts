@@ -120,6 +120,25 @@ describe('train text, evaluate, predict', () => {
     expect([a.equals(b), a.equals(c)]).toEqual([true, false]);
   });
 
+  test('a training that was stopped goes on with --resume to the same bits', async () => {
+    const train = (out: string, more: string[], onLine?: (line: string, kill: () => void) => void) =>
+      receptive(['train', 'text', '--data', at('reviews.jsonl'), '--out', at(out), ...small, ...more], { onLine });
+    const checkpoints = ['--checkpoint-dir', at('checkpoints'), '--checkpoint-every', '3'];
+    const stopped = await train('stopped', checkpoints, (line, kill) => {
+      if (JSON.parse(line).epoch === 2) kill();
+    });
+    expect(stopped.code).toBe(130);
+    const resumed = await train('stopped', [...checkpoints, '--resume']);
+    expect(events(resumed).map(({ event }) => event)).toContain('resumed');
+    expect(readFileSync(at('stopped')).equals(readFileSync(model()))).toBe(true);
+  });
+
+  test('inspect tells what the network is made of', async () => {
+    const [{ input, layers }] = events(await receptive(['inspect', model(), '--json']));
+    expect(input).toEqual([1, 400]);
+    expect(layers.find(({ type }: { type: string }) => type === 'Embedding').outputShape).toEqual([1, 400, 16]);
+  });
+
   test('the file holds all that a program of its own needs', async () => {
     const { metadata, tensors } = await readSafetensors(model());
     const { architecture, options, tokenizer, labels } = JSON.parse(metadata.receptive);
