@@ -73,6 +73,12 @@ TEST(scratch, is_had_where_room_to_grow_is_not) {
   std::fclose(file);
   tight.rlim_cur = static_cast<rlim_t>(pages) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (size_t{600} << 20);
   setrlimit(RLIMIT_AS, &tight);
+  void* const beyond = system_allocate(size_t{700} << 20);
+  if (beyond) {
+    system_release(beyond, size_t{700} << 20);
+    setrlimit(RLIMIT_AS, &before);
+    GTEST_SKIP() << "what runs this does not hold it to RLIMIT_AS, as QEMU does not";
+  }
   void* more = nullptr;
   EXPECT_NO_THROW(more = context.scratch(size_t{256} << 20));
   EXPECT_THROW(context.scratch(size_t{700} << 20), std::bad_alloc);
