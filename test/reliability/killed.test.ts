@@ -14,15 +14,25 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the training in a folder. It is killed when `killAfter` has passed since its first step was known. */
-function train(dir: string, { killAfter = Infinity, limit = 'unlimited' }: { killAfter?: number; limit?: string } = {}): Promise<Ended> {
+interface Limits {
+  /** Kill it when so many milliseconds have passed since its first step was known. */
+  readonly killAfter?: number;
+  /** Kill it when it has told of so many steps. */
+  readonly killAtStep?: number;
+  /** What bash's `ulimit -f` takes: the largest file it may write, in KiB. */
+  readonly fileLimit?: string;
+}
+
+/** Runs the training in a folder. */
+function train(dir: string, { killAfter = Infinity, killAtStep = Infinity, fileLimit = 'unlimited' }: Limits = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn('bash', ['-c', `ulimit -f ${limit} && exec "$0" "$1" "$2"`, process.execPath, script, dir]);
+    const child = spawn('bash', ['-c', `ulimit -f ${fileLimit} && exec "$0" "$1" "$2"`, process.execPath, script, dir]);
     let [stdout, stderr] = ['', ''];
     let timer: NodeJS.Timeout | undefined;
     child.stdout.on('data', (chunk) => {
       stdout += chunk;
       if (killAfter < Infinity) timer ??= setTimeout(() => child.kill('SIGKILL'), killAfter);
+      if (stdout.split('\n').length > killAtStep) child.kill('SIGKILL');
     });
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
@@ -77,12 +87,12 @@ test('a training killed at ten random moments ends with the same bits', async ()
 
 test('where no more can be written the checkpoints before stay, and the training can go on later', async () => {
   const folder = join(dir, 'full');
-  await train(folder, { killAfter: uninterrupted.milliseconds / 10 });
+  await train(folder, { killAtStep: 20 }); // a checkpoint is written every third
   const before = await checkpoints(folder);
   expect(before.length).toBeGreaterThan(0);
   const contents = await Promise.all(before.map((name) => readFile(join(folder, name))));
 
-  const { code, lines, stderr } = await train(folder, { limit: '4' }); // a file may have 4 KiB, a checkpoint wants more
+  const { code, lines, stderr } = await train(folder, { fileLimit: '4' }); // a file may have 4 KiB, a checkpoint wants more
   expect(contents[0].byteLength).toBeGreaterThan(4096);
   expect({ code, steps: lines.length > 0 }).toEqual({ code: 1, steps: true });
   expect(stderr).toMatch(/checkpoint-\d+\.safetensors: EFBIG/);
