@@ -129,8 +129,9 @@ export class Trace implements Disposable {
   toString(): string {
     const show = (value: Value | null) => (value === null ? 'none' : value.name || `%${value.index}`);
     const lines = this.nodes.map(({ op, inputs, output, call }) => {
+      const given = inputs.slice(0, inputs.findLastIndex((input) => input !== null) + 1);
       const place = call.name === '' ? '' : ` in ${call.name}`;
-      return `${show(output)} ${showShape(output.shape)} = ${op.name}(${inputs.map(show).join(', ')})${place}`;
+      return `${show(output)} ${showShape(output.shape)} = ${op.name}(${given.map(show).join(', ')})${place}`;
     });
     return lines.join('\n');
   }

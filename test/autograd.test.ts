@@ -236,7 +236,7 @@ describe('what an operation keeps', () => {
       ],
     ],
     ['matmul', (a, b) => ops.matmul(a, b), pair, [[1], [0]]],
-    ['linear', ops.linear, [...pair, [2]], [[1], [0], []]],
+    ['linear', (x, w, bias) => ops.linear(x, w, bias), [...pair, [2]], [[1], [0], []]],
     ['conv2d', (x, w, bias) => ops.conv2d(x, w, { bias }), image, [[1], [0], []]],
     ['batchNorm in training', normal(true), [[3, 2], [2], [2]], [[0, 1], [0], [0]]],
     ['batchNorm in inference', normal(false), [[3, 2], [2], [2]], [[0, 1], [0], [0]]],

@@ -29,7 +29,7 @@ beforeEach(settle);
 test.each([true, false])('trace › lists the operations between values, and where each ran (hollow: %s)', (hollow) => {
   const record = of(new Net(), ones([2, 4, 4, 1]), hollow);
   expect(String(record).split('\n')).toEqual([
-    '%4 [2,4,4,2] = conv2d(%0, stem.weight, none) in stem',
+    '%4 [2,4,4,2] = conv2d(%0, stem.weight) in stem',
     '%5 [2,4,4,2] = relu(%4) in block.relu',
     '%6 [2,4,4,2] = conv2d(%5, block.conv.weight, block.conv.bias) in block.conv',
     '%7 [2,4,4,2] = add(%6, %4) in block',

@@ -16,7 +16,7 @@ import {
   softplus,
   tanh,
 } from '../ops/activation';
-import type { Rectifier } from '../ops/batchNorm';
+import type { Rectifier } from '../ops/rectifier';
 import { logSoftmax, softmax } from '../ops/softmax';
 import { checkInterval } from '../ops/unary';
 import { checkFinite } from '../options';

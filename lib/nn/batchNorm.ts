@@ -2,12 +2,13 @@ import { ones, zeros } from '../create';
 import { rangeError, shapeError } from '../errors';
 import { checkShapeOf, checkTensor } from '../op';
 import { batchNorm } from '../ops/batchNorm';
+import type { Finish } from '../ops/rectifier';
 import { checkOptions, checkPositive, type OptionNames } from '../options';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { call, count } from './layer';
-import { type After, Module } from './module';
+import { Module } from './module';
 import { Buffer, Parameter } from './parameter';
 
 export interface BatchNormOptions {
@@ -68,7 +69,7 @@ abstract class BatchNorm extends Module {
   }
 
   /** @internal */
-  override finish(x: Tensor, { add, activation }: After): Tensor {
+  override finish(x: Tensor, { add, activation }: Finish): Tensor {
     this.check(x);
     const { weight, bias, runningMean, runningVar, training, momentum, eps } = this;
     return batchNorm(x, { weight, bias, runningMean, runningVar, training, momentum, eps, add, activation });

@@ -4,6 +4,7 @@ import { conv1d } from '../ops/conv1d';
 import { conv2d } from '../ops/conv2d';
 import { conv3d } from '../ops/conv3d';
 import { pad } from '../ops/pad';
+import type { Finish } from '../ops/rectifier';
 import {
   type AnyWindow,
   makeWindow,
@@ -40,7 +41,7 @@ const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, paddingMode: t
 const modes: Readonly<Record<PaddingMode, true>> = { zeros: true, reflect: true, replicate: true };
 
 /** What a convolution is given besides its input and its kernel. */
-interface Arguments<Size, Around> extends SlidingOptions<Size | number, Around | number> {
+interface Arguments<Size, Around> extends SlidingOptions<Size | number, Around | number>, Finish {
   readonly groups: number;
   readonly bias: Tensor | null;
 }
@@ -61,13 +62,23 @@ abstract class Conv<Size, Around> extends ConvLayer<Size, Around> {
   protected abstract convolve(x: Tensor, options: Arguments<Size, Around>): Tensor;
 
   forward(x: Tensor): Tensor {
+    return this.finish(x, {});
+  }
+
+  /** @internal */
+  override get finishes(): boolean {
+    return this.forward === Conv.prototype.forward;
+  }
+
+  /** @internal */
+  override finish(x: Tensor, after: Finish): Tensor {
     const { bias, stride, padding, dilation, groups, paddingMode: mode } = this;
-    if (mode === 'zeros') return this.convolve(x, { bias, stride, padding, dilation, groups });
+    if (mode === 'zeros') return this.convolve(x, { bias, stride, padding, dilation, groups, ...after });
     const { name } = this.constructor;
     checkShapeOf(name, 'input', x, layouts[this.weight.rank - 2]!);
     const window: AnyWindow = makeWindow(name, x.shape.slice(1, -1), this.kernelSize, { stride, padding, dilation });
     const around: readonly (readonly [number, number])[] = [[0, 0], ...paddingAlong(window), [0, 0]];
-    return tidy(() => this.convolve(pad(x, around, { mode }), { bias, stride, padding: 0, dilation, groups }));
+    return tidy(() => this.convolve(pad(x, around, { mode }), { bias, stride, padding: 0, dilation, groups, ...after }));
   }
 
   protected override describe(): string {
@@ -132,6 +143,11 @@ export class Conv2d extends Conv<Pair, Padding> {
 export class Conv3d extends Conv<Triple, Padding3d> {
   constructor(inChannels: number, outChannels: number, kernelSize: Triple, options: Conv3dOptions = {}) {
     super(3, inChannels, outChannels, kernelSize, options);
+  }
+
+  /** @internal */
+  override get finishes(): boolean {
+    return false;
   }
 
   protected override convolve(x: Tensor, options: Arguments<Triple, Padding3d>): Tensor {

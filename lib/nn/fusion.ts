@@ -1,6 +1,17 @@
+import { relu, relu6 } from '../ops/activation';
 import { add } from '../ops/binary';
+import { checkSummand, type Finish } from '../ops/rectifier';
 import type { Tensor } from '../tensor';
 import type { Module } from './module';
+
+const rectifiers = { relu, relu6 };
+
+/** What follows a module's last pass, of the operation of this name, where that cannot take it along. */
+export function after(operation: string, y: Tensor, { add: summand = null, activation }: Finish): Tensor {
+  checkSummand(operation, summand, y.shape);
+  const sum = summand ? add(y, summand) : y;
+  return activation ? rectifiers[activation](sum) : sum;
+}
 
 /**
  * A normalisation, a sum and a rectifier: in one pass over memory where the two modules compute what their classes do, one after the other

@@ -1,6 +1,8 @@
 import { linear } from '../ops/linear';
+import type { Finish } from '../ops/rectifier';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
+import { after } from './fusion';
 import { call, count, weightAndBias } from './layer';
 import { Module } from './module';
 import type { Parameter } from './parameter';
@@ -40,6 +42,16 @@ export class Linear extends Module {
 
   forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias);
+  }
+
+  /** @internal */
+  override get finishes(): boolean {
+    return this.forward === Linear.prototype.forward;
+  }
+
+  /** @internal */
+  override finish(x: Tensor, { add, activation }: Finish): Tensor {
+    return add ? after('linear', this.forward(x), { add, activation }) : linear(x, this.weight, this.bias, { activation });
   }
 
   protected override describe(): string {

@@ -1,5 +1,5 @@
 import { ReceptiveError, typeError } from '../errors';
-import type { Rectifier } from '../ops/batchNorm';
+import type { Finish, Rectifier } from '../ops/rectifier';
 import { checkOptions, type OptionNames } from '../options';
 import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
@@ -15,12 +15,6 @@ export interface LoadOptions {
 
 /** @internal */
 export const loadOptionNames: OptionNames<LoadOptions> = { strict: true };
-
-/** @internal What is done with a result in the pass that makes it: a tensor is added, then the sum rectified. */
-export interface After {
-  readonly add?: Tensor | null;
-  readonly activation?: Rectifier | null;
-}
 
 /** What a module is made of. */
 export type Part = Module | Parameter | Buffer;
@@ -55,7 +49,7 @@ export abstract class Module {
   }
 
   /** @internal What `forward` gives, and what follows it, in one pass. */
-  finish(_x: Tensor, _after: After): Tensor {
+  finish(_x: Tensor, _after: Finish): Tensor {
     throw new ReceptiveError('ERR_UNSUPPORTED', `${this.constructor.name}: nothing can follow in its last pass`);
   }
 

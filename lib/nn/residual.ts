@@ -1,8 +1,9 @@
 import { shapeError, typeError } from '../errors';
 import { add } from '../ops/binary';
+import type { Finish } from '../ops/rectifier';
 import { sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import { type After, Module } from './module';
+import { Module } from './module';
 
 function checkModule(what: string, value: unknown): void {
   if (!(value instanceof Module)) throw typeError('Residual', what, value, 'a Module');
@@ -49,7 +50,7 @@ export class Residual extends Module {
   }
 
   /** @internal The sum is part of the body's last pass. */
-  override finish(x: Tensor, { add: summand, activation }: After): Tensor {
+  override finish(x: Tensor, { add: summand, activation }: Finish): Tensor {
     const past = this.#past(x);
     return this.body.finish(x, { add: summand ? add(past, summand) : past, activation });
   }

@@ -1,6 +1,7 @@
 import { typeError } from '../errors';
+import type { Finish } from '../ops/rectifier';
 import type { Tensor } from '../tensor';
-import { type After, Module, type Part } from './module';
+import { Module, type Part } from './module';
 
 /** Modules one after the other: each is given what the one before returned. Its parts are named 0, 1, 2, … */
 export class Sequential extends Module implements Iterable<Module> {
@@ -45,7 +46,7 @@ export class Sequential extends Module implements Iterable<Module> {
   }
 
   /** @internal A rectifier behind a module that can take it along is part of that module's last pass. */
-  override finish(x: Tensor, after: After): Tensor {
+  override finish(x: Tensor, after: Finish): Tensor {
     const last = this.length - 1;
     let y = x;
     for (let i = 0; i <= last; i++) {

@@ -5,13 +5,9 @@ import { checkOptions, checkPositive, type OptionNames } from '../options';
 import { elementwise, whole } from '../reach';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
+import { checkRectifier, checkSummand, clip, type Finish, type Rectifier } from './rectifier';
 
-/** A rectifier: max(x, 0), or min(max(x, 0), 6). */
-export type Rectifier = 'relu' | 'relu6';
-
-const ends: Readonly<Record<Rectifier, readonly [low: number, high: number]>> = { relu: [0, Infinity], relu6: [0, 6] };
-
-export interface BatchNormOptions {
+export interface BatchNormOptions extends Finish {
   /** Scale γ [C]. Default: none. */
   weight?: Tensor | null;
   /** Shift β [C]. Default: none. */
@@ -26,10 +22,6 @@ export interface BatchNormOptions {
   momentum?: number;
   /** Added to the variance. Default 1e-5. */
   eps?: number;
-  /** Added to the result, in the same pass: a tensor of x's shape. Default: nothing. */
-  add?: Tensor | null;
-  /** What becomes of the sum, in the same pass. Default: it stays. */
-  activation?: Rectifier | null;
 }
 
 const names: OptionNames<BatchNormOptions> = {
@@ -51,8 +43,6 @@ interface Attrs {
   readonly activation: Rectifier | null;
 }
 
-const clip = ({ activation }: Attrs): readonly [number, number] => (activation ? ends[activation] : [-Infinity, Infinity]);
-
 type Optional = Tensor | null;
 
 const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional, runningVar: Optional, add: Optional], Attrs> = {
@@ -63,7 +53,7 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
     if (bias) checkShapeOf('batchNorm', 'bias', bias, channels);
     if (runningMean) checkShapeOf('batchNorm', 'runningMean', runningMean, channels);
     if (runningVar) checkShapeOf('batchNorm', 'runningVar', runningVar, channels);
-    if (add) checkShapeOf('batchNorm', 'add', add, x.shape);
+    checkSummand('batchNorm', add, x.shape);
     return { shape: x.shape, dtype: commonFloat('batchNorm', [x, weight, bias, runningMean, runningVar, add]) };
   },
   forward({ inputs: [x, weight, bias, runningMean, runningVar, add], attrs, output, recording, needs, save }) {
@@ -73,11 +63,11 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
     const invstd = training || recording ? statistics() : null;
     const tensors = [x.id, weight?.id ?? 0, bias?.id ?? 0, runningMean?.id ?? 0, runningVar?.id ?? 0, add?.id ?? 0, output.id];
     if (training) {
-      native.ops.batch_norm_train(...tensors, mean!.id, invstd!.id, momentum, eps, ...clip(attrs));
+      native.ops.batch_norm_train(...tensors, mean!.id, invstd!.id, momentum, eps, ...clip(activation));
       runningMean?.written();
       runningVar?.written();
     } else {
-      native.ops.batch_norm_infer(...tensors, invstd?.id ?? 0, eps, ...clip(attrs));
+      native.ops.batch_norm_infer(...tensors, invstd?.id ?? 0, eps, ...clip(activation));
     }
     // Where the gradient stops is seen from the output, or, if nothing was added, from the input: then the output need not be kept.
     const again = activation !== null && !add;
@@ -91,7 +81,7 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
       native.ops.batch_norm_backward(
         ...[x!, grad, weight, bias, mean!, invstd!, y, dx, dweight, dbias, attrs.activation ? dadd : null].map((one) => one?.id ?? 0),
         Number(attrs.training),
-        ...clip(attrs),
+        ...clip(attrs.activation),
       );
     }
     return [dx, dweight, dbias, null, null, needs[5] ? dadd : null];
@@ -133,6 +123,6 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   if (training && x.size === x.shape[x.rank - 1]!) {
     throw shapeError('batchNorm', `input ${showShape(x.shape)} has one value a channel, training needs more than one`);
   }
-  if (activation !== null && !Object.hasOwn(ends, activation)) throw rangeError('batchNorm', 'activation', activation, "'relu' or 'relu6'");
+  checkRectifier('batchNorm', activation);
   return apply(op, [x, weight, bias, runningMean, runningVar, add], { training, momentum, eps, activation });
 }

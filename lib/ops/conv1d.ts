@@ -1,10 +1,11 @@
 import { apply, checkShapeOf } from '../op';
 import { checkOptions } from '../options';
 import type { Tensor } from '../tensor';
-import { type ConvOptions, convOptionNames, convolution, grouping } from './conv2d';
+import { type ConvOptions, convolution, finishedConvOptionNames, finishing, grouping } from './conv2d';
+import type { Finish } from './rectifier';
 import { makeWindow, type Padding1d, type Window1d } from './window';
 
-export interface Conv1dOptions extends ConvOptions<number, Padding1d> {}
+export interface Conv1dOptions extends ConvOptions<number, Padding1d>, Finish {}
 
 const op = convolution<Window1d>('conv1d');
 
@@ -20,7 +21,8 @@ const op = convolution<Window1d>('conv1d');
 export function conv1d(x: Tensor, w: Tensor, options: Conv1dOptions = {}): Tensor {
   checkShapeOf('conv1d', 'input', x, 'N,L,C');
   checkShapeOf('conv1d', 'kernel', w, 'k,C/groups,K');
-  checkOptions('conv1d', options, convOptionNames);
+  checkOptions('conv1d', options, finishedConvOptionNames);
   const window = makeWindow('conv1d', [x.shape[1]!], w.shape[0]!, options);
-  return apply(op, [x, w, options.bias ?? null], { window, ...grouping('conv1d', window, options) });
+  const { bias = null, add = null } = options;
+  return apply(op, [x, w, bias, add], { window, ...grouping('conv1d', window, options), ...finishing('conv1d', options) });
 }

@@ -3,10 +3,11 @@ import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
 import { apply, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
-import { whole } from '../reach';
+import { elementwise, whole } from '../reach';
 import { showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { sumTo } from './gradients';
+import { checkRectifier, checkSummand, clip, type Finish, gated, type Rectifier } from './rectifier';
 import {
   type AnyWindow,
   makeWindow,
@@ -38,10 +39,17 @@ export interface ConvOptions<Size, Around> extends SlidingOptions<Size, Around> 
   algorithm?: ConvAlgorithm;
 }
 
-export interface Conv2dOptions extends ConvOptions<Pair, Padding> {}
+export interface Conv2dOptions extends ConvOptions<Pair, Padding>, Finish {}
 
 /** @internal */
-export const convOptionNames: OptionNames<Conv2dOptions> = { ...windowOptionNames, bias: true, groups: true, algorithm: true };
+export const convOptionNames: OptionNames<ConvOptions<unknown, unknown>> = {
+  ...windowOptionNames,
+  bias: true,
+  groups: true,
+  algorithm: true,
+};
+/** @internal Those of a convolution of images or of sequences. */
+export const finishedConvOptionNames: OptionNames<Conv2dOptions> = { ...convOptionNames, add: true, activation: true };
 
 /** What a convolution takes besides its window. */
 export interface Grouping {
@@ -52,6 +60,9 @@ export interface Grouping {
 export interface ConvAttrs<W> extends Grouping {
   readonly window: W;
 }
+
+type Attrs<W> = ConvAttrs<W> & { readonly activation: Rectifier | null };
+type Optional = Tensor | null;
 
 /** @internal The numbers the addon knows them by. */
 export const algorithms: Readonly<Record<ConvAlgorithm, number>> = { auto: 0, direct: 1, winograd: 2 };
@@ -65,7 +76,7 @@ export function convNumbers({ window, groups, algorithm }: ConvAttrs<Window | Wi
 /** @internal The output's shape and type, of a convolution along any number of axes. */
 export function inferConvolution(
   name: string,
-  [x, w, bias]: readonly [Tensor, Tensor, Tensor | null],
+  [x, w, bias]: readonly [Tensor, Tensor, Optional, ...Optional[]],
   { window, groups }: ConvAttrs<AnyWindow>,
 ): { shape: number[]; dtype: Dtype } {
   const dtype = commonFloat(name, [x, w, bias]);
@@ -78,7 +89,7 @@ export function inferConvolution(
 }
 
 /** @internal What is to be known of a convolution along any number of axes without running it. */
-export const convolutionTraits: Pick<Op<[Tensor, Tensor, Tensor | null], ConvAttrs<AnyWindow>>, 'linear' | 'reach' | 'macs'> = {
+export const convolutionTraits: Pick<Op<[Tensor, Tensor, Optional], ConvAttrs<AnyWindow>>, 'linear' | 'reach' | 'macs'> = {
   linear: () => [0],
   reach([, w], { window }, { length }) {
     return [windowReach(window, 'all'), whole(w!.length, [w!.length - 1, length - 1]), whole(1, [0, length - 1])];
@@ -87,22 +98,40 @@ export const convolutionTraits: Pick<Op<[Tensor, Tensor, Tensor | null], ConvAtt
 };
 
 /** @internal Convolution of images, or of sequences: the operation of this name. */
-export const convolution = <W extends Window | Window1d>(name: string): Op<[Tensor, Tensor, Tensor | null], ConvAttrs<W>> => ({
+export const convolution = <W extends Window | Window1d>(name: string): Op<[Tensor, Tensor, bias: Optional, add: Optional], Attrs<W>> => ({
   name,
-  infer: (inputs, attrs) => inferConvolution(name, inputs, attrs),
-  forward({ inputs: [x, w, bias], attrs, output, needs, save }) {
-    native.ops.conv2d(image(x).id, imageKernel(w).id, bias?.id ?? 0, image(output).id, ...convNumbers(attrs));
-    save(needs[1] ? x : null, needs[0] ? w : null);
+  infer(inputs, attrs) {
+    const inferred = inferConvolution(name, inputs, attrs);
+    checkSummand(name, inputs[3], inferred.shape);
+    return { shape: inferred.shape, dtype: commonFloat(name, inputs) };
   },
-  backward(grad, { saved: [x, w], shapes, needs, attrs }) {
+  forward({ inputs: [x, w, bias, add], attrs, output, needs, save }) {
+    const tensors = [image(x).id, imageKernel(w).id, bias?.id ?? 0, add ? image(add).id : 0, image(output).id];
+    native.ops.conv2d(...tensors, ...convNumbers(attrs), ...clip(attrs.activation));
+    save(needs[1] ? x : null, needs[0] ? w : null, attrs.activation ? output : null);
+  },
+  backward(given, { saved: [x, w, y], shapes, needs, attrs }) {
+    const grad = attrs.activation ? gated(given, y!, attrs.activation) : given;
     const gradient = (i: number) => (needs[i] ? Tensor.empty(shapes[i]!, grad.dtype) : null);
     const [g, dx, dw, db] = [image(grad), gradient(0), gradient(1), gradient(2)];
     if (dx) native.ops.conv2d_backward_input(g.id, imageKernel(w!).id, 0, image(dx).id, ...convNumbers(attrs));
     if (dw) native.ops.conv2d_backward_weight(image(x!).id, g.id, imageKernel(dw).id, db?.id ?? 0, ...convNumbers(attrs));
-    return [dx, dw, dw ? db : db && sumTo(grad, db.shape)];
+    return [dx, dw, dw ? db : db && sumTo(grad, db.shape), needs[3] ? grad : null];
   },
-  ...convolutionTraits,
+  linear: () => [0, 3],
+  rectifies: (attrs) => (attrs.activation ? { ...attrs, activation: null } : null),
+  reach: ([x, w, bias, add], attrs, output) => [
+    ...convolutionTraits.reach!([x!, w!, bias!], attrs, output)!,
+    ...(add ? [elementwise(add, output)!] : []),
+  ],
+  macs: convolutionTraits.macs,
 });
+
+/** @internal What follows a convolution in its last pass, checked. */
+export function finishing(operation: string, { activation = null }: Finish): { activation: Rectifier | null } {
+  checkRectifier(operation, activation);
+  return { activation };
+}
 
 function canFilter(window: Window | Window1d, groups: number): boolean {
   const { kernel, stride, dilation } = imageWindow(window);
@@ -138,6 +167,8 @@ const op = convolution<Window>('conv2d');
  * Convolution of an image as networks use it, y[n,i,j,k] = b[k] + Σ x[n, i·s-p+a·d, j·s-p+b·d, c] · w[a,b,c,k]: a cross-correlation, cells
  * outside of the input being 0. Dumoulin and Visin, A guide to convolution arithmetic for deep learning (2016).
  *
+ * `add` and `activation` give activation(y + add) without another pass over memory.
+ *
  * x [N,H,W,C], w [kh,kw,C/groups,K] give [N,H',W',K] with H' = floor((H + top + bottom - dilation·(kh-1) - 1) / stride) + 1, and W' alike.
  * @throws RangeError where the channels do not agree or the window is larger than the padded input.
  * @example
@@ -147,7 +178,8 @@ const op = convolution<Window>('conv2d');
 export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tensor {
   checkShapeOf('conv2d', 'input', x, 'N,H,W,C');
   checkShapeOf('conv2d', 'kernel', w, 'kh,kw,C/groups,K');
-  checkOptions('conv2d', options, convOptionNames);
+  checkOptions('conv2d', options, finishedConvOptionNames);
   const window = makeWindow('conv2d', [x.shape[1]!, x.shape[2]!], [w.shape[0]!, w.shape[1]!], options);
-  return apply(op, [x, w, options.bias ?? null], { window, ...grouping('conv2d', window, options) });
+  const { bias = null, add = null } = options;
+  return apply(op, [x, w, bias, add], { window, ...grouping('conv2d', window, options), ...finishing('conv2d', options) });
 }

@@ -5,6 +5,7 @@ import { Tensor } from '../tensor';
 import { addBlock, copyBlock } from './block';
 import { type ConvAttrs, type ConvOptions, convNumbers, convOptionNames, convolutionTraits, grouping, inferConvolution } from './conv2d';
 import { sumTo } from './gradients';
+import { clip } from './rectifier';
 import { permute } from './transpose';
 import { makeWindow, type Padding3d, type Triple, type Window3d } from './window';
 import { planes, planeWindow } from './window3d';
@@ -97,7 +98,7 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
   infer: (inputs, attrs) => inferConvolution('conv3d', inputs, attrs),
   forward({ inputs: [x, w, bias], attrs, output, needs, save }) {
     const unfolded = unfold(x, output.shape[1]!, attrs);
-    native.ops.conv2d(unfolded.id, imageKernel(w).id, bias?.id ?? 0, planes(output).id, ...convolution(attrs));
+    native.ops.conv2d(unfolded.id, imageKernel(w).id, bias?.id ?? 0, 0, planes(output).id, ...convolution(attrs), ...clip(null));
     save(needs[1] ? x : null, needs[0] ? w : null);
   },
   backward(grad, { saved: [x, w], shapes, needs, attrs }) {

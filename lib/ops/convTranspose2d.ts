@@ -7,6 +7,7 @@ import { showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { algorithms, type ConvOptions, convOptionNames, type Grouping, grouping } from './conv2d';
 import { sumTo } from './gradients';
+import { clip } from './rectifier';
 import {
   makeTransposedWindow,
   type Padding,
@@ -63,7 +64,7 @@ export const transposedConvolution = <W extends Window | Window1d>(name: string)
   backward(grad, { saved: [x, w], shapes, needs, attrs }) {
     const gradient = (i: number) => (needs[i] ? Tensor.empty(shapes[i]!, grad.dtype) : null);
     const [g, dx, dw] = [image(grad), gradient(0), gradient(1)];
-    if (dx) native.ops.conv2d(g.id, imageKernel(w!).id, 0, image(dx).id, ...numbers(attrs));
+    if (dx) native.ops.conv2d(g.id, imageKernel(w!).id, 0, 0, image(dx).id, ...numbers(attrs), ...clip(null));
     if (dw) native.ops.conv2d_backward_weight(g.id, image(x!).id, imageKernel(dw).id, 0, ...numbers(attrs));
     return [dx, dw, needs[2] ? sumTo(grad, shapes[2]!) : null];
   },

@@ -5,6 +5,7 @@ import { checkOptions, type OptionNames } from '../options';
 import { whole } from '../reach';
 import { type Shape, showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
+import { clip } from './rectifier';
 
 export interface MatmulOptions {
   /** Whether a is taken with its last two axes exchanged. Default false. */
@@ -20,7 +21,7 @@ type Attrs = Required<MatmulOptions>;
 /** a · b outside of the tape, into a new tensor of this shape. */
 export function product(a: Tensor, transposeA: boolean, b: Tensor, transposeB: boolean, shape: readonly number[]): Tensor {
   const y = Tensor.empty(shape, a.dtype);
-  native.ops.matmul(a.id, b.id, 0, y.id, Number(transposeA), Number(transposeB));
+  native.ops.matmul(a.id, b.id, 0, y.id, Number(transposeA), Number(transposeB), ...clip(null));
   return y;
 }
 
@@ -39,7 +40,7 @@ const op: Op<[Tensor, Tensor], Attrs> = {
     return { shape: [...a.shape.slice(0, -2), m, n], dtype };
   },
   forward({ inputs: [a, b], attrs: { transposeA, transposeB }, output, needs, save }) {
-    native.ops.matmul(a.id, b.id, 0, output.id, Number(transposeA), Number(transposeB));
+    native.ops.matmul(a.id, b.id, 0, output.id, Number(transposeA), Number(transposeB), ...clip(null));
     save(needs[1] ? a : null, needs[0] ? b : null);
   },
   // With A and B what is multiplied, dA = g Bᵀ and dB = Aᵀ g; of a transposed operand the transpose of that.

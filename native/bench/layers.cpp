@@ -57,7 +57,7 @@ void conv(benchmark::State& state, const std::string& name, const Layer& l, Pass
   const double flops = 2.0 * static_cast<double>(s.N * OH * OW * s.K * (s.C / s.groups) * s.kh * s.kw);
   figures[name] = measure(state, threads, flops, [&](Context& context) {
     switch (pass) {
-      case Pass::forward: return kernels().conv2d({s, x.get(), w.get(), b.get(), y.get()}, context);
+      case Pass::forward: return kernels().conv2d({s, x.get(), w.get(), b.get(), nullptr, y.get(), {}}, context);
       case Pass::backward_input: return kernels().conv2d_backward_input({s, y.get(), w.get(), nullptr, x.get()}, context);
       case Pass::backward_weight: return kernels().conv2d_backward_weight({s, x.get(), y.get(), w.get(), b.get()}, context);
     }
@@ -69,11 +69,11 @@ void linear(benchmark::State& state, const std::string& name, const Linear& l, P
   const double flops = 2.0 * static_cast<double>(l.batch * l.in * l.out);
   figures[name] = measure(state, threads, flops, [&](Context& context) {
     switch (pass) {
-      case Pass::forward: return kernels().matmul({1, l.batch, l.out, l.in, false, true, x.get(), w.get(), b.get(), y.get()}, context);
+      case Pass::forward: return kernels().matmul({1, l.batch, l.out, l.in, false, true, x.get(), w.get(), b.get(), y.get(), {}}, context);
       case Pass::backward_input:
-        return kernels().matmul({1, l.batch, l.in, l.out, false, false, y.get(), w.get(), nullptr, x.get()}, context);
+        return kernels().matmul({1, l.batch, l.in, l.out, false, false, y.get(), w.get(), nullptr, x.get(), {}}, context);
       case Pass::backward_weight:
-        return kernels().matmul({1, l.out, l.in, l.batch, true, false, y.get(), x.get(), nullptr, w.get()}, context);
+        return kernels().matmul({1, l.out, l.in, l.batch, true, false, y.get(), x.get(), nullptr, w.get(), {}}, context);
     }
   });
 }

@@ -18,7 +18,9 @@ static const float* pack_weights(const Conv2dArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   const int64_t steps = s.kh * s.kw * (s.C / s.groups), out = s.K / s.groups;
   const Panels panels(out);
-  float* packed = static_cast<float*>(context.scratch(static_cast<size_t>(s.groups * panels.size(steps)) * sizeof(float)));
+  bool made;
+  float* packed = static_cast<float*>(context.keep(static_cast<size_t>(s.groups * panels.size(steps)) * sizeof(float), &made));
+  if (made) return packed;
   // Pieces of a panel of about a fixed number of steps.
   const int64_t grain = 512, pieces = (steps + grain - 1) / grain, units = s.groups * panels.count() * pieces;
   const auto pack = [&](int64_t unit) {
@@ -49,26 +51,28 @@ static void conv2d_widened(const Conv2dArgs<float>& a, int64_t q, Context& conte
     b = static_cast<float*>(context.scratch(static_cast<size_t>(wide.K) * sizeof(float)));
     for (int64_t i = 0; i < wide.K; ++i) b[i] = a.b[i % s.K];
   }
-  conv2d({wide, a.x, w, b, a.y}, context);
+  conv2d({wide, a.x, w, b, a.add, a.y, a.clip}, context);
 }
 
 void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0) return;
   const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left};
-  if (const Filter filter = filter_for(s, filtered); filter != Filter::none) {
-    return filter_forward(filter, filtered, {a.w, s.kw * s.C * s.K, s.C * s.K, s.K}, a.x, a.b, a.y, context);
+  const Finish given = {a.y, a.add, a.clip};
+  const Finish* const finish = a.add || clips(a.clip) ? &given : nullptr;
+  if (const Filter filter = filter_for(s, filtered, context.keeps()); filter != Filter::none) {
+    return filter_forward(filter, filtered, {a.w, s.kw * s.C * s.K, s.C * s.K, s.K}, a.x, a.b, a.y, context, finish);
   }
   if (const int64_t q = pixels_together(s); q > 1) return conv2d_widened(a, q, context);
   const Source source = {a.x, s.N, s.C, s.C / s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;
   if (is_depthwise(s)) {
-    depthwise({source, a.w, s.kw * s.K, s.K, a.b, a.y, y_image, y_row, y_col}, context);
+    depthwise({source, a.w, s.kw * s.K, s.K, a.b, a.y, y_image, y_row, y_col, finish}, context);
   } else {
-    // Packing costs about a pass over the weights: too much where few pixels use them.
-    const bool in_place = s.N * s.OH * s.OW <= kFewPixels && s.K / s.groups % Vec::width == 0;
-    const Gather g = {source,        in_place ? a.w : pack_weights(a, context), in_place ? s.K : 0, a.b, a.y, y_image, y_row, y_col,
-                      s.K / s.groups};
+    // Packing costs about a pass over the weights: too much where few pixels use them, and they are packed for one run.
+    const bool in_place = s.N * s.OH * s.OW <= kFewPixels && s.K / s.groups % Vec::width == 0 && !context.keeps();
+    const Gather g = {
+        source, in_place ? a.w : pack_weights(a, context), in_place ? s.K : 0, a.b, a.y, y_image, y_row, y_col, s.K / s.groups, finish};
     gather(context, &g, 1);
   }
 }

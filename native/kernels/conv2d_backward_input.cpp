@@ -112,9 +112,10 @@ static void pack_weights(const Conv2dBackwardInputArgs<float>& a, const Phases& 
 static void filtered_backward_input(Filter filter, const Filtered& filtered, const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   const int64_t taps = s.kh * s.kw, tap = s.K * s.C, pieces = (s.C + kTransposeRows - 1) / kTransposeRows, units = taps * pieces;
-  float* exchanged = static_cast<float*>(context.scratch(static_cast<size_t>(taps * tap) * sizeof(float)));
+  bool made;
+  float* exchanged = static_cast<float*>(context.keep(static_cast<size_t>(taps * tap) * sizeof(float), &made));
   const int64_t chunks = larger<int64_t>(1, smaller(units, taps * tap / kPackGrain));
-  context.parallel(chunks, [&](int64_t chunk, int) {
+  context.parallel(made ? 0 : chunks, [&](int64_t chunk, int) {
     for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
       const int64_t t = unit / pieces, c = unit % pieces * kTransposeRows;
       transpose_matrix(a.w + t * tap + c * s.K, s.K, smaller(kTransposeRows, s.C - c), s.K, exchanged + t * tap + c, s.C);
@@ -127,7 +128,8 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
   const Filtered filtered = {s.N, {s.OH, s.OW, s.K}, {s.H, s.W, s.C}, s.kh - 1 - s.top, s.kw - 1 - s.left};
-  if (const Filter filter = filter_for(s, filtered); filter != Filter::none) return filtered_backward_input(filter, filtered, a, context);
+  if (const Filter filter = filter_for(s, filtered, context.keeps()); filter != Filter::none)
+    return filtered_backward_input(filter, filtered, a, context);
   if (scatter_pays(s)) return scatter(a, context);
   const Phases rows = phases_of(s.H, s.OH, s.kh, s.sh, s.top, s.dh, context);
   const Phases cols = phases_of(s.W, s.OW, s.kw, s.sw, s.left, s.dw, context);
@@ -158,12 +160,14 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
   const Panels panels(Cg);
   Gather* gathers = static_cast<Gather*>(context.scratch(static_cast<size_t>(count) * sizeof(Gather)));
   float** packed = static_cast<float**>(context.scratch(static_cast<size_t>(count) * sizeof(float*)));
+  bool made = true;
   for (int64_t p = 0; p < count; ++p) {
     const Phase &row = rows[p / cols.count], &col = cols[p % cols.count];
-    packed[p] = static_cast<float*>(context.scratch(static_cast<size_t>(s.groups * panels.size(steps_of(row, col, Kg))) * sizeof(float)));
+    const size_t size = static_cast<size_t>(s.groups * panels.size(steps_of(row, col, Kg))) * sizeof(float);
+    packed[p] = static_cast<float*>(context.keep(size, &made));
     gathers[p] = {{a.g, s.N, s.K, Kg, row.axis, col.axis}, packed[p], 0, a.b, dx_of(row, col), dx_image, dx_row, dx_col, Cg};
   }
-  pack_weights(a, rows, cols, panels, packed, context);
+  if (!made) pack_weights(a, rows, cols, panels, packed, context);
   gather(context, gathers, count);
 }
 

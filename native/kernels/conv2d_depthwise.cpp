@@ -29,6 +29,7 @@ struct TapsStep {
   int64_t channel;
   const float* bias;  // of channel 0, or null
   int tail;
+  const Finish* finish;
 };
 
 template <int MR, int NR, bool kTail>
@@ -62,6 +63,7 @@ void taps_tile(const RowsTile& rows, const TapsStep& step) {
   } else {
     taps_sum<MR, NR, true>(rows, step, acc);
   }
+  if (step.finish) finish_rows<MR, NR>(rows, *step.finish, step.tail, acc);
 #pragma GCC unroll 8
   for (int m = 0; m < MR; ++m) store_row<NR>(rows.y[m], step.tail, acc[m]);
 }
@@ -211,7 +213,7 @@ void depthwise(const Depthwise& d, Context& context) {
       for (int64_t c = 0; c < block.source.window; c += kDepthwiseNR * Vec::width) {
         int tail;
         const int nr = vectors_at(block, c, &tail);
-        const TapsStep step = {block.taps, taps_of(d.source), index * kBlockChannels + c, d.bias, tail};
+        const TapsStep step = {block.taps, taps_of(d.source), index * kBlockChannels + c, d.bias, tail, d.finish};
         const Tiles tiles(height * cols, rows_for(nr));
         int64_t i = 0, j = 0;
         for (int64_t t = 0; t < tiles.count; ++t) {

@@ -15,6 +15,7 @@ struct Depthwise {
   const float* bias;  // or null
   float* y;
   int64_t y_image, y_row, y_col;
+  const Finish* finish = nullptr;
 };
 
 void depthwise(const Depthwise&, Context&);

@@ -28,6 +28,7 @@ struct Gather {
   float* y;
   int64_t y_image, y_row, y_col;
   int64_t out_channels;  // of one group
+  const Finish* finish = nullptr;
 
   int64_t groups() const { return source.channels / source.window; }
   int64_t steps() const { return source.rows.taps * source.cols.taps * source.window; }
@@ -59,7 +60,8 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
                            b_step,
                            g.bias && first == 0 ? g.bias + column : nullptr,
                            first > 0,
-                           tail};
+                           tail,
+                           last == runs.count ? g.finish : nullptr};
     int64_t i = 0, j = 0;
     for (int64_t t = 0; t < tiles.count; ++t) {
       RowsTile tile;

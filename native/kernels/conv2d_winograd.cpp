@@ -15,6 +15,7 @@
 #include "conv2d_winograd.h"
 
 #include "gemm.h"
+#include "split.h"
 #include "winograd_axis.h"
 
 namespace receptive::RECEPTIVE_ISA {
@@ -24,6 +25,7 @@ constexpr int64_t kEnoughBlocks = 8;                   // as many, or the steps 
 constexpr int64_t kBlockFloats = int64_t{1} << 22;     // of V and M together, where the steps are cut on their own
 constexpr int64_t kTransformGrain = int64_t{1} << 14;  // floats read, worth a chunk of a transform
 constexpr int64_t kWeightCost = 12;                    // vector operations a point of a weight's transform is worth, its memory included
+constexpr int64_t kKeptCost = 4;                       // the same where it was done before
 constexpr int64_t kWinogradGrain = int64_t{1} << 18;   // multiply-adds worth a chunk of products
 
 // A matrix for each point, [count][pitch] floats: rows apart by an odd number of cache lines, and so are the matrices, or the lines of one
@@ -123,8 +125,10 @@ struct Winograd {
     if (c < p.in.channels) transform(c, static_cast<int>(p.in.channels - c));
   }
 
-  // y = Aᵀ M A + bias for one tile; outputs beyond the image are dropped.
-  static void transform_output(const Problem& p, const float* from, int64_t apart, const float* bias, const Place& at, float* y) {
+  // y = Aᵀ M A + bias for one tile, finished; outputs beyond the image are dropped.
+  static void transform_output(const Problem& p, const float* from, int64_t apart, const float* bias, const Finish& finish, const Place& at,
+                               float* y) {
+    const Vec low = broadcast(static_cast<float>(finish.clip.low)), high = broadcast(static_cast<float>(finish.clip.high));
     const int rows = static_cast<int>(smaller<int64_t>(Rows::outputs, p.out.rows - at.row));
     const int cols = static_cast<int>(smaller<int64_t>(Cols::outputs, p.out.cols - at.col));
     float* to = y + ((at.image * p.out.rows + at.row) * p.out.cols + at.col) * p.out.channels;
@@ -148,11 +152,10 @@ struct Winograd {
 #pragma GCC unroll 8
         for (int j = 0; j < Cols::outputs; ++j) {
           if (j >= cols) break;
-          if (n == Vec::width) {
-            store(line + j * p.out.channels, r[j] + b);
-          } else {
-            store(line + j * p.out.channels, r[j] + b, n);
-          }
+          float* const cell = line + j * p.out.channels;
+          Vec value = r[j] + b;
+          if (finish.add) value = value + load_some(finish.add + (cell - finish.y), n);
+          store_some(cell, min(high, max(low, value)), n);  // in this order NaN passes through
         }
       }
     };
@@ -205,17 +208,26 @@ struct Winograd {
     });
   }
 
-  // y = the convolution of x.
-  static void run(const Problem& p, const float* x, const FilterWeights& w, const float* bias, float* y, Context& context) {
-    const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
-    const Panels panels(K);
-    float* U = floats(context, points * panels.size(C));
+  // The transformed weights.
+  static const float* transformed(const FilterWeights& w, int64_t C, const Panels& panels, Context& context) {
+    bool made;
+    float* U = static_cast<float*>(context.keep(static_cast<size_t>(points * panels.size(C)) * sizeof(float), &made));
+    if (made) return U;
     constexpr int64_t kPiece = 16;  // input channels
     const int64_t pieces = (C + kPiece - 1) / kPiece;
-    cut(context, pieces * panels.count(), Rows::taps * Cols::taps * C * K, kTransformGrain, [&](int64_t unit, int) {
+    cut(context, pieces * panels.count(), Rows::taps * Cols::taps * C * panels.columns, kTransformGrain, [&](int64_t unit, int) {
       const int64_t begin = unit % pieces * kPiece;
       transform_weights(w, C, panels, unit / pieces, begin, smaller(begin + kPiece, C), U);
     });
+    return U;
+  }
+
+  // y = the convolution of x.
+  static void run(const Problem& p, const float* x, const FilterWeights& w, const float* bias, const Finish& finish, float* y,
+                  Context& context) {
+    const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
+    const Panels panels(K);
+    const float* U = transformed(w, C, panels, context);
 
     const int64_t padded = panels.vectors() * Vec::width;  // columns of M
     const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
@@ -232,7 +244,7 @@ struct Winograd {
         for (int64_t panel = 0; panel < panels.count(); ++panel) {
           for (int point = 0; point < points; ++point) multiply(p, V, U, M, panels, panel, point, 0, count);
         }
-        for (int64_t t = 0; t < count; ++t) transform_output(p, M.row(0, t), M.apart, bias, place(p, first + t), y);
+        for (int64_t t = 0; t < count; ++t) transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, first + t), y);
       });
       return;
     }
@@ -252,7 +264,7 @@ struct Winograd {
         multiply(p, V, U, M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
       });
       cut(context, count, count * points * K, kTransformGrain,
-          [&](int64_t t, int) { transform_output(p, M.row(0, t), M.apart, bias, place(p, first + t), y); });
+          [&](int64_t t, int) { transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, first + t), y); });
     }
   }
 
@@ -352,9 +364,9 @@ struct Winograd {
 
 // What one pass costs, in vector operations.
 template <class W>
-int64_t cost(const Filtered& f) {
-  const int64_t in = Panels(f.in.channels).vectors(), out = Panels(f.out.channels).vectors();
-  return W::points * (W::problem(f).tiles() * (f.in.channels * out + 7 * in + 6 * out) + kWeightCost * f.in.channels * out);
+int64_t cost(const Filtered& f, bool kept) {
+  const int64_t in = Panels(f.in.channels).vectors(), out = Panels(f.out.channels).vectors(), weights = f.in.channels * out;
+  return W::points * (W::problem(f).tiles() * (weights + 7 * in + 6 * out) + (kept ? kKeptCost : kWeightCost) * weights);
 }
 
 // Calls body with the Winograd of that filter.
@@ -372,14 +384,14 @@ void with(Filter filter, const Body& body) {
 
 }  // namespace
 
-Filter filter_for(const Conv2dShape& s, const Filtered& f) {
+Filter filter_for(const Conv2dShape& s, const Filtered& f, bool kept) {
   if (!can_filter(s) || s.algorithm == Conv2dShape::direct || f.out.rows == 0 || f.out.cols == 0) return Filter::none;
   const int64_t direct = f.images * f.out.rows * f.out.cols * s.kh * s.kw * f.in.channels * Panels(f.out.channels).vectors();
   int64_t least = s.algorithm == Conv2dShape::winograd ? INT64_MAX : direct / 10 * 9;
   Filter best = Filter::none;
   const auto consider = [&](Filter filter) {
     with(filter, [&](auto w) {
-      if (cost<decltype(w)>(f) < least) least = cost<decltype(w)>(f), best = filter;
+      if (const int64_t vectors = cost<decltype(w)>(f, kept); vectors < least) least = vectors, best = filter;
     });
   };
   if (s.kh == 3) {
@@ -392,8 +404,9 @@ Filter filter_for(const Conv2dShape& s, const Filtered& f) {
 }
 
 void filter_forward(Filter filter, const Filtered& f, const FilterWeights& weights, const float* x, const float* bias, float* y,
-                    Context& context) {
-  with(filter, [&](auto w) { w.run(w.problem(f), x, weights, bias, y, context); });
+                    Context& context, const Finish* finish) {
+  const Finish nothing = {y, nullptr, {}};
+  with(filter, [&](auto w) { w.run(w.problem(f), x, weights, bias, finish ? *finish : nothing, y, context); });
 }
 
 void filter_backward_weight(Filter filter, const Filtered& f, const float* x, const float* g, float* dw, Context& context) {

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "../ops/conv2d.h"
-#include "../runtime/context.h"
-#include "../simd/vec.h"
+#include "gemm.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -21,8 +20,9 @@ struct Filtered {
 // F(2x2,3x3), F(4x4,3x3), and along a row F(4,3), F(3,4), F(2,5).
 enum class Filter { none, square2, square4, row3, row4, row5 };
 
-// The filter that costs least, where one costs clearly less than summing the products or was asked for.
-Filter filter_for(const Conv2dShape&, const Filtered&);
+// The filter that costs least, where one costs clearly less than summing the products or was asked for; kept: the transformed weights are
+// at hand.
+Filter filter_for(const Conv2dShape&, const Filtered&, bool kept = false);
 
 // Weights where they lie: tap (a, b) of input channel c begins at data + a*row + b*col + c*channel. The steps may be negative.
 struct FilterWeights {
@@ -30,7 +30,8 @@ struct FilterWeights {
   int64_t row, col, channel;
 };
 
-void filter_forward(Filter, const Filtered&, const FilterWeights&, const float* x, const float* bias, float* y, Context&);
+void filter_forward(Filter, const Filtered&, const FilterWeights&, const float* x, const float* bias, float* y, Context&,
+                    const Finish* = nullptr);
 // dw [taps][C][K].
 void filter_backward_weight(Filter, const Filtered&, const float* x, const float* g, float* dw, Context&);
 

@@ -8,6 +8,7 @@
 // The right operand is in panels: [step][NR vectors], padded with zeros to whole vectors (pack_panel, pack_panel_transposed).
 #pragma once
 
+#include "../ops/clip.h"
 #include "../runtime/context.h"
 #include "../simd/transpose.h"
 #include "../simd/vec.h"
@@ -32,14 +33,22 @@ struct RowsTile {
   float* y[kMaxMR];
 };
 
+// What becomes of a row's sums when they are complete: what lies in `add` where they lie in `y` is added, then they are clipped.
+struct Finish {
+  const float* y;
+  const float* add;  // or null
+  Clip clip;
+};
+
 struct RowsStep {
   const Segment* segments;
   int64_t count;
-  const float* b;     // panel, at the first step
-  int64_t b_step;     // floats from a step of it to the next: NR vectors where packed
-  const float* bias;  // of the panel's first column, or null: what the sums start from
-  bool accumulate;    // add them to y
-  int tail;           // lanes in use of the last vector
+  const float* b;                  // panel, at the first step
+  int64_t b_step;                  // floats from a step of it to the next: NR vectors where packed
+  const float* bias;               // of the panel's first column, or null: what the sums start from
+  bool accumulate;                 // add them to y
+  int tail;                        // lanes in use of the last vector
+  const Finish* finish = nullptr;  // where these are the last steps
 };
 
 template <int NR>
@@ -54,6 +63,20 @@ RECEPTIVE_INLINE void store_row(float* p, int tail, const Vec* row) {
     store(p + (NR - 1) * Vec::width, row[NR - 1]);
   } else {
     store(p + (NR - 1) * Vec::width, row[NR - 1], tail);
+  }
+}
+
+template <int MR, int NR>
+RECEPTIVE_INLINE void finish_rows(const RowsTile& rows, const Finish& finish, int tail, Vec (&acc)[MR][NR]) {
+  const Vec low = broadcast(static_cast<float>(finish.clip.low)), high = broadcast(static_cast<float>(finish.clip.high));
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; ++m) {
+    if (finish.add) {
+      Vec add[NR];
+      load_row<NR>(finish.add + (rows.y[m] - finish.y), tail, add);
+      for (int n = 0; n < NR; ++n) acc[m][n] = acc[m][n] + add[n];
+    }
+    for (int n = 0; n < NR; ++n) acc[m][n] = min(high, max(low, acc[m][n]));  // in this order NaN passes through
   }
 }
 
@@ -92,6 +115,7 @@ void rows_tile(const RowsTile& rows, const RowsStep& step) {
       for (int n = 0; n < NR; ++n) acc[m][n] = acc[m][n] + y[n];
     }
   }
+  if (step.finish) finish_rows<MR, NR>(rows, *step.finish, step.tail, acc);
 #pragma GCC unroll 8
   for (int m = 0; m < MR; ++m) store_row<NR>(rows.y[m], step.tail, acc[m]);
 }

@@ -24,6 +24,7 @@ static void multiply(const MatmulArgs<float>& p, const float* a, const float* pa
   const int nr = panels.width(index), tail = panels.tail(index);
   const int64_t column = panels.first(index) * Vec::width;
   const float* bias = p.bias ? p.bias + column : nullptr;
+  const Finish finish = {p.y, nullptr, p.clip};
   const Tiles tiles(end - begin, rows_for(nr));
   int64_t k = 0;
   do {
@@ -40,7 +41,8 @@ static void multiply(const MatmulArgs<float>& p, const float* a, const float* pa
       } else {
         RowsTile rows;
         for (int r = 0; r < mr; ++r) rows.a[r] = a + (m + r) * p.K, rows.y[r] = out + r * p.N;
-        rows_kernel(mr, nr)(rows, {&segment, 1, panel + k * nr * Vec::width, nr * Vec::width, k ? nullptr : bias, k > 0, tail});
+        rows_kernel(mr, nr)(rows, {&segment, 1, panel + k * nr * Vec::width, nr * Vec::width, k ? nullptr : bias, k > 0, tail,
+                                   k + steps == p.K && clips(p.clip) ? &finish : nullptr});
       }
     }
     k += steps;
@@ -52,7 +54,8 @@ void matmul(const MatmulArgs<float>& p, Context& context) {
   if (dot_pays(p)) return matmul_dot(p, context);
   const Panels panels(p.N);
   const int64_t count = panels.count(), packed = panels.size(p.K);
-  float* b = static_cast<float*>(context.scratch(static_cast<size_t>(p.batch * packed) * sizeof(float)));
+  bool made;
+  float* b = static_cast<float*>(context.keep(static_cast<size_t>(p.batch * packed) * sizeof(float), &made));
   const auto pack = [&](int64_t chunk, int) {
     const int64_t i = chunk / count, index = chunk % count, column = panels.first(index) * Vec::width;
     float* dst = b + i * packed + panels.offset(index, p.K);
@@ -73,10 +76,10 @@ void matmul(const MatmulArgs<float>& p, Context& context) {
   };
   const int64_t packs = p.batch * count, chunks = packs * row_blocks;
   if (small) {
-    for (int64_t i = 0; i < packs; ++i) pack(i, 0);
+    for (int64_t i = 0; i < (made ? 0 : packs); ++i) pack(i, 0);
     for (int64_t i = 0; i < chunks; ++i) compute(i, 0);
   } else {
-    context.parallel(packs, pack);
+    context.parallel(made ? 0 : packs, pack);
     context.parallel(chunks, compute);
   }
 }

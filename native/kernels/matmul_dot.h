@@ -17,7 +17,7 @@ constexpr int kDotNC = 4;
 constexpr int64_t kDotGrain = 1 << 16;  // floats of b worth a chunk
 
 template <int MR, int NC>
-RECEPTIVE_INLINE void dot_tile(const float* a, const float* b, int64_t K, const float* bias, float* y, int64_t N) {
+RECEPTIVE_INLINE void dot_tile(const float* a, const float* b, int64_t K, const float* bias, float low, float high, float* y, int64_t N) {
   Vec acc[MR][NC];
 #pragma GCC unroll 4
   for (int m = 0; m < MR; ++m)
@@ -39,14 +39,18 @@ RECEPTIVE_INLINE void dot_tile(const float* a, const float* b, int64_t K, const 
   if (rest > 0) step([&](const float* p) { return load(p + k, rest); });
 #pragma GCC unroll 4
   for (int m = 0; m < MR; ++m)
-    for (int n = 0; n < NC; ++n) y[m * N + n] = reduce_add(acc[m][n]) + (bias ? bias[n] : 0);
+    for (int n = 0; n < NC; ++n) {
+      const float value = reduce_add(acc[m][n]) + (bias ? bias[n] : 0);
+      y[m * N + n] = value < low ? low : value > high ? high : value;
+    }
 }
 
 template <int MR>
 RECEPTIVE_INLINE void dot_rows(const MatmulArgs<float>& p, const float* a, const float* b, float* y, int64_t begin, int64_t end) {
+  const float low = static_cast<float>(p.clip.low), high = static_cast<float>(p.clip.high);
   int64_t n = begin;
-  for (; n + kDotNC <= end; n += kDotNC) dot_tile<MR, kDotNC>(a, b + n * p.K, p.K, p.bias ? p.bias + n : nullptr, y + n, p.N);
-  for (; n < end; ++n) dot_tile<MR, 1>(a, b + n * p.K, p.K, p.bias ? p.bias + n : nullptr, y + n, p.N);
+  for (; n + kDotNC <= end; n += kDotNC) dot_tile<MR, kDotNC>(a, b + n * p.K, p.K, p.bias ? p.bias + n : nullptr, low, high, y + n, p.N);
+  for (; n < end; ++n) dot_tile<MR, 1>(a, b + n * p.K, p.K, p.bias ? p.bias + n : nullptr, low, high, y + n, p.N);
 }
 
 RECEPTIVE_INLINE bool dot_pays(const MatmulArgs<float>& p) { return p.trans_b && !p.trans_a && p.M <= kDotRows; }

@@ -9,16 +9,6 @@ namespace receptive {
 
 namespace reference {
 
-namespace {
-
-template <class T>
-T clipped(T value, const Clip& clip) {
-  const T low = static_cast<T>(clip.low), high = static_cast<T>(clip.high);
-  return value < low ? low : value > high ? high : value;
-}
-
-}  // namespace
-
 template <class T>
 void batch_norm_train(const BatchNormTrainArgs<T>& a, Context&) {
   const T m = static_cast<T>(a.rows), eps = static_cast<T>(a.eps), momentum = static_cast<T>(a.momentum);
@@ -116,13 +106,6 @@ void require_per_channel(const Call& call, int i, const Tensor& x, const char* w
 template <class T>
 T* data_of(const Call& call, int i) {
   return call.optional(i) ? call.optional(i)->as<T>() : nullptr;
-}
-
-// Attributes i and i + 1.
-Clip clip_of(const Call& call, int i) {
-  const Clip clip = {call.number(i, -HUGE_VAL, HUGE_VAL), call.number(i + 1, -HUGE_VAL, HUGE_VAL)};
-  call.require(clip.low < clip.high, "low is %g and high %g, expected low below high", clip.low, clip.high);
-  return clip;
 }
 
 template <class T>

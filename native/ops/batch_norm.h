@@ -1,18 +1,10 @@
 // Batch normalisation over all axes but the last (Ioffe and Szegedy, 2015): MATHEMATICS 3.5.
 #pragma once
 
-#include <math.h>
-
 #include "../runtime/context.h"
+#include "clip.h"
 
 namespace receptive {
-
-// What follows the normalisation in the same pass: a tensor is added, then values are brought into [low, high], a rectifier being [0, inf).
-// The gradient passes where the value lies between the two.
-struct Clip {
-  double low, high;  // infinite: none
-};
-static inline bool clips(const Clip& c) { return c.low > -HUGE_VAL || c.high < HUGE_VAL; }
 
 // For each channel, over m rows: mean, variance σ² = Σ (x - mean)² / m, invstd = 1 / sqrt(σ² + eps), y = gamma (x - mean) invstd + beta.
 // Running statistics become (1 - momentum) old + momentum new, the new variance being σ² m / (m - 1).

@@ -37,6 +37,7 @@ void conv2d(const Conv2dArgs<T>& a, Context&) {
   const int64_t size = s.N * s.OH * s.OW * s.K;
   for (int64_t i = 0; i < size; ++i) a.y[i] = a.b ? a.b[i % s.K] : 0;
   each_term(s, [&](int64_t x, int64_t w, int64_t y) { a.y[y] += a.x[x] * a.w[w]; });
+  for (int64_t i = 0; i < size; ++i) a.y[i] = clipped(a.y[i] + (a.add ? a.add[i] : 0), a.clip);
 }
 
 template <class T>
@@ -143,22 +144,37 @@ const T* data_of(const Tensor* b) {
   return b ? b->as<T>() : nullptr;
 }
 
+template <class T>
+Conv2dArgs<T> forward_args(const Call& call, const Conv2dShape& s) {
+  return {s,
+          call.in(0).as<T>(),
+          call.in(1).as<T>(),
+          data_of<T>(call.optional(2)),
+          data_of<T>(call.optional(3)),
+          call.in(4).as<T>(),
+          clip_of(call, 10)};
+}
+
 }  // namespace
 
-// x, w, b|0, y; sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm
+// x, w, b|0, add|0, y; sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm, low, high
 void record_conv2d(Call& call) {
-  const Tensor &x = call.in(0), &w = call.in(1), &y = call.in(3);
-  const Tensor* b = call.optional(2);
-  const Conv2dShape s = check(call, x, w, y);
-  check_bias(call, b, y);
+  const Tensor &x = call.in(0), &y = call.in(4);
+  const Conv2dShape s = check(call, x, call.in(1), y);
+  check_bias(call, call.optional(2), y);
+  if (const Tensor* const add = call.optional(3)) {
+    call.require_dtype(*add, y.dtype, "what is added");
+    call.require_same_shape(*add, y, "what is added", "the output");
+    call.require_apart(*add, y, "what is added", "the output");
+  }
   if (x.dtype == Dtype::float32) {
-    call.submit(kernels().conv2d, Conv2dArgs<float>{s, x.as<float>(), w.as<float>(), data_of<float>(b), y.as<float>()});
+    call.submit(kernels().conv2d, forward_args<float>(call, s));
   } else {
-    call.submit(reference::conv2d<double>, Conv2dArgs<double>{s, x.as<double>(), w.as<double>(), data_of<double>(b), y.as<double>()});
+    call.submit(reference::conv2d<double>, forward_args<double>(call, s));
   }
 }
 
-// g, w, b|0, dx; the attributes of conv2d
+// g, w, b|0, dx; the attributes of conv2d up to algorithm
 void record_conv2d_backward_input(Call& call) {
   const Tensor &g = call.in(0), &w = call.in(1), &dx = call.in(3);
   const Tensor* b = call.optional(2);
@@ -173,7 +189,7 @@ void record_conv2d_backward_input(Call& call) {
   }
 }
 
-// x, g, dw, db|0; the attributes of conv2d
+// x, g, dw, db|0; the attributes of conv2d up to algorithm
 void record_conv2d_backward_weight(Call& call) {
   const Tensor &x = call.in(0), &g = call.in(1), &dw = call.in(2);
   const Tensor* db = call.optional(3);

@@ -2,11 +2,14 @@
 //
 //   y[n,i,j,k] = b[k] + sum over a, b, c of x[n, i*sh - top + a*dh, j*sw - left + b*dw, c] * w[a,b,c,k],   x = 0 outside the image
 //
+// to which a tensor may be added and what clip.h says be done.
+//
 // x [N,H,W,C], w [kh,kw,C/groups,K], b [K], y [N,OH,OW,K]. Output channels [g*K/groups, (g+1)*K/groups) see input channels
 // [g*C/groups, (g+1)*C/groups).
 #pragma once
 
 #include "../runtime/context.h"
+#include "clip.h"
 
 namespace receptive {
 
@@ -37,8 +40,10 @@ struct Conv2dArgs {
   Conv2dShape shape;
   const T* x;
   const T* w;
-  const T* b;  // or null
+  const T* b;    // or null
+  const T* add;  // of y's shape, or null
   T* y;
+  Clip clip;
 };
 
 // Also the transposed convolution: of g, to dx, with a bias of dx's channels.

@@ -17,7 +17,7 @@ void matmul(const MatmulArgs<T>& p, Context&) {
         T sum = p.bias ? p.bias[n] : 0;
         for (int64_t k = 0; k < p.K; ++k)
           sum += (p.trans_a ? a[k * p.M + m] : a[m * p.K + k]) * (p.trans_b ? b[n * p.K + k] : b[k * p.N + n]);
-        y[m * p.N + n] = sum;
+        y[m * p.N + n] = clipped(sum, p.clip);
       }
   }
 }
@@ -26,7 +26,7 @@ template void matmul<double>(const MatmulArgs<double>&, Context&);
 
 }  // namespace reference
 
-// a, b, bias|0, y; transA, transB. Rank 2, or rank 3 with the batch first.
+// a, b, bias|0, y; transA, transB, low, high. Rank 2, or rank 3 with the batch first.
 void record_matmul(Call& call) {
   const Tensor &a = call.in(0), &b = call.in(1), &y = call.in(3);
   const Tensor* bias = call.optional(2);
@@ -46,6 +46,7 @@ void record_matmul(Call& call) {
   call.require(y.dims[row] == M && y.dims[column] == N && (a.rank == 2 || y.dims[0] == batch),
                "output has shape %s, expected [%s%lld,%lld]", shape_text(y).c_str(),
                a.rank == 3 ? (std::to_string(batch) + ",").c_str() : "", static_cast<long long>(M), static_cast<long long>(N));
+  call.require(!trans_a || !clips(clip_of(call, 2)), "a product with a transposed left operand cannot be clipped");
   if (bias) {
     call.require_dtype(*bias, a.dtype, "bias");
     call.require(bias->rank == 1 && bias->dims[0] == N, "bias has shape %s, expected [%lld]", shape_text(*bias).c_str(),
@@ -53,10 +54,10 @@ void record_matmul(Call& call) {
   }
   if (a.dtype == Dtype::float32) {
     call.submit(kernels().matmul, MatmulArgs<float>{batch, M, N, K, trans_a, trans_b, a.as<float>(), b.as<float>(),
-                                                    bias ? bias->as<float>() : nullptr, y.as<float>()});
+                                                    bias ? bias->as<float>() : nullptr, y.as<float>(), clip_of(call, 2)});
   } else {
     call.submit(reference::matmul<double>, MatmulArgs<double>{batch, M, N, K, trans_a, trans_b, a.as<double>(), b.as<double>(),
-                                                              bias ? bias->as<double>() : nullptr, y.as<double>()});
+                                                              bias ? bias->as<double>() : nullptr, y.as<double>(), clip_of(call, 2)});
   }
 }
 

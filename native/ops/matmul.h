@@ -1,7 +1,8 @@
-// Matrix product: y[m,n] = sum over k of a[m,k] * b[k,n], plus bias[n]; either operand may be stored transposed; batches of them.
+// Matrix product: y[m,n] = sum over k of a[m,k] * b[k,n], plus bias[n], clipped; either operand may be stored transposed; batches of them.
 #pragma once
 
 #include "../runtime/context.h"
+#include "clip.h"
 
 namespace receptive {
 
@@ -14,6 +15,7 @@ struct MatmulArgs {
   const T* b;
   const T* bias;  // [N] or null
   T* y;
+  Clip clip;
 };
 
 namespace reference {

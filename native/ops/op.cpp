@@ -4,6 +4,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "clip.h"
+
 namespace receptive {
 
 const char* name_of(Dtype dtype) {
@@ -64,6 +66,12 @@ void Call::require_same_shape(const Tensor& a, const Tensor& b, const char* what
 
 void Call::require_apart(const Tensor& a, const Tensor& b, const char* what_a, const char* what_b) const {
   require(a.data != b.data || a.size() == 0, "%s and %s share their memory", what_a, what_b);
+}
+
+Clip clip_of(const Call& call, int i) {
+  const Clip clip = {call.number(i, -HUGE_VAL, HUGE_VAL), call.number(i + 1, -HUGE_VAL, HUGE_VAL)};
+  call.require(clip.low < clip.high, "low is %g and high %g, expected low below high", clip.low, clip.high);
+  return clip;
 }
 
 }  // namespace receptive

@@ -6,13 +6,13 @@ namespace receptive {
 #define RECEPTIVE_OPS(OP)                       \
   OP(unary, 2, -1)                              \
   OP(unary_backward, 3, -1)                     \
-  OP(conv2d, 4, 10)                             \
+  OP(conv2d, 5, 12)                             \
   OP(conv2d_backward_input, 4, 10)              \
   OP(conv2d_backward_weight, 4, 10)             \
   OP(locally_connected2d, 4, 8)                 \
   OP(locally_connected2d_backward_input, 3, 8)  \
   OP(locally_connected2d_backward_weight, 3, 8) \
-  OP(matmul, 4, 2)                              \
+  OP(matmul, 4, 4)                              \
   OP(binary, 3, 1)                              \
   OP(cast, 2, 2)                                \
   OP(copy, 2, -1)                               \

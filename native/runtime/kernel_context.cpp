@@ -27,7 +27,19 @@ void KernelContext::trim() {
   reserved_.store(0, std::memory_order_relaxed);
 }
 
-void KernelContext::begin() {
+Kept::~Kept() {
+  for (const Block& block : blocks_) system_release(block.data, block.bytes);
+}
+
+size_t Kept::bytes() const {
+  size_t sum = 0;
+  for (const Block& block : blocks_) sum += block.bytes;
+  return sum;
+}
+
+void KernelContext::begin(Kept* kept) {
+  kept_ = kept;
+  next_kept_ = 0;
   threads_ = Pool::shared().threads();
   size_t used = 0;
   for (Block& block : blocks_) used += std::exchange(block.used, 0);
@@ -62,6 +74,28 @@ void* KernelContext::scratch(size_t bytes) {
   Block& block = blocks_.back();
   void* const data = block.data + block.used;
   block.used += bytes;
+  return data;
+}
+
+// A command asks for the same in each of its runs; should it not, what it asks for is made anew.
+void* KernelContext::keep(size_t bytes, bool* made) {
+  *made = false;
+  if (kept_ == nullptr) return scratch(bytes);
+  std::vector<Kept::Block>& blocks = kept_->blocks_;
+  const size_t index = next_kept_++;
+  bytes = std::max(bytes, size_t{1});
+  if (index < blocks.size() && blocks[index].bytes == bytes) {
+    *made = true;
+    return blocks[index].data;
+  }
+  blocks.reserve(index + 1);
+  void* const data = system_allocate(bytes);
+  if (data == nullptr) throw std::bad_alloc();
+  while (blocks.size() > index) {
+    system_release(blocks.back().data, blocks.back().bytes);
+    blocks.pop_back();
+  }
+  blocks.push_back({data, bytes});
   return data;
 }
 

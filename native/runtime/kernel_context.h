@@ -4,11 +4,32 @@
 #include <atomic>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "context.h"
 
 namespace receptive {
+
+// What commands of a plan keep between its runs; see Context::keep.
+class Kept {
+ public:
+  Kept() = default;
+  ~Kept();
+  Kept(const Kept&) = delete;
+  Kept& operator=(const Kept&) = delete;
+  Kept(Kept&& other) noexcept : blocks_(std::move(other.blocks_)) { other.blocks_.clear(); }
+
+  size_t bytes() const;
+
+ private:
+  friend class KernelContext;
+  struct Block {
+    void* data;
+    size_t bytes;
+  };
+  std::vector<Block> blocks_;
+};
 
 class KernelContext final : public Context {
  public:
@@ -17,8 +38,9 @@ class KernelContext final : public Context {
   KernelContext(const KernelContext&) = delete;
   KernelContext& operator=(const KernelContext&) = delete;
 
-  // Before each command: all scratch is free again, and the number of threads is that of the pool now.
-  void begin();
+  // Before each command: all scratch is free again, and the number of threads is that of the pool now. kept: the command's, where it runs
+  // again and its constant operands stay what they are; else null.
+  void begin(Kept* kept = nullptr);
 
   // Between commands: gives the scratch memory back to the system.
   void trim();
@@ -31,6 +53,8 @@ class KernelContext final : public Context {
 
   int threads() const override { return threads_; }
   void* scratch(size_t bytes) override;
+  void* keep(size_t bytes, bool* made) override;
+  bool keeps() const override { return kept_ != nullptr; }
 #if defined(__GNUC__)
   __attribute__((format(printf, 2, 3)))
 #endif
@@ -53,6 +77,8 @@ class KernelContext final : public Context {
   std::vector<Block> blocks_;
   std::atomic<size_t> reserved_{0};
   int threads_ = 1;
+  Kept* kept_ = nullptr;
+  size_t next_kept_ = 0;
   std::mutex mutex_;
   std::string failure_;
 };

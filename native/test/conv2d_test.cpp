@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "../ops/op.h"
+#include "op_case.h"
 #include "products.h"
 
 namespace receptive::test {
@@ -132,11 +133,12 @@ void check_forward(const Problem& p, bool integers, const std::string& what) {
   const Buffer<double> b = widen(p.b), abs_b = absolute(b);
   for (const bool bias : {true, false}) {
     const auto ref = expected(p.g.size(), p.x, p.w, [&](const double* x, const double* w, double* y, bool abs) {
-      reference::conv2d<double>({p.s, x, w, bias ? (abs ? abs_b : b).data() : nullptr, y}, context);
+      reference::conv2d<double>({p.s, x, w, bias ? (abs ? abs_b : b).data() : nullptr, nullptr, y, {}}, context);
     });
     each_isa([&](const KernelTable& table) {
       Buffer<float> y(p.g.size());
-      run_on_threads(table.conv2d, Conv2dArgs<float>{p.s, p.x.data(), p.w.data(), bias ? p.b.data() : nullptr, y.data()}, y, what);
+      run_on_threads(table.conv2d, Conv2dArgs<float>{p.s, p.x.data(), p.w.data(), bias ? p.b.data() : nullptr, nullptr, y.data(), {}}, y,
+                     what);
       check(y, ref.first, ref.second, p.terms_y, integers, what);
     });
   }
@@ -197,12 +199,53 @@ TEST(conv2d, agrees_with_the_reference) { over_cases(check_forward); }
 TEST(conv2d, input_gradient_agrees_with_the_reference) { over_cases(check_backward_input); }
 TEST(conv2d, weight_gradient_agrees_with_the_reference) { over_cases(check_backward_weight); }
 
-// record_conv2d(x, w, b, y; attrs) must refuse whatever its kernel could not run on.
+// What is added and clipped in the last pass of each loop nest, and where the packed weights are kept for another run.
+TEST(conv2d, finishes_what_it_made) {
+  const std::vector<Case> some = {
+      {2, 9, 8, 17, 35, 3, 3, 1, 1, 1, 1, 1, 1},     // panels with a tail
+      {1, 12, 12, 300, 70, 3, 3, 2, 2, 1, 1, 1, 1},  // several blocks of the reduction
+      {1, 9, 9, 64, 64, 1, 1},                       // weights in place
+      {3, 12, 12, 1, 6, 5, 5, 1, 1, 2, 2, 2, 2},     // pixels taken together
+      {2, 9, 9, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 40},
+      {1, 9, 9, 12, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4},
+      {1, 24, 24, 32, 48, 3, 3, 1, 1, 1, 1, 1, 1},  // minimal filtering, one block
+      {8, 24, 24, 16, 19, 3, 3, 1, 1, 1, 1, 1, 1},  // and several
+  };
+  for (const Case& c : some) {
+    const Conv2dShape s = shape_of(c);
+    for (const double algorithm : {0., 2.}) {
+      if (algorithm == 2 && !can_filter(s)) continue;
+      const auto attrs = [&](double low, double high) {
+        const auto d = [](int64_t v) { return static_cast<double>(v); };
+        return std::vector<double>{d(c.sh), d(c.sw), d(c.top),    d(c.right), d(c.bottom), d(c.left),
+                                   d(c.dh), d(c.dw), d(c.groups), algorithm,  low,         high};
+      };
+      const Operand x = reals({c.N, c.H, c.W, c.C}, 1), w = reals({c.kh, c.kw, c.C / c.groups, c.K}, 2), b = reals({c.K}, 3);
+      const Dims y = {c.N, s.OH, s.OW, c.K};
+      expect_agreement("conv2d", {x, w, b, reals(y, 4), result(y)}, attrs(0, HUGE_VAL), 2e-5, name_of(c) + " add, relu");
+      expect_agreement("conv2d", {x, w, absent(), absent(), result(y)}, attrs(0, 1), 1e-4, name_of(c) + " clip");
+      expect_agreement("conv2d", {x, w, b, reals(y, 4), result(y)}, attrs(-HUGE_VAL, HUGE_VAL), 2e-5, name_of(c) + " add");
+      expect_kept("conv2d", {x, w, b, reals(y, 4), result(y)}, attrs(0, HUGE_VAL), 2e-5, name_of(c));
+    }
+  }
+}
+
+TEST(conv2d, input_gradient_keeps_what_it_packs) {
+  for (const Case& c : {Case{2, 9, 8, 17, 35, 3, 3, 2, 2, 1, 1, 1, 1}, Case{1, 24, 24, 32, 48, 3, 3, 1, 1, 1, 1, 1, 1}}) {
+    const Conv2dShape s = shape_of(c);
+    const auto d = [](int64_t v) { return static_cast<double>(v); };
+    expect_kept("conv2d_backward_input",
+                {reals({c.N, s.OH, s.OW, c.K}, 1), reals({c.kh, c.kw, c.C, c.K}, 2), absent(), result({c.N, c.H, c.W, c.C})},
+                {d(c.sh), d(c.sw), d(c.top), d(c.right), d(c.bottom), d(c.left), d(c.dh), d(c.dw), 1, 0}, 2e-5, name_of(c));
+  }
+}
+
+// record_conv2d(x, w, b, add, y; attrs) must refuse whatever its kernel could not run on.
 TEST(conv2d, record_refuses_bad_arguments) {
   struct Arguments {
     Tensor x{nullptr, Dtype::float32, 4, {2, 7, 9, 6}}, w{nullptr, Dtype::float32, 4, {3, 3, 3, 4}}, b{nullptr, Dtype::float32, 1, {4}},
         bx{nullptr, Dtype::float32, 1, {6}}, y{nullptr, Dtype::float32, 4, {2, 4, 4, 4}};
-    std::vector<double> attrs = {2, 2, 1, 0, 1, 0, 1, 1, 2, 0};
+    std::vector<double> attrs = {2, 2, 1, 0, 1, 0, 1, 1, 2, 0, -HUGE_VAL, HUGE_VAL};
   };
   const auto record = [](const std::string& name, const Arguments& a) {
     for (const Op* op = all_ops(); op->name; ++op) {
@@ -211,11 +254,11 @@ TEST(conv2d, record_refuses_bad_arguments) {
       call.op = op->name;
       call.tensors = op->tensors;
       call.attrs = op->attrs;
-      const std::vector<const Tensor*> order = name == "conv2d"                  ? std::vector{&a.x, &a.w, &a.b, &a.y}
+      const std::vector<const Tensor*> order = name == "conv2d" ? std::vector{&a.x, &a.w, &a.b, static_cast<const Tensor*>(nullptr), &a.y}
                                                : name == "conv2d_backward_input" ? std::vector{&a.y, &a.w, &a.bx, &a.x}
                                                                                  : std::vector{&a.x, &a.y, &a.w, &a.b};
       std::copy(order.begin(), order.end(), call.tensor);
-      std::copy(a.attrs.begin(), a.attrs.end(), call.attr);
+      std::copy_n(a.attrs.begin(), op->attrs, call.attr);
       return op->record(call);
     }
     FAIL() << "no op " << name;
@@ -253,7 +296,7 @@ TEST(conv2d, record_refuses_bad_arguments) {
          a.x = {nullptr, Dtype::float32, 4, {2, 7, 9, 8192}};
          a.w.dims[2] = 4096;
          a.y = {nullptr, Dtype::float32, 4, {2, 65541, 65543, 4}};
-         a.attrs = {1, 1, 32768, 32768, 32768, 32768, 1, 1, 2, 0};
+         a.attrs = {1, 1, 32768, 32768, 32768, 32768, 1, 1, 2, 0, -HUGE_VAL, HUGE_VAL};
        }},
       {"no such algorithm", [](Arguments& a) { a.attrs[9] = 3; }},
       {"winograd with stride 2", [](Arguments& a) { a.attrs[9] = 2; }},

@@ -1,8 +1,10 @@
 #include "../ops/matmul.h"
 
+#include <array>
 #include <functional>
 
 #include "../ops/op.h"
+#include "op_case.h"
 #include "products.h"
 
 namespace receptive {
@@ -35,8 +37,8 @@ void check(const Case& c, bool trans_a, bool trans_b, bool bias, bool integers) 
   each_isa([&](const KernelTable& table) {
     Buffer<float> y(c.batch * c.M * c.N);
     run_on_threads(table.matmul,
-                   MatmulArgs<float>{c.batch, c.M, c.N, c.K, trans_a, trans_b, a.data(), b.data(), bias ? v.data() : nullptr, y.data()}, y,
-                   what);
+                   MatmulArgs<float>{c.batch, c.M, c.N, c.K, trans_a, trans_b, a.data(), b.data(), bias ? v.data() : nullptr, y.data(), {}},
+                   y, what);
     if (integers) {
       expect_close(y, ref, 0, what);
     } else {
@@ -76,19 +78,31 @@ TEST(matmul, empty_operands) {
       for (const bool trans_b : {false, true}) check(c, trans_a, trans_b, true, true);
 }
 
+TEST(matmul, clips_its_results_and_keeps_what_it_packs) {
+  for (const auto& [M, N, K] : {std::array<int64_t, 3>{3, 37, 70}, {40, 130, 800}, {1, 5, 0}}) {
+    for (const double trans_b : {0., 1.}) {
+      const std::vector<Operand> operands = {reals({M, K}, 1), reals(trans_b != 0 ? Dims{N, K} : Dims{K, N}, 2), reals({N}, 3),
+                                             result({M, N})};
+      expect_agreement("matmul", operands, {0, trans_b, 0, HUGE_VAL}, 2e-5, "relu");
+      expect_agreement("matmul", operands, {0, trans_b, -0.25, 0.5}, 1e-4, "clip");
+      expect_kept("matmul", operands, {0, trans_b, 0, HUGE_VAL}, 2e-5, "kept");
+    }
+  }
+}
+
 TEST(matmul, record_refuses_bad_arguments) {
   struct Arguments {
     Tensor a{nullptr, Dtype::float32, 3, {2, 5, 3}}, b{nullptr, Dtype::float32, 3, {2, 7, 5}}, bias{nullptr, Dtype::float32, 1, {7}},
         y{nullptr, Dtype::float32, 3, {2, 3, 7}};
-    double trans_a = 1, trans_b = 1;
+    double trans_a = 1, trans_b = 1, low = -HUGE_VAL, high = HUGE_VAL;
   };
   const auto record = [](const Arguments& p) {
     Call call;
     call.op = "matmul";
     call.tensors = 4;
-    call.attrs = 2;
+    call.attrs = 4;
     call.tensor[0] = &p.a, call.tensor[1] = &p.b, call.tensor[2] = &p.bias, call.tensor[3] = &p.y;
-    call.attr[0] = p.trans_a, call.attr[1] = p.trans_b;
+    call.attr[0] = p.trans_a, call.attr[1] = p.trans_b, call.attr[2] = p.low, call.attr[3] = p.high;
     record_matmul(call);
   };
   EXPECT_NO_THROW(record({}));
@@ -107,6 +121,8 @@ TEST(matmul, record_refuses_bad_arguments) {
       {"dtypes", [](Arguments& p) { p.b.dtype = Dtype::float64; }},
       {"bias dtype", [](Arguments& p) { p.bias.dtype = Dtype::float64; }},
       {"output dtype", [](Arguments& p) { p.y.dtype = Dtype::float64; }},
+      {"nothing to clip to", [](Arguments& p) { p.low = p.high = 1; }},
+      {"clipped, of a transposed left operand", [](Arguments& p) { p.low = 0; }},
       {"integers", [](Arguments& p) { p.a.dtype = p.b.dtype = p.y.dtype = p.bias.dtype = Dtype::int32; }},
   };
   for (const auto& [what, spoil] : faults) {

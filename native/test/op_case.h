@@ -111,7 +111,8 @@ class Cells {
 };
 
 // Records and runs an op on these tensors (null: left out). Returns what it reported with fail(), or "".
-inline std::string run_op(const std::string& name, const std::vector<const Tensor*>& tensors, const std::vector<double>& attrs) {
+inline std::string run_op(const std::string& name, const std::vector<const Tensor*>& tensors, const std::vector<double>& attrs,
+                          Kept* kept = nullptr) {
   const Op& op = op_named(name);
   EXPECT_EQ(static_cast<int>(tensors.size()), op.tensors) << name;
   EXPECT_TRUE(op.attrs < 0 || static_cast<int>(attrs.size()) == op.attrs) << name;
@@ -123,7 +124,7 @@ inline std::string run_op(const std::string& name, const std::vector<const Tenso
   std::copy(attrs.begin(), attrs.end(), call.attr);
   op.record(call);
   KernelContext context;
-  context.begin();
+  context.begin(kept);
   call.command.run(context);
   return context.take_failure();
 }
@@ -131,7 +132,7 @@ inline std::string run_op(const std::string& name, const std::vector<const Tenso
 // One run of a case: its tensors, made anew.
 class OpRun {
  public:
-  OpRun(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, Dtype real) {
+  OpRun(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, Dtype real, Kept* kept = nullptr) {
     std::vector<const Tensor*> tensors;
     for (const Operand& o : operands) {
       if (o.kind == Operand::Kind::absent) {
@@ -143,7 +144,7 @@ class OpRun {
       cells_.push_back(std::make_unique<Cells>(dtype, o.dims, o.values));
       tensors.push_back(&cells_.back()->tensor());
     }
-    failure = run_op(op, tensors, attrs);
+    failure = run_op(op, tensors, attrs, kept);
   }
   const Cells& operator[](size_t i) const { return *cells_[i]; }
   std::string failure;
@@ -194,6 +195,27 @@ inline void expect_agreement(const std::string& op, const std::vector<Operand>& 
     }
   });
   Pool::shared().set_threads(threads_before);
+}
+
+// The op as a plan runs it, twice: what the first run keeps of its constant operands, the second finds. Both agree with float64, to the bit
+// with each other.
+inline void expect_kept(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, double bound,
+                        const std::string& what) {
+  const OpRun reference(op, operands, attrs, Dtype::float64);
+  each_isa([&](const KernelTable&) {
+    Kept kept;
+    const OpRun first(op, operands, attrs, Dtype::float32, &kept);
+    const size_t bytes = kept.bytes();
+    const OpRun second(op, operands, attrs, Dtype::float32, &kept);
+    EXPECT_EQ(kept.bytes(), bytes) << what;
+    for (size_t i = 0; i < operands.size(); ++i) {
+      if (operands[i].kind == Operand::Kind::absent) continue;
+      second[i].verify(what);
+      if (!operands[i].result) continue;
+      EXPECT_LE(error_of(first[i], reference[i]), bound) << what << ", tensor " << i;
+      EXPECT_TRUE(second[i].same_bytes(first[i])) << what << ", tensor " << i << ": other bits in another run";
+    }
+  });
 }
 
 // The op must refuse these arguments, in float32 and float64, with a message that contains `reason`.

@@ -78,6 +78,13 @@ function pooling(r: Random, dilated: boolean) {
   };
 }
 
+/** What results may be brought into. */
+const clips = [
+  [-Infinity, Infinity],
+  [0, Infinity],
+  [0, 6],
+];
+
 /** An image, and another of any height and width. */
 function sharing(r: Random) {
   const [N, C] = [r.int(0, 2), r.int(1, 20)];
@@ -188,7 +195,7 @@ export const calls: Record<string, Maker> = {
   conv2d(r, d) {
     const c = convolution(r);
     const t = of(d);
-    return { tensors: [t(c.x), t(c.w), optional(r, t(c.b)), t(c.y)], numbers: c.numbers };
+    return { tensors: [t(c.x), t(c.w), optional(r, t(c.b)), optional(r, t(c.y)), t(c.y)], numbers: [...c.numbers, ...r.pick(clips)] };
   },
   conv2d_backward_input(r, d) {
     const c = convolution(r);
@@ -228,7 +235,10 @@ export const calls: Record<string, Maker> = {
     const t = of(d);
     const a = [...batch, ...(transA ? [k, m] : [m, k])];
     const b = [...batch, ...(transB ? [n, k] : [k, n])];
-    return { tensors: [t(a), t(b), optional(r, t([n])), t([...batch, m, n])], numbers: [transA, transB] };
+    return {
+      tensors: [t(a), t(b), optional(r, t([n])), t([...batch, m, n])],
+      numbers: [transA, transB, ...(transA ? [-Infinity, Infinity] : r.pick(clips))],
+    };
   },
   max_pool2d(r, d) {
     const p = pooling(r, true);

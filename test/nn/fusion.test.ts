@@ -29,6 +29,11 @@ const networks: [name: string, make: (Rectifier: new () => nn.Module) => nn.Sequ
       new nn.Sequential(new nn.Residual(new nn.Sequential(...block(() => null, 2)), new nn.Sequential(...block(() => null, 2))), new R()),
   ],
   ['residual in a residual', (R) => new nn.Sequential(new nn.Residual(new nn.Residual(new nn.Sequential(...block(() => null)))), new R())],
+  ['convolution, rectifier', (R) => new nn.Sequential(new nn.Conv2d(6, 5, 3), new R(), new nn.Conv2d(5, 6, 3, { padding: 1 }))],
+  ['reflected convolution, rectifier', (R) => new nn.Sequential(new nn.Conv2d(6, 5, 3, { padding: 1, paddingMode: 'reflect' }), new R())],
+  ['residual of convolutions, rectifier', (R) => new nn.Sequential(new nn.Residual(new nn.Conv2d(6, 6, 3, { padding: 1 })), new R())],
+  ['linear, rectifier', (R) => new nn.Sequential(new nn.Linear(6, 5), new R(), new nn.Linear(5, 3))],
+  ['residual of linear layers, rectifier', (R) => new nn.Sequential(new nn.Residual(new nn.Linear(6, 6)), new R())],
   ['residual that ends in a rectifier', (R) => new nn.Sequential(new nn.Residual(new nn.Sequential(...block(() => new R()))))],
 ];
 
@@ -88,5 +93,7 @@ describe('fusion › takes place', () => {
 
 test('fusion › a shortcut of another shape is an error', () => {
   const body = new nn.Sequential(...block(() => null, 2));
-  expect(() => new nn.Residual(body).forward(randn([1, 4, 4, 6]))).toThrow('batchNorm: add has shape [1,4,4,6], expected [1,2,2,6]');
+  expect(() => new nn.Residual(body).forward(randn([1, 4, 4, 6]))).toThrow(
+    'batchNorm: what is added, as by a residual shortcut, has shape [1,4,4,6], expected [1,2,2,6]',
+  );
 });

@@ -49,7 +49,12 @@ describe('Residual', () => {
   });
 
   test('shapes that differ are an error, also where they would broadcast', () => {
-    const narrow = new nn.Linear(3, 1);
+    class Narrow extends nn.Linear {
+      override forward(x: Tensor): Tensor {
+        return super.forward(x);
+      }
+    }
+    const narrow = new Narrow(3, 1);
     expect(fault(() => new nn.Residual(narrow).forward(ones([2, 3])))).toEqual({
       name: 'RangeError',
       code: 'ERR_SHAPE',
@@ -58,6 +63,11 @@ describe('Residual', () => {
     expect(fault(() => new nn.Residual(narrow, new nn.Linear(3, 2)).forward(ones([2, 3]))).message).toBe(
       'Residual: body gives [2,1], shortcut gives [2,2], expected the same shape',
     );
+    expect(fault(() => new nn.Residual(new nn.Linear(3, 1)).forward(ones([2, 3])))).toEqual({
+      name: 'RangeError',
+      code: 'ERR_SHAPE',
+      message: 'linear: what is added, as by a residual shortcut, has shape [2,3], expected [2,1]',
+    });
   });
 
   test.each([

@@ -217,7 +217,7 @@ describe('batchNorm › bad arguments', () => {
     [
       'a sum with another shape',
       () => ops.batchNorm(x, { training: true, add: zeros([2, 4, 4, 1]) }),
-      ['RangeError', 'ERR_SHAPE', 'batchNorm: add has shape [2,4,4,1], expected [2,4,4,3]'],
+      ['RangeError', 'ERR_SHAPE', 'batchNorm: what is added, as by a residual shortcut, has shape [2,4,4,1], expected [2,4,4,3]'],
     ],
     [
       'types that differ',

@@ -302,3 +302,37 @@ describe('conv2d › bad arguments', () => {
     expect(fault(call)).toEqual({ name, code, message });
   });
 });
+
+describe('conv2d › add and activation', () => {
+  const x = () => leaf(1, 4, 3, 2);
+  const w = () => leaf(3, 3, 2, 3);
+  const options = { padding: 1 } as const;
+
+  test.each(['relu', 'relu6'] as const)('%s of the sum, as in passes of their own', (activation) => {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const [image, kernel, summand] = [randn([2, 9, 8, 5], { dtype }), randn([3, 3, 5, 20], { dtype }), randn([2, 9, 8, 20], { dtype })];
+      const fused = ops.conv2d(image, kernel, { ...options, add: summand, activation });
+      const apart = ops[activation](ops.add(ops.conv2d(image, kernel, options), summand));
+      expect(distance(fused.dataSync(), apart.dataSync())).toBeLessThan(dtype === 'float32' ? 8 * unit : 1e-15);
+      expect(fused.dataSync().some((v) => v === 0)).toBe(true);
+    }
+  });
+
+  test('gradient of each alone and of both', () => {
+    gradcheck((x, w, add) => ops.conv2d(x, w, { ...options, add }), [x(), w(), leaf(1, 4, 3, 3)]);
+    gradcheck((x, w) => ops.conv2d(x, w, { ...options, activation: 'relu' }), [x(), w()]);
+    gradcheck((x, w, bias, add) => ops.conv2d(x, w, { ...options, bias, add, activation: 'relu6' }), [x(), w(), leaf(3), leaf(1, 4, 3, 3)]);
+    gradcheck((x, w, add) => ops.conv1d(x, w, { add, activation: 'relu' }), [leaf(2, 5, 2), leaf(3, 2, 3), leaf(2, 3, 3)]);
+  });
+
+  test('what does not fit is an error', () => {
+    expect(fault(() => ops.conv2d(ones([1, 4, 3, 2]), ones([3, 3, 2, 3]), { add: ones([1, 2, 1, 1]) })).message).toBe(
+      'conv2d: what is added, as by a residual shortcut, has shape [1,2,1,1], expected [1,2,1,3]',
+    );
+    expect(fault(() => ops.conv2d(ones([1, 4, 3, 2]), ones([3, 3, 2, 3]), { activation: 'gelu' as never })).message).toBe(
+      `conv2d: activation is "gelu", expected 'relu' or 'relu6'`,
+    );
+    const double = ones([1, 2, 1, 3], { dtype: 'float64' });
+    expect(fault(() => ops.conv2d(ones([1, 4, 3, 2]), ones([3, 3, 2, 3]), { add: double })).code).toBe('ERR_DTYPE');
+  });
+});

@@ -1,4 +1,4 @@
-import { manualSeed, ones, ops, tensor, zeros } from '../../lib';
+import { manualSeed, ones, ops, randn, tensor, zeros } from '../../lib';
 import { precision, unit } from '../support/agree';
 import { leaf } from '../support/data';
 import { fault } from '../support/fault';
@@ -71,4 +71,24 @@ describe('linear › bad arguments', () => {
   ])('%s', (_name, call, [name, code, message]) => {
     expect(fault(call)).toEqual({ name, code, message });
   });
+});
+
+describe.each(['relu', 'relu6'] as const)('linear › %s in the same pass', (activation) => {
+  test.each([
+    [3, 40, 20],
+    [40, 50, 35],
+  ])('is that of the sums, %d rows of %d to %d', (n, inFeatures, outFeatures) => {
+    const [x, w, b] = [randn([n, inFeatures]), randn([outFeatures, inFeatures]), randn([outFeatures])];
+    const apart = ops[activation](ops.linear(x, w, b)).dataSync();
+    expect(ops.linear(x, w, b, { activation }).dataSync()).toEqual(apart);
+    expect(apart.some((v) => v === 0)).toBe(true);
+  });
+
+  test('gradient', () => gradcheck((x, w, b) => ops.linear(x, w, b, { activation }), [leaf(3, 4), leaf(5, 4), leaf(5)]));
+});
+
+test('linear › an activation that is none is an error', () => {
+  expect(fault(() => ops.linear(ones([1, 2]), ones([1, 2]), null, { activation: 'tanh' as never })).message).toBe(
+    `linear: activation is "tanh", expected 'relu' or 'relu6'`,
+  );
 });

@@ -1,0 +1,42 @@
+import { rangeError } from '../errors';
+import { native } from '../native';
+import { checkShapeOf } from '../op';
+import type { Shape } from '../shape';
+import { Tensor } from '../tensor';
+
+// What an operation can do in the pass that makes its results, at no cost in memory traffic.
+
+/** A rectifier: max(x, 0), or min(max(x, 0), 6). */
+export type Rectifier = 'relu' | 'relu6';
+
+/** What follows an operation in its own pass. */
+export interface Finish {
+  /** Added to the result, in the same pass: a tensor of its shape. Default: nothing. */
+  add?: Tensor | null;
+  /** What becomes of the sum, in the same pass. Default: it stays. */
+  activation?: Rectifier | null;
+}
+
+const ends: Readonly<Record<Rectifier, readonly [low: number, high: number]>> = { relu: [0, Infinity], relu6: [0, 6] };
+const everything = [-Infinity, Infinity] as const;
+
+/** @internal The numbers the addon takes for it: what results are brought into. */
+export const clip = (activation: Rectifier | null): readonly [low: number, high: number] => (activation ? ends[activation] : everything);
+
+/** @internal Throws unless it is one, or null. */
+export function checkRectifier(operation: string, activation: Rectifier | null): void {
+  if (activation !== null && !Object.hasOwn(ends, activation)) throw rangeError(operation, 'activation', activation, "'relu' or 'relu6'");
+}
+
+/** @internal Throws unless what is to be added to a result of this shape has it too. */
+export function checkSummand(operation: string, add: Tensor | null, shape: Shape): void {
+  if (add) checkShapeOf(operation, 'what is added, as by a residual shortcut,', add, shape);
+}
+
+/** @internal What a rectifier whose output was y lets through of a gradient. */
+export function gated(grad: Tensor, y: Tensor, activation: Rectifier): Tensor {
+  const hardtanh = 9;
+  const through = Tensor.empty(grad.shape, grad.dtype);
+  native.ops.unary_backward(y.id, grad.id, through.id, hardtanh, ...ends[activation]);
+  return through;
+}
