@@ -92,15 +92,19 @@ void Stream::stop() {
 bool Stream::await_command(uint64_t done) {
   const auto news = [&] { return stopping_.load() || recorded_.load() != done; };
   if (!spin(news)) {
+    // parked_ is set before each look for news, not only the first: a wake-up for a command that this thread had found by itself may come
+    // late, and has cleared it.
+    const auto woken = [&] {
+      parked_.store(true);
+      return news();
+    };
     std::unique_lock<std::mutex> lock(mutex_);
-    parked_.store(true);
-    if (!wake_.wait_for(lock, kIdleAfter, news)) {
+    if (!wake_.wait_for(lock, kIdleAfter, woken)) {
       lock.unlock();
       context_.trim();
       idle_();
       lock.lock();
-      parked_.store(true);
-      wake_.wait(lock, news);
+      wake_.wait(lock, woken);
     }
     parked_.store(false);
   }
