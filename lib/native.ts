@@ -20,6 +20,8 @@ interface Native {
   memory(): MemoryUse;
   info(): { isa: string; threads: number; napi: number };
   setNumThreads(threads: number): void;
+  /** The multiply-adds of this machine, as FLOP/s on as many threads as kernels use, measured now. What benchmarks quote kernels against. */
+  peak(): number;
 }
 
 export type OpName =

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../kernels/table.h"
+#include "../ops/peak.h"
 #include "../runtime/cpu.h"
 #include "../runtime/kernel_context.h"
 #include "../runtime/pool.h"
@@ -36,20 +37,10 @@ class Values {
   std::unique_ptr<float, Free> data_;
 };
 
-// FLOP/s of a loop of multiply-adds on this many threads: the best of a few short runs.
+// FLOP/s of a loop of multiply-adds on this many threads.
 inline double peak(int threads) {
   Pool::shared().set_threads(threads);
-  KernelContext context;
-  std::vector<float> sink(static_cast<size_t>(threads) * 16, 0.5f);
-  const PeakArgs<float> args{threads * 16, 4'000'000, sink.data()};
-  double best = 1e9;
-  for (int i = 0; i < 12; ++i) {
-    context.begin();
-    const double start = seconds();
-    kernels().peak(args, context);
-    best = std::min(best, seconds() - start);
-  }
-  return static_cast<double>(args.chunks * args.flops) / best;
+  return measure_peak();
 }
 
 struct Figure {

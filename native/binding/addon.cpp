@@ -4,6 +4,7 @@
 
 #include "../kernels/table.h"
 #include "../ops/op.h"
+#include "../ops/peak.h"
 #include "../runtime/pool.h"
 #include "arguments.h"
 #include "environment.h"
@@ -170,6 +171,9 @@ napi_value set_num_threads(napi_env, const Arguments& arguments) {
   return nullptr;
 }
 
+// peak(): FLOP/s
+napi_value peak(napi_env env, const Arguments&) { return from_double(env, measure_peak()); }
+
 struct Function {
   const char* name;
   napi_value (*body)(napi_env, const Arguments&);
@@ -186,6 +190,7 @@ const Function functions[] = {
     {"memory", memory},
     {"info", info},
     {"setNumThreads", set_num_threads},
+    {"peak", peak},
 };
 
 napi_value call_function(napi_env env, napi_callback_info call) {

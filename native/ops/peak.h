@@ -12,4 +12,7 @@ struct PeakArgs {
   T* sink;        // one value a chunk, so that the work cannot be left out
 };
 
+// FLOP/s of the peak kernel on the pool's threads: the best of a few runs of some milliseconds together. Runs on the calling thread.
+double measure_peak();
+
 }  // namespace receptive
