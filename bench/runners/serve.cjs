@@ -1,7 +1,11 @@
 'use strict';
-// What every runner of this folder is: a process that names itself in a line of JSON, then answers one line of JSON for each it reads.
-// Request: { task, seconds }. Answer: { ms, repetitions }, the median of one step of the task, or { unsupported: reason }.
+// What every runner of this folder is: a process that names itself in a line of JSON, { name, version, variants? }, then answers one line
+// of JSON for each it reads. Its argument is the number of threads.
+// Request: { case, task, seconds, variant? }, a case of ../cases.cjs with the task `forward` or `train`. Answer: { ms, repetitions }, the
+// median of one step of the task, with `parameters` of a network; or { unsupported: reason }, or { failed: message }.
 const { createInterface } = require('node:readline');
+
+const threads = Number(process.argv[2] ?? 2);
 
 /** Median time of `step` over `seconds`, after up to three runs, within as long, that do not count. */
 async function measure(step, seconds) {
@@ -20,13 +24,26 @@ async function measure(step, seconds) {
 
 const print = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
-/** Serves `tasks`: a step function each, or a sentence that says why there is none. */
-async function serve(description, tasks) {
+/**
+ * Serves requests. `prepare(case)` gives, for each task, a step function, or a sentence that says why there is none; `parameters`, of a
+ * network; and `dispose`, called before the next case. `direct` has tasks that answer by themselves.
+ */
+async function serve(description, prepare, direct = {}) {
   print(description);
-  for await (const line of createInterface({ input: process.stdin })) {
-    const { task, seconds } = JSON.parse(line);
+  let key;
+  let tasks;
+  const answer = async ({ case: wanted, task, seconds }) => {
+    if (direct[task]) return direct[task](wanted);
+    if (key !== `${wanted.set} ${wanted.name}`) {
+      tasks?.dispose?.();
+      tasks = await prepare(wanted);
+      key = `${wanted.set} ${wanted.name}`;
+    }
     const step = tasks[task];
-    print(typeof step === 'function' ? await measure(step, seconds) : { unsupported: step });
+    return typeof step === 'function' ? { ...(await measure(step, seconds)), parameters: tasks.parameters } : { unsupported: step };
+  };
+  for await (const line of createInterface({ input: process.stdin })) {
+    print(await answer(JSON.parse(line)).catch((error) => ({ failed: error.message })));
   }
 }
 
@@ -48,4 +65,9 @@ function peer(...names) {
   }
 }
 
-module.exports = { serve, peer, batch: 64, threads: 2 };
+/** Values evenly spread over [-scale, scale). */
+const values = (size, scale = 1) => Float32Array.from({ length: size }, () => (Math.random() * 2 - 1) * scale);
+
+const total = (dims) => dims.reduce((a, b) => a * b, 1);
+
+module.exports = { serve, peer, threads, total, values };
