@@ -9,6 +9,12 @@ bool cpu_runs(const char* isa);
 // CPUs this process may use: its affinity mask, limited by the cgroup's CPU quota (rounded up). At least 1.
 int usable_cpus();
 
+// The CPU the calling thread runs on, -1 where the system does not say.
+int current_cpu();
+
+// Moves the calling thread to another CPU that it may use, if there is one; it is not bound to it.
+void leave_cpu(int cpu);
+
 // Flushes denormals to zero on the calling thread (a denormal operand costs a hundred cycles and more). Kernel threads only.
 void flush_denormals();
 

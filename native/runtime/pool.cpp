@@ -76,6 +76,7 @@ void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
   job.body = body;
   job.chunks = chunks;
   job.slots = slots;
+  poster_cpu_.store(current_cpu(), std::memory_order_relaxed);
   int waking;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -123,6 +124,13 @@ void Pool::work() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
     const uint64_t seen = posted_.load(std::memory_order_relaxed);
+    // The system wakes a thread where it was, or beside who woke it, and finds out late that the two share a CPU: jobs are over by then.
+    const int poster = poster_cpu_.load(std::memory_order_relaxed);
+    if (poster >= 0 && current_cpu() == poster) {
+      lock.unlock();
+      leave_cpu(poster);
+      lock.lock();
+    }
     int slot = 0;
     if (Job* job = join(&slot)) {
       lock.unlock();

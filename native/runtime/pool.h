@@ -56,6 +56,7 @@ class Pool {
 
   std::atomic<int> limit_;
   std::atomic<uint64_t> posted_{0};  // counts jobs, for spinning workers to watch
+  std::atomic<int> poster_cpu_{-1};  // where the last job was posted
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable left_;
