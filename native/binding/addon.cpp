@@ -8,12 +8,10 @@
 #include "../runtime/pool.h"
 #include "arguments.h"
 #include "environment.h"
+#include "functions.h"
 
 namespace receptive {
 
-namespace {
-
-using Entry = TensorTable::Entry;
 using Type = BindingError::Type;
 
 void require_object(napi_env env, const Arguments& arguments, size_t i) {
@@ -29,10 +27,37 @@ Entry& tensor(const Arguments& arguments, Environment& environment, size_t i) {
   return *entry;
 }
 
+// The tensor that argument i names, which is no piece of another.
+Entry& whole_tensor(const Arguments& arguments, Environment& environment, size_t i) {
+  Entry& entry = tensor(arguments, environment, i);
+  if (entry.piece) arguments.fail(Type::type, "ERR_INVALID_TYPE", "tensor " + std::to_string(i) + " is a piece of another");
+  return entry;
+}
+
 napi_value from_double(napi_env env, double value) {
   napi_value result;
   check(env, napi_create_double(env, value, &result));
   return result;
+}
+
+void set_number(napi_env env, napi_value object, const char* name, double value) {
+  check(env, napi_set_named_property(env, object, name, from_double(env, value)));
+}
+
+namespace {
+
+// Pieces of one storage that a call is given are the same or apart: kernels rely on what they read staying what it is.
+void require_no_overlap(const Arguments& arguments, Entry* const* used, int uses) {
+  const auto begin = [](const Entry& entry) { return entry.offset; };
+  const auto end = [](const Entry& entry) { return entry.offset + static_cast<size_t>(entry.tensor.size()) * size_of(entry.tensor.dtype); };
+  for (int i = 0; i < uses; ++i) {
+    for (int j = i + 1; j < uses; ++j) {
+      const Entry &a = *used[i], &b = *used[j];
+      if (!(a.piece || b.piece) || a.storage != b.storage || end(a) <= begin(b) || end(b) <= begin(a)) continue;
+      if (begin(a) == begin(b) && end(a) == end(b) && a.tensor.dtype == b.tensor.dtype) continue;
+      arguments.fail(Type::range, "ERR_INVALID_VALUE", "two tensors overlap");
+    }
+  }
 }
 
 // op(tensor ids, numbers): checks the arguments and queues the command.
@@ -61,8 +86,10 @@ napi_value call_op(napi_env env, napi_callback_info info) {
       call.tensor[i] = &entry.tensor;
     }
     for (int i = 0; i < call.attrs; ++i) call.attr[i] = arguments.number(static_cast<size_t>(op.tensors + i), "attribute");
+    require_no_overlap(arguments, used, uses);
     op.record(call);
-    environment.record(call.command, used, uses);
+    const Entry* const constant = op.tensors > 1 && call.tensor[1] != nullptr ? used[call.tensor[0] != nullptr ? 1 : 0] : nullptr;
+    environment.record(call.command, used, uses, constant);
   } catch (...) {
     throw_caught(env);
   }
@@ -94,6 +121,23 @@ napi_value view(napi_env env, const Arguments& arguments) {
   return from_double(env, environment.view(arguments.value(0), shape, arguments.number(1, "tensor")));
 }
 
+// piece(owner, tensor, byte offset, dtype, ...dims): id
+napi_value piece(napi_env env, const Arguments& arguments) {
+  Environment& environment = Environment::of(env);
+  require_object(env, arguments, 0);
+  const Entry& of = whole_tensor(arguments, environment, 1);
+  Tensor shape;
+  shape.dtype = static_cast<Dtype>(arguments.integer(3, "dtype", 0, kDtypes - 1));
+  arguments.dims(4, &shape);
+  const int64_t bytes = checked_bytes(shape), most = static_cast<int64_t>(of.storage->bytes);
+  if (bytes < 0 || bytes > most) arguments.fail(Type::range, "ERR_INVALID_VALUE", "shape " + shape_text(shape) + " is too large");
+  const int64_t offset = arguments.integer(2, "offset", 0, most - bytes);
+  if (offset % static_cast<int64_t>(Allocator::kAlignment) != 0) {
+    arguments.fail(Type::range, "ERR_INVALID_VALUE", "offset is " + std::to_string(offset) + ", expected a multiple of 64");
+  }
+  return from_double(env, environment.piece(arguments.value(0), shape, arguments.number(1, "tensor"), static_cast<size_t>(offset)));
+}
+
 // free(tensor)
 napi_value free_tensor(napi_env env, const Arguments& arguments) {
   arguments.require_count(1, 1);
@@ -107,7 +151,7 @@ napi_value free_tensor(napi_env env, const Arguments& arguments) {
 napi_value upload(napi_env env, const Arguments& arguments) {
   arguments.require_count(2, 2);
   Environment& environment = Environment::of(env);
-  const Entry& entry = tensor(arguments, environment, 0);
+  const Entry& entry = whole_tensor(arguments, environment, 0);
   size_t size = 0;
   const void* const bytes = arguments.bytes(1, "data", &size);
   if (size != entry.storage->bytes) {
@@ -123,21 +167,24 @@ napi_value upload(napi_env env, const Arguments& arguments) {
 napi_value read(napi_env env, const Arguments& arguments) {
   arguments.require_count(1, 1);
   Environment& environment = Environment::of(env);
-  tensor(arguments, environment, 0);
+  whole_tensor(arguments, environment, 0);
   return environment.read(arguments.number(0, "tensor"));
 }
 napi_value read_sync(napi_env env, const Arguments& arguments) {
   arguments.require_count(1, 1);
   Environment& environment = Environment::of(env);
-  tensor(arguments, environment, 0);
+  whole_tensor(arguments, environment, 0);
   return environment.read_sync(arguments.number(0, "tensor"));
+}
+// settled(tensor): Promise<void>
+napi_value settled(napi_env env, const Arguments& arguments) {
+  arguments.require_count(1, 1);
+  Environment& environment = Environment::of(env);
+  tensor(arguments, environment, 0);
+  return environment.settled(arguments.number(0, "tensor"));
 }
 napi_value sync(napi_env env, const Arguments&) { return Environment::of(env).read(0); }
 napi_value sync_sync(napi_env env, const Arguments&) { return Environment::of(env).read_sync(0); }
-
-void set_number(napi_env env, napi_value object, const char* name, double value) {
-  check(env, napi_set_named_property(env, object, name, from_double(env, value)));
-}
 
 // memory(): { tensors, bytes, peakBytes, reserved }
 napi_value memory(napi_env env, const Arguments&) {
@@ -174,19 +221,17 @@ napi_value set_num_threads(napi_env, const Arguments& arguments) {
 // peak(): FLOP/s
 napi_value peak(napi_env env, const Arguments&) { return from_double(env, measure_peak()); }
 
-struct Function {
-  const char* name;
-  napi_value (*body)(napi_env, const Arguments&);
-};
 const Function functions[] = {
     {"create", create},
     {"view", view},
+    {"piece", piece},
     {"free", free_tensor},
     {"upload", upload},
     {"read", read},
     {"readSync", read_sync},
     {"sync", sync},
     {"syncSync", sync_sync},
+    {"settled", settled},
     {"memory", memory},
     {"info", info},
     {"setNumThreads", set_num_threads},
@@ -216,6 +261,7 @@ napi_value initialize(napi_env env, napi_value exports) {
     kernels();  // an impossible RECEPTIVE_ISA is an error of require()
     Environment::attach(env);
     for (const Function& function : functions) set_function(env, exports, function.name, call_function, &function);
+    for (const Function* plan = plan_functions; plan->name != nullptr; ++plan) set_function(env, exports, plan->name, call_function, plan);
     napi_value ops;
     check(env, napi_create_object(env, &ops));
     for (const Op* op = all_ops(); op->name != nullptr; ++op) set_function(env, ops, op->name, call_op, op);

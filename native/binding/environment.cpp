@@ -92,6 +92,9 @@ void Environment::close() {
   reads_.clear();
   if (settled_ != nullptr) napi_release_threadsafe_function(settled_, napi_tsfn_abort);
   if (array_buffer_ != nullptr) napi_delete_reference(env_, array_buffer_);
+  capture_.reset();
+  plans_.clear();
+  retired_.clear();
   tensors_.each([this](TensorTable::Entry& entry, double) { forget_owner(entry); });
   tensors_.clear();
   Pool::shared().release();
@@ -138,6 +141,13 @@ double Environment::view(napi_value owner, const Tensor& shape, double id) {
   own(owner, view);
   made(kOverhead);  // last: the viewed tensor's owner may be collected in it
   return view;
+}
+
+double Environment::piece(napi_value owner, const Tensor& shape, double id, size_t offset) {
+  const double piece = tensors_.add_piece(shape, tensor(id), offset);
+  own(owner, piece);
+  made(kOverhead);
+  return piece;
 }
 
 void Environment::free(double id) {
@@ -221,7 +231,9 @@ void Environment::report_memory() {
 
 void Environment::upload(double id, const void* bytes) {
   const Storage& used = *tensor(id).storage;
-  if (used.block->last_use > stream_.completed()) {
+  if (used.plans > 0) {
+    stream_.wait(stream_.recorded());  // commands of plans point there
+  } else if (used.block->last_use > stream_.completed()) {
     // Commands recorded before still want the old contents. The new ones go to other memory, the old memory back to the cache.
     Block* block = acquire(used.bytes, true);
     TensorTable::Entry* const entry = tensors_.find(id);  // again: acquire may collect garbage
@@ -249,16 +261,22 @@ napi_value Environment::new_array_buffer(size_t bytes, void** data) {
 uint64_t Environment::record_read(double id, void* destination, Stream::Done done, void* data) {
   if (id == 0) return stream_.sync(done, data);
   const Storage& storage = *tensor(id).storage;
-  return storage.block->last_use = stream_.read(destination, *storage.block, storage.bytes, done, data);
+  return storage.block->last_use = stream_.read(destination, *storage.block, destination != nullptr ? storage.bytes : 0, done, data);
 }
 
 napi_value Environment::read(double id) {
-  auto owned = std::make_unique<Read>(this);
-  Read* const read = owned.get();
+  auto read = std::make_unique<Read>(this);
   if (id != 0) {
     read->bytes = tensor(id).storage->bytes;
     read->block = acquire(read->bytes, false);
   }
+  return promise(std::move(read), id);
+}
+
+napi_value Environment::settled(double id) { return promise(std::make_unique<Read>(this), id); }
+
+napi_value Environment::promise(std::unique_ptr<Read> owned, double id) {
+  Read* const read = owned.get();
   napi_value promise;
   check(env_, napi_create_promise(env_, &read->deferred, &promise));
   if (reads_.empty()) check(env_, napi_ref_threadsafe_function(env_, settled_));

@@ -6,8 +6,11 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include "../runtime/allocator.h"
+#include "../runtime/plan.h"
 #include "../runtime/stream.h"
 #include "../runtime/tensor_table.h"
 
@@ -32,6 +35,8 @@ class Environment {
   double create(napi_value owner, const Tensor& shape);
   // Another over the storage of that one.
   double view(napi_value owner, const Tensor& shape, double id);
+  // Another over so many bytes of that one as its shape says, from the offset on, which lie inside. It cannot be filled or read.
+  double piece(napi_value owner, const Tensor& shape, double id, size_t offset);
   void free(double id);
 
   // Fills the tensor with bytes now, as many as it has.
@@ -41,9 +46,23 @@ class Environment {
   napi_value read(double id);
   // The same, at once.
   napi_value read_sync(double id);
+  // A promise of undefined once everything recorded so far has run; rejected with the failure of what led to the tensor.
+  napi_value settled(double id);
 
-  // Records a command that uses those tensors.
-  void record(const Command& command, TensorTable::Entry* const* used, int uses) {
+  // From here on commands are captured into a plan instead of recorded.
+  void capture();
+  // What was captured since, as a plan with these inputs and outputs, which are used by its commands; it lives until it is freed or `owner`
+  // is collected. Without an owner it is dropped.
+  double end_capture(napi_value owner, const std::vector<double>& inputs, const std::vector<double>& outputs);
+  bool capturing() const { return capture_ != nullptr; }
+  Plan* find_plan(double id);
+  void free_plan(double id);
+  // Records a run of the plan on these tensors, of the shapes and types of its inputs and outputs. Returns the ticket that cancels it.
+  double run_plan(Plan& plan, const std::vector<TensorTable::Entry*>& used);
+
+  // Records a command that uses those tensors; `constant` is the one whose contents it may pack, or null.
+  void record(const Command& command, TensorTable::Entry* const* used, int uses, const TensorTable::Entry* constant = nullptr) {
+    if (capture_ != nullptr) return capture(command, used, uses, constant);
     Uses blocks;
     for (int i = 0; i < uses; ++i) blocks.add(used[i]->storage->block, !used[i]->storage->written);
     const uint64_t number = stream_.record(command, blocks);
@@ -55,10 +74,15 @@ class Environment {
 
   const TensorTable& tensors() const { return tensors_; }
   // Bytes taken from the system and not given back.
-  size_t reserved() const { return allocator_.reserved() + stream_.reserved(); }
+  size_t reserved() const;
 
  private:
   struct Read;
+  struct Capture {
+    std::unique_ptr<Plan> plan = std::make_unique<Plan>();
+    std::unordered_set<Storage*> held;
+    std::unordered_set<Storage*> made;  // of these, those its commands fill
+  };
 
   explicit Environment(napi_env env);
   void close();
@@ -71,6 +95,10 @@ class Environment {
   void report_memory();
   int64_t held() const;
   void forget_owner(TensorTable::Entry& entry);
+  void capture(const Command& command, TensorTable::Entry* const* used, int uses, const TensorTable::Entry* constant);
+  void let_go(Plan& plan);
+  void destroy_retired();
+  napi_value promise(std::unique_ptr<Read> read, double id);
   napi_value new_array_buffer(size_t bytes, void** data);
   TensorTable::Entry& tensor(double id);
   uint64_t record_read(double id, void* destination, Stream::Done done, void* data);
@@ -91,6 +119,11 @@ class Environment {
   int64_t allowed_garbage_;                     // bytes
   int64_t reported_ = 0;                        // bytes V8 knows of
   bool closed_ = false;
+  std::unique_ptr<Capture> capture_;
+  std::unordered_map<uint64_t, std::unique_ptr<Plan>> plans_;
+  std::vector<std::unique_ptr<Plan>> retired_;  // freed, with runs that may not have ended
+  uint64_t next_plan_ = 1;
+  uint64_t next_ticket_ = 1;
 };
 
 }  // namespace receptive

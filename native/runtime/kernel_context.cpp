@@ -40,6 +40,7 @@ size_t Kept::bytes() const {
 void KernelContext::begin(Kept* kept) {
   kept_ = kept;
   next_kept_ = 0;
+  abandoned_ = false;
   threads_ = Pool::shared().threads();
   size_t used = 0;
   for (Block& block : blocks_) used += std::exchange(block.used, 0);
@@ -107,6 +108,16 @@ void KernelContext::fail(const char* format, ...) {
   va_end(args);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (failure_.empty()) failure_ = message;
+}
+
+void KernelContext::abandon(const char* message) {
+  abandoned_ = true;
+  fail("%s", message);
+}
+
+bool KernelContext::failed() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return !failure_.empty();
 }
 
 std::string KernelContext::take_failure() {

@@ -48,6 +48,13 @@ class KernelContext final : public Context {
   // Bytes of scratch memory taken from the system and not given back. Any thread.
   size_t reserved() const { return reserved_.load(std::memory_order_relaxed); }
 
+  // Fails without its being a fault: whoever waits for the results is told, a sync is not.
+  void abandon(const char* message);
+  // Whether the command that ran last was abandoned.
+  bool abandoned() const { return abandoned_; }
+  // Whether fail() or abandon() was called since the last take_failure().
+  bool failed();
+
   // The first message given to fail() since the last call, or "".
   std::string take_failure();
 
@@ -79,7 +86,8 @@ class KernelContext final : public Context {
   int threads_ = 1;
   Kept* kept_ = nullptr;
   size_t next_kept_ = 0;
-  std::mutex mutex_;
+  bool abandoned_ = false;
+  std::mutex mutex_;  // guards failure_
   std::string failure_;
 };
 

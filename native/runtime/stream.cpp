@@ -140,7 +140,7 @@ void Stream::run(const Recorded& recorded) {
   std::shared_ptr<const std::string> failure;
   const std::string own = context_.take_failure();
   if (!own.empty()) {
-    if (failure_.empty()) failure_ = own;
+    if (failure_.empty() && !context_.abandoned()) failure_ = own;
     failure = std::make_shared<const std::string>(own);
   } else {
     for (int i = 0; i < uses.count && failure == nullptr; ++i) {

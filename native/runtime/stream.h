@@ -27,7 +27,7 @@ namespace receptive {
 
 // The blocks a command is given.
 struct Uses {
-  static constexpr int kMax = 12;
+  static constexpr int kMax = 24;
   int count = 0;
   uint32_t results = 0;  // bit i: block i has no contents yet
   Block* blocks[kMax];

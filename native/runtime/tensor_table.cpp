@@ -29,15 +29,17 @@ double TensorTable::add(const Tensor& shape, Block* block) {
   auto storage = std::make_unique<Storage>();
   storage->block = block;
   storage->bytes = static_cast<size_t>(checked_bytes(shape));
-  const double id = add(shape, storage.get());
+  const double id = add(shape, storage.get(), 0, false);
   bytes_ += static_cast<int64_t>(storage.release()->bytes);
   peak_bytes_ = std::max(peak_bytes_, bytes_);
   return id;
 }
 
-double TensorTable::add_view(const Tensor& shape, Entry& of) { return add(shape, of.storage); }
+double TensorTable::add_view(const Tensor& shape, Entry& of) { return add(shape, of.storage, of.offset, of.piece); }
 
-double TensorTable::add(const Tensor& shape, Storage* storage) {
+double TensorTable::add_piece(const Tensor& shape, Entry& of, size_t offset) { return add(shape, of.storage, of.offset + offset, true); }
+
+double TensorTable::add(const Tensor& shape, Storage* storage, size_t offset, bool piece) {
   size_t slot = next_free_;
   if (slot == kNone) {
     slot = entries_.size();
@@ -49,7 +51,9 @@ double TensorTable::add(const Tensor& shape, Storage* storage) {
   Entry& entry = entries_[slot];
   entry.tensor = shape;
   entry.storage = storage;
-  ++storage->tensors;
+  entry.offset = offset;
+  entry.piece = piece;
+  ++storage->holders;
   ++tensors_;
   return id_of(slot);
 }
@@ -61,7 +65,7 @@ TensorTable::Entry* TensorTable::find(double id) {
   if (static_cast<double>(bits) != id || slot >= entries_.size()) return nullptr;
   Entry& entry = entries_[slot];
   if (entry.storage == nullptr || entry.generation != bits / kMaxSlots) return nullptr;
-  entry.tensor.data = entry.storage->block->data;  // an upload may have moved the storage
+  entry.tensor.data = static_cast<unsigned char*>(entry.storage->block->data) + entry.offset;  // an upload may have moved the storage
   return &entry;
 }
 
@@ -76,12 +80,25 @@ bool TensorTable::free(double id) {
     entry->next_free = next_free_;
     next_free_ = static_cast<size_t>(static_cast<uint64_t>(id) % kMaxSlots);
   }
-  if (--storage->tensors == 0) {
-    bytes_ -= static_cast<int64_t>(storage->bytes);
-    allocator_.put(storage->block);
-    delete storage;
-  }
+  release(storage);
   return true;
+}
+
+void TensorTable::release(Storage* storage) {
+  if (--storage->holders > 0) return;
+  bytes_ -= static_cast<int64_t>(storage->bytes);
+  allocator_.put(storage->block);
+  delete storage;
+}
+
+void TensorTable::hold(Storage* storage) {
+  ++storage->holders;
+  ++storage->plans;
+}
+
+void TensorTable::let_go(Storage* storage) {
+  --storage->plans;
+  release(storage);
 }
 
 void TensorTable::clear() {

@@ -1,7 +1,8 @@
 // The tensors of one environment, by id.
 //
 // An id is a slot and that slot's generation in one integer below 2^53, so that it fits a JavaScript number and an id whose tensor is
-// gone is never mistaken for another's. A tensor is a shape over a storage; views share the storage.
+// gone is never mistaken for another's. A tensor is a shape over a storage, or over a piece of one; views share the storage. A plan holds
+// the storages its commands point into.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace receptive {
 struct Storage {
   Block* block = nullptr;
   size_t bytes = 0;
-  int tensors = 0;       // that share it
+  int holders = 0;       // tensors that share it, and plans
+  int plans = 0;         // of these: its block must stay where it is
   bool written = false;  // it has contents: a command that uses it was recorded, or it was uploaded
 };
 
@@ -24,6 +26,8 @@ class TensorTable {
   struct Entry {
     Tensor tensor;
     Storage* storage = nullptr;  // null: the slot is free
+    size_t offset = 0;           // bytes into it
+    bool piece = false;          // of a storage that others have other pieces of
     void* owner = nullptr;       // the binding's
     uint64_t generation = 1;
     size_t next_free = 0;
@@ -38,6 +42,11 @@ class TensorTable {
   double add(const Tensor& shape, Block* block);
   // Another over the storage of that one; the same number of elements.
   double add_view(const Tensor& shape, Entry& of);
+  // Another over so many bytes of it, from the offset on, which lie inside.
+  double add_piece(const Tensor& shape, Entry& of, size_t offset);
+  // For a plan: the storage stays, where it is, until it is let go.
+  static void hold(Storage* storage);
+  void let_go(Storage* storage);
   // The entry, its tensor's data current, or null if there is no such tensor (any more). Valid until the next add.
   Entry* find(double id);
   // False if there is no such tensor.
@@ -62,7 +71,8 @@ class TensorTable {
   static constexpr size_t kNone = SIZE_MAX;
 
   double id_of(size_t slot) const { return static_cast<double>(entries_[slot].generation * kMaxSlots + slot); }
-  double add(const Tensor& shape, Storage* storage);
+  double add(const Tensor& shape, Storage* storage, size_t offset, bool piece);
+  void release(Storage* storage);
 
   Allocator& allocator_;
   std::deque<Entry> entries_;  // does not move entries as it grows
