@@ -9,11 +9,27 @@ interface Native {
   create(owner: object, dtype: number, ...shape: number[]): number;
   /** The same memory under another shape of the same size. */
   view(owner: object, id: number, ...shape: number[]): number;
+  /** A piece of a tensor's memory from a byte on, under another shape and type. It can be computed with, not uploaded to or read. */
+  piece(owner: object, id: number, offset: number, dtype: number, ...shape: number[]): number;
   free(id: number): void;
   /** Copies now; the bytes must fill the tensor exactly. */
   upload(id: number, bytes: ArrayBufferView): void;
   read(id: number): Promise<ArrayBuffer>;
   readSync(id: number): ArrayBuffer;
+  /** Resolves when everything queued so far has run; rejects with what failed on the way to the tensor. */
+  settled(id: number): Promise<void>;
+  /** From here on calls of ops are captured instead of queued. */
+  capture(): void;
+  /**
+   * What was captured, as a plan with these tensors as inputs, so many, and outputs; it is freed with `freePlan`, or when `owner` is
+   * collected. Without arguments it is dropped.
+   */
+  endCapture(owner?: object, inputs?: number, ...tensors: number[]): number;
+  /** Queues a run of a plan: its inputs are read from these tensors, its outputs written to those that follow. What `cancel` takes. */
+  run(plan: number, ...tensors: number[]): number;
+  cancel(plan: number, ticket: number): void;
+  freePlan(plan: number): void;
+  planInfo(plan: number): { readonly commands: number; readonly keptBytes: number };
   /** Resolves when everything queued so far has run. */
   sync(): Promise<void>;
   syncSync(): void;

@@ -8,6 +8,9 @@ import { Tensor } from './tensor';
 
 export type { BackwardContext };
 
+/** A rectifier: max(x, 0), or min(max(x, 0), 6). */
+export type Rectifier = 'relu' | 'relu6';
+
 /** Inputs of an operation; null where an optional one, which is never the first, was left out. */
 export type Inputs = readonly (Tensor | null)[];
 
@@ -55,8 +58,24 @@ export interface Op<I extends Inputs, A> {
    * a rectifier, the attributes of the same without it, null where it does not.
    */
   readonly rectifies?: true | ((attrs: A) => A | null);
+  /** What it can take over of the operations that follow it. */
+  readonly absorbs?: Absorbs<I, A>;
+  /** The rectifier that it is, where it is one and nothing else. */
+  rectifier?(attrs: A): Rectifier | null;
+  /** The scale and shift of each channel, the last axis, that it is where its other inputs are constants; null where it is not. */
+  affine?(inputs: I, attrs: A): { readonly scale: Tensor; readonly shift: Tensor } | null;
   /** Multiply-adds that the products of inputs 0 and 1 take; absent where there are none to speak of. */
   macs?(shapes: readonly Shape[], attrs: A, output: Shape): number;
+}
+
+/** What an operation can take over of those that follow it; see `lib/graph/passes/fuse.ts`. */
+export interface Absorbs<I extends Inputs, A> {
+  /** Its inputs, of which 1 and 2 are constants, for the same results times a scale plus a shift of each channel, the last axis. */
+  affine?(inputs: I, scale: Tensor, shift: Tensor): I;
+  /** The input that is added to its results before they are rectified. */
+  readonly summand?: number;
+  /** The attributes of the same with a rectifier behind; null where it ends with one. */
+  rectified?(attrs: A, activation: Rectifier): A | null;
 }
 
 /** Who is told of the operations that run; see `lib/trace.ts`. */

@@ -50,8 +50,16 @@ export class Tensor implements Disposable {
    * @param shared Whose memory it is; null for new, uninitialised memory.
    * @param scoped Whether it belongs to the `tidy` it is made in.
    * @param hollow Whether it stands for its shape only.
+   * @param make Gives the memory another way.
    */
-  protected constructor(shape: Shape, dtype: Dtype, shared: Tensor | null, scoped = true, hollow = shared?.storage.hollow ?? false) {
+  protected constructor(
+    shape: Shape,
+    dtype: Dtype,
+    shared: Tensor | null,
+    scoped = true,
+    hollow = shared?.storage.hollow ?? false,
+    make?: (owner: object) => number,
+  ) {
     this.shape = shape;
     this.dtype = dtype;
     this.size = sizeOf(shape);
@@ -59,8 +67,9 @@ export class Tensor implements Disposable {
       this.#handle = shared.#handle;
     } else {
       this.#handle = { id: 0, holders: 0 };
-      this.#handle.id =
-        shared && !hollow
+      this.#handle.id = make
+        ? make(this.#handle)
+        : shared && !hollow
           ? native.view(this.#handle, shared.id, ...shape)
           : native.create(this.#handle, dtypes[dtype].code, ...(hollow ? [0] : shape));
     }
@@ -79,6 +88,11 @@ export class Tensor implements Disposable {
   /** @internal A tensor that stands for its shape only. */
   static hollow(shape: Shape, dtype: Dtype): Tensor {
     return new Tensor(shape, dtype, null, true, true);
+  }
+
+  /** @internal A piece of a tensor's memory, from a byte on, for commands of a plan. */
+  static piece(arena: Tensor, offset: number, shape: Shape, dtype: Dtype): Tensor {
+    return new Tensor(shape, dtype, null, true, false, (owner) => native.piece(owner, arena.id, offset, dtypes[dtype].code, ...shape));
   }
 
   /** @internal The same memory under another shape of the same size. */

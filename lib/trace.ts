@@ -60,6 +60,8 @@ export class Trace implements Disposable {
   readonly nodes: TraceNode[] = [];
   /** Runs of modules, in the order they ended: a module comes behind what it holds. */
   readonly calls: LayerCall[] = [];
+  /** What the run gave. */
+  results: readonly Value[] = [];
   readonly #byTensor = new Map<Tensor, Value>();
   readonly #byStorage = new Map<Tensor['storage'], Value[]>();
   readonly #held: Tensor[] = [];
@@ -140,16 +142,18 @@ export class Trace implements Disposable {
 export interface TraceOptions {
   /** Whether only shapes are computed; see `Observer`. */
   readonly hollow: boolean;
+  /** What is run, instead of the model's forward function. */
+  readonly run?: (inputs: readonly Tensor[]) => readonly Tensor[];
 }
 
 /**
  * Runs a model once on these inputs and gives what it did. What the run makes belongs to the scope around, but for what the trace holds.
  * @throws What the model throws.
  */
-export function trace(model: Module, inputs: readonly Tensor[], { hollow }: TraceOptions): Trace {
+export function trace(model: Module, inputs: readonly Tensor[], { hollow, run }: TraceOptions): Trace {
   const record = new Trace(model, inputs);
   const runs = new Map<Module, number>();
-  const open: LayerCall[] = [];
+  const open: LayerCall[] = run ? [{ name: '', module: model, run: 1, inputs: record.inputs, output: null, result: null }] : [];
   const around: Around = (name, module, given, forward) => {
     const run = (runs.get(module) ?? 0) + 1;
     runs.set(module, run);
@@ -173,7 +177,10 @@ export function trace(model: Module, inputs: readonly Tensor[], { hollow }: Trac
     ran: (op, given, attrs, output) => record.ran(open.at(-1)!, op, given, attrs, output),
   };
   try {
-    aroundForward(model, around, () => observe(observer, () => synchronous('forward', model.forward(...inputs))));
+    const results = aroundForward(model, around, () =>
+      observe(observer, () => (run ? run(inputs) : [synchronous('forward', model.forward(...inputs))])),
+    );
+    record.results = results.filter((result) => result instanceof Tensor).map((result) => record.of(result));
     return record;
   } catch (error) {
     record.dispose();

@@ -2,16 +2,16 @@ import { rangeError } from '../errors';
 import { checkFinite, checkOptions, checkPositive, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { elementwise, parametric } from './elementwise';
-import { checkInterval } from './unary';
+import { checkInterval, rectifierBetween } from './unary';
 
 /** max(x, 0), the rectified linear unit; its gradient at 0 is 0. */
-export const relu = elementwise('relu', 6, 'output', [], { rectifies: true });
+export const relu = elementwise('relu', 6, 'output', [], { rectifies: true, rectifier: () => 'relu' });
 /**
  * min(max(x, 0), 6); its gradient at both ends is 0. Howard et al., MobileNets (2017).
  * @example
  * ops.relu6(tensor([-1, 3, 8])); // [0, 3, 6]
  */
-export const relu6 = elementwise('relu6', 9, 'output', [0, 6], { rectifies: true });
+export const relu6 = elementwise('relu6', 9, 'output', [0, 6], { rectifies: true, rectifier: () => 'relu6' });
 /** 1 / (1 + e to the -x). */
 export const sigmoid = elementwise('sigmoid', 7, 'output');
 /** The hyperbolic tangent. */
@@ -23,7 +23,7 @@ export const hardSwish = elementwise('hardSwish', 16, 'input');
 /** min(max(x + 3, 0), 6) / 6; its gradient at both ends is 0. */
 export const hardSigmoid = elementwise('hardSigmoid', 17, 'output');
 
-const hardtanhOf = parametric('hardtanh', 9, 'output');
+const hardtanhOf = parametric('hardtanh', 9, 'output', { rectifier: rectifierBetween });
 
 /**
  * x brought into [min, max]; unlike `clamp`, its gradient at both ends is 0.

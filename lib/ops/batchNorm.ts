@@ -5,7 +5,9 @@ import { checkOptions, checkPositive, type OptionNames } from '../options';
 import { elementwise, whole } from '../reach';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
-import { checkRectifier, checkSummand, clip, type Finish, type Rectifier } from './rectifier';
+import { add, mul, sub } from './binary';
+import { checkRectifier, checkSummand, clip, type Finish, type Rectifier, rectified } from './rectifier';
+import { neg, rsqrt } from './unary';
 
 export interface BatchNormOptions extends Finish {
   /** Scale γ [C]. Default: none. */
@@ -88,6 +90,14 @@ const op: Op<[x: Tensor, weight: Optional, bias: Optional, runningMean: Optional
   },
   linear: ({ training }) => (training ? null : [0, 5]),
   rectifies: (attrs) => (attrs.activation ? { ...attrs, activation: null } : null),
+  absorbs: { summand: 5, rectified },
+  affine([, weight, bias, mean, variance], { training, eps }) {
+    if (training || !mean || !variance) return null;
+    const invstd = rsqrt(add(variance, eps));
+    const scale = weight ? mul(invstd, weight) : invstd;
+    const past = mul(mean, scale);
+    return { scale, shift: bias ? sub(bias, past) : neg(past) };
+  },
   // In training the statistics are of all places; all else sees its own.
   reach([x, ...others], { training }, output) {
     const last = x!.length - 1;

@@ -6,8 +6,9 @@ import { checkOptions, type OptionNames } from '../options';
 import { elementwise, whole } from '../reach';
 import { showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
+import { mul, add as plus } from './binary';
 import { sumTo } from './gradients';
-import { checkRectifier, checkSummand, clip, type Finish, gated, type Rectifier } from './rectifier';
+import { checkRectifier, checkSummand, clip, type Finish, gated, type Rectifier, rectified } from './rectifier';
 import {
   type AnyWindow,
   makeWindow,
@@ -125,6 +126,11 @@ export const convolution = <W extends Window | Window1d>(name: string): Op<[Tens
     ...(add ? [elementwise(add, output)!] : []),
   ],
   macs: convolutionTraits.macs,
+  absorbs: {
+    summand: 3,
+    rectified,
+    affine: ([x, w, bias, add], scale, shift) => [x, mul(w, scale), bias ? plus(mul(bias, scale), shift) : shift, add],
+  },
 });
 
 /** @internal What follows a convolution in its last pass, checked. */

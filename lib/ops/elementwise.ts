@@ -6,7 +6,7 @@ import { Tensor } from '../tensor';
 export type Elementwise = (x: Tensor) => Tensor;
 
 /** What kind of function it is, where it is one of these. */
-type Traits = Pick<Op<[Tensor], readonly number[]>, 'linear' | 'rectifies'>;
+type Traits = Pick<Op<[Tensor], readonly number[]>, 'linear' | 'rectifies' | 'rectifier'>;
 
 /**
  * An elementwise function that the addon knows by number and that takes parameters besides x, with its gradient, which it tells from

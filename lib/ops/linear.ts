@@ -5,9 +5,11 @@ import { checkOptions, type OptionNames } from '../options';
 import { along, whole } from '../reach';
 import { showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
+import { add, mul } from './binary';
 import { sumTo } from './gradients';
 import { product } from './matmul';
-import { checkRectifier, clip, type Finish, gated, type Rectifier } from './rectifier';
+import { checkRectifier, clip, type Finish, gated, type Rectifier, rectified } from './rectifier';
+import { reshape } from './reshape';
 
 const rows = (x: Tensor): Tensor => x.view([sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]!]);
 
@@ -49,6 +51,14 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
   },
   linear: () => [0],
   rectifies: (attrs) => (attrs.activation ? { activation: null } : null),
+  absorbs: {
+    rectified,
+    affine: ([x, weight, bias], scale, shift) => [
+      x,
+      mul(weight, reshape(scale, [scale.size, 1])),
+      bias ? add(mul(bias, scale), shift) : shift,
+    ],
+  },
   reach([x], _attrs, { length }) {
     return [x!.map((_, i) => (i < length - 1 ? along(i) : null)), whole(2, [0, length - 1]), whole(1, [0, length - 1])];
   },

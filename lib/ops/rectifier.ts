@@ -1,13 +1,12 @@
 import { rangeError } from '../errors';
 import { native } from '../native';
-import { checkShapeOf } from '../op';
+import { checkShapeOf, type Rectifier } from '../op';
 import type { Shape } from '../shape';
 import { Tensor } from '../tensor';
 
-// What an operation can do in the pass that makes its results, at no cost in memory traffic.
+export type { Rectifier };
 
-/** A rectifier: max(x, 0), or min(max(x, 0), 6). */
-export type Rectifier = 'relu' | 'relu6';
+// What an operation can do in the pass that makes its results, at no cost in memory traffic.
 
 /** What follows an operation in its own pass. */
 export interface Finish {
@@ -40,3 +39,7 @@ export function gated(grad: Tensor, y: Tensor, activation: Rectifier): Tensor {
   native.ops.unary_backward(y.id, grad.id, through.id, hardtanh, ...ends[activation]);
   return through;
 }
+
+/** @internal The attributes of an operation with a rectifier behind it; null where it ends with one. */
+export const rectified = <A extends { readonly activation: Rectifier | null }>(attrs: A, activation: Rectifier): A | null =>
+  attrs.activation ? null : { ...attrs, activation };

@@ -1,4 +1,5 @@
 import { rangeError } from '../errors';
+import type { Rectifier } from '../op';
 import type { Tensor } from '../tensor';
 import { elementwise, parametric } from './elementwise';
 
@@ -33,7 +34,13 @@ export const ceil = elementwise('ceil', 28, null);
 /** The nearest integer, halves to even. No gradient: it is 0 wherever there is one. */
 export const round = elementwise('round', 29, null);
 
-const clampTo = parametric('clamp', 10, 'input');
+/** @internal The rectifier that brings values into these ends, where one does. */
+export function rectifierBetween([low, high]: readonly number[]): Rectifier | null {
+  if (low !== 0) return null;
+  return high === Infinity ? 'relu' : high === 6 ? 'relu6' : null;
+}
+
+const clampTo = parametric('clamp', 10, 'input', { rectifier: rectifierBetween });
 
 /**
  * x brought into [min, max]: min(max(x, min), max). The gradient passes within, the ends included.

@@ -1,0 +1,91 @@
+import { native } from '../native';
+import { type Inputs, type Op, observe } from '../op';
+import { keepNothing, scope } from '../scope';
+import { Tensor } from '../tensor';
+import { type Arena, arenaOf } from './arena';
+import type { Graph, GraphNode, GraphValue } from './graph';
+
+/** The same values in memory of its own. */
+const copy: Op<Inputs, unknown> = {
+  name: 'copy',
+  infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  forward: ({ inputs: [x], output }) => native.ops.cast(x!.id, output.id, 1, 0),
+};
+
+/** Gives outputs that no command fills, and those that are the same, memory that a copy fills. */
+function withFilledOutputs(graph: Graph): Graph {
+  const makers = new Map(graph.nodes.map((node) => [node.output, node]));
+  const isFilled = (value: GraphValue): boolean => {
+    const maker = makers.get(value);
+    return maker !== undefined && (maker.op.forward !== undefined || isFilled(maker.inputs[0]!));
+  };
+  const copies: GraphNode[] = [];
+  const outputs = graph.outputs.map((value, i) => {
+    if (isFilled(value) && graph.outputs.indexOf(value) === i) return value;
+    const output: GraphValue = { shape: value.shape, dtype: value.dtype, constant: null };
+    copies.push({ op: copy, inputs: [value], attrs: undefined, output });
+    return output;
+  });
+  return { ...graph, nodes: [...graph.nodes, ...copies], outputs };
+}
+
+/** A graph as commands of the addon, which one call runs. */
+export class Plan implements Disposable {
+  readonly graph: Graph;
+  readonly arena: Arena;
+  #id: number;
+
+  constructor(graph: Graph) {
+    this.graph = withFilledOutputs(graph);
+    this.arena = arenaOf(this.graph);
+    this.#id = observe(null, () => scope.run(() => this.#capture(), keepNothing));
+  }
+
+  #capture(): number {
+    const { inputs, nodes, outputs } = this.graph;
+    const tensors = new Map<GraphValue, Tensor>();
+    const arena = Tensor.empty([this.arena.bytes], 'uint8');
+    const tensor = (value: GraphValue): Tensor => {
+      const made = value.constant ?? tensors.get(value) ?? Tensor.piece(arena, this.arena.offsets.get(value)!, value.shape, value.dtype);
+      if (!value.constant) tensors.set(value, made);
+      return made;
+    };
+    native.capture();
+    try {
+      for (const { op, inputs: given, attrs, output } of nodes) {
+        const from = given.map((input) => input && tensor(input));
+        if (op.forward) op.forward({ inputs: from, attrs, output: tensor(output), recording: false, needs: [], save: () => {} });
+        else tensors.set(output, from[0]!.view(output.shape));
+      }
+      return native.endCapture(this, inputs.length, ...[...inputs, ...outputs].map((value) => tensor(value).id));
+    } catch (error) {
+      native.endCapture();
+      throw error;
+    }
+  }
+
+  /** Queues a run on these tensors. @returns What `cancel` takes. */
+  run(inputs: readonly Tensor[], outputs: readonly Tensor[]): number {
+    return native.run(this.#id, ...[...inputs, ...outputs].map((tensor) => tensor.use('run')));
+  }
+
+  /** A run that has not ended stops before its next command. */
+  cancel(ticket: number): void {
+    if (this.#id !== 0) native.cancel(this.#id, ticket);
+  }
+
+  /** Commands, and bytes of packed weights. */
+  get info(): { readonly commands: number; readonly keptBytes: number } {
+    return native.planInfo(this.#id);
+  }
+
+  dispose(): void {
+    if (this.#id === 0) return;
+    native.freePlan(this.#id);
+    this.#id = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,307 @@
+import { noGrad } from '../autograd';
+import { tensor } from '../create';
+import { type Dtype, dtypeOf, dtypes, type TypedArray } from '../dtype';
+import { ReceptiveError, rangeError, shapeError, typeError } from '../errors';
+import { native } from '../native';
+import { Module } from '../nn/module';
+import { checkOptions, type OptionNames } from '../options';
+import { scope } from '../scope';
+import { type Shape, showShape } from '../shape';
+import { Tensor } from '../tensor';
+import { tidy } from '../tidy';
+import { trace } from '../trace';
+import { Constants } from './constants';
+import { graphOf, showGraph } from './graph';
+import { optimised } from './passes';
+import { Plan } from './plan';
+
+/** An input or output of a session. */
+export interface SessionValue {
+  readonly name: string;
+  /** Lengths of the axes; of one that may vary its name, or -1. */
+  readonly shape: readonly (number | string)[];
+  readonly dtype: Dtype;
+}
+
+/** Data for an input: a tensor, or numbers in row-major order with their shape; 64-bit integers must fit 32 bits. */
+export type Feed = Tensor | { readonly data: TypedArray | BigInt64Array; readonly shape: Shape };
+
+export interface RunOptions {
+  /** Stops the run between two operations; it then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** What a session runs. */
+export interface Program {
+  readonly name: string;
+  readonly model: Module;
+  /** Whether the model is the session's own: its parameters are used where they are, and disposed of with it. */
+  readonly owned: boolean;
+  readonly inputs: readonly SessionValue[];
+  /** Their names. */
+  readonly outputs: readonly string[];
+  run(inputs: readonly Tensor[]): readonly Tensor[];
+}
+
+const runNames: OptionNames<RunOptions> = { signal: true };
+
+/** As many plans for different shapes are kept, those used last. */
+const mostPlans = 8;
+
+/**
+ * A model ready to serve: its operations are laid out once for each shape of its inputs, fused, with weights packed and all memory in one
+ * piece. A run is one native call; it never holds the event loop, and runs of one session and of several follow each other in order.
+ * Made by `compile` and `loadOnnx`.
+ */
+export class Session implements Disposable {
+  readonly inputs: readonly SessionValue[];
+  readonly outputs: readonly SessionValue[];
+  readonly #program: Program;
+  readonly #constants = new Constants();
+  readonly #plans = new Map<string, Plan>();
+  #disposed = false;
+
+  /** @internal */
+  constructor(program: Program) {
+    this.#program = program;
+    this.inputs = program.inputs;
+    // Axes of outputs that differ between two shapes of the inputs vary.
+    const [one, other] = [64, 128].map((length) => this.#trace(this.inputs.map(({ shape }) => concrete(shape, length))));
+    this.outputs = program.outputs.map((name, i) => {
+      const [a, b] = [one![i]!, other![i]!];
+      return { name, dtype: a.dtype, shape: a.shape.map((n, axis) => (n === b.shape[axis] ? n : -1)) };
+    });
+    if (this.inputs.every(({ shape }) => shape.every((n) => typeof n === 'number' && n >= 0))) {
+      this.#plan(this.inputs.map(({ shape }) => shape as Shape));
+    }
+  }
+
+  /**
+   * Runs the model. The outputs are tensors of the caller's, complete when the promise resolves.
+   * @param feeds Each input by its name.
+   * @throws TypeError, RangeError for an input that is missing, unknown, or not of the type and shape that `inputs` says; the signal's
+   * reason where it stopped the run.
+   * @example
+   * const { output } = await session.run({ input: image });
+   */
+  async run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<Record<string, Tensor>> {
+    if (this.#disposed) throw new ReceptiveError('ERR_DISPOSED', `run: the session of ${this.#program.name} was disposed of`);
+    checkOptions('run', options, runNames);
+    const { signal } = options;
+    if (signal !== undefined && !(typeof signal === 'object' && signal !== null && 'aborted' in signal)) {
+      throw typeError('run', 'signal', signal, 'an AbortSignal');
+    }
+    signal?.throwIfAborted();
+    return scope.outside(() => this.#start(feeds, signal));
+  }
+
+  #start(feeds: Readonly<Record<string, Feed>>, signal: AbortSignal | undefined): Promise<Record<string, Tensor>> {
+    const made: Tensor[] = [];
+    let outputs: Tensor[] = [];
+    try {
+      const inputs = this.#given(feeds, made);
+      const plan = this.#plan(inputs.map(({ shape }) => shape));
+      outputs = plan.graph.outputs.map(({ shape, dtype }) => Tensor.empty(shape, dtype));
+      const ticket = plan.run(inputs, outputs);
+      const stop = () => plan.cancel(ticket);
+      signal?.addEventListener('abort', stop, { once: true });
+      const done = outputs.length > 0 ? native.settled(outputs[0]!.id) : native.sync();
+      return done.then(
+        () => {
+          signal?.removeEventListener('abort', stop);
+          return Object.fromEntries(this.outputs.map(({ name }, i) => [name, outputs[i]!]));
+        },
+        (error) => {
+          for (const output of outputs) output.dispose();
+          throw signal?.aborted ? signal.reason : error;
+        },
+      );
+    } catch (error) {
+      for (const output of outputs) output.dispose();
+      throw error;
+    } finally {
+      for (const one of made) one.dispose();
+    }
+  }
+
+  /** The inputs as tensors, those that were not are added to `made`. */
+  #given(feeds: Readonly<Record<string, Feed>>, made: Tensor[]): Tensor[] {
+    if (typeof feeds !== 'object' || feeds === null) throw typeError('run', 'feeds', feeds, 'an object of inputs by name');
+    const names = this.inputs.map(({ name }) => name);
+    for (const name of Object.keys(feeds)) {
+      if (!names.includes(name)) throw rangeError('run', 'input', name, `one of ${names.join(', ')}`);
+    }
+    const sizes = new Map<string, number>();
+    return this.inputs.map(({ name, shape, dtype }) => {
+      const feed = feeds[name];
+      const what = `input ${JSON.stringify(name)}`;
+      if (feed === undefined) throw typeError('run', what, feed, 'a Tensor, or { data, shape }');
+      const given = feed instanceof Tensor ? feed : filled(what, feed, dtype);
+      if (!(feed instanceof Tensor)) made.push(given);
+      given.use('run', what);
+      if (given.dtype !== dtype) throw typeError('run', `the type of ${what}`, given.dtype, dtype);
+      const fits =
+        given.rank === shape.length &&
+        given.shape.every((n, axis) => {
+          const wanted = shape[axis]!;
+          if (typeof wanted === 'number') return wanted < 0 || wanted === n;
+          const known = sizes.get(wanted) ?? n;
+          sizes.set(wanted, known);
+          return known === n;
+        });
+      if (!fits) throw shapeError('run', `${what} has shape ${showShape(given.shape)}, expected [${shape.join(',')}]`);
+      return given;
+    });
+  }
+
+  /** Shapes and types of the outputs for inputs of these shapes. */
+  #trace(shapes: readonly Shape[]): { shape: Shape; dtype: Dtype }[] {
+    return this.#traced(shapes, (record) => record.results.map(({ shape, dtype }) => ({ shape, dtype })));
+  }
+
+  #traced<R>(shapes: readonly Shape[], use: (record: ReturnType<typeof trace>) => R): R {
+    const { model, run, inputs } = this.#program;
+    const modes = Array.from(model.namedModules(), ([, module]) => [module, module.training] as const);
+    model.eval();
+    try {
+      return noGrad(() =>
+        tidy(() => {
+          const given = shapes.map((shape, i) => Tensor.hollow(shape, inputs[i]!.dtype));
+          using record = trace(model, given, { hollow: true, run });
+          return use(record);
+        }),
+      );
+    } finally {
+      for (const [module, training] of modes) module.training = training;
+    }
+  }
+
+  /** The plan for inputs of these shapes. */
+  #plan(shapes: readonly Shape[]): Plan {
+    const key = JSON.stringify(shapes);
+    const known = this.#plans.get(key);
+    const constant = (value: Tensor) => (this.#program.owned ? value : this.#constants.copy(value));
+    const plan = known ?? this.#traced(shapes, (record) => new Plan(optimised(graphOf(record, constant), this.#constants)));
+    this.#plans.delete(key);
+    this.#plans.set(key, plan); // the last in the order is the one used last
+    if (this.#plans.size > mostPlans) {
+      const [oldest, old] = this.#plans.entries().next().value!;
+      this.#plans.delete(oldest);
+      old.dispose();
+    }
+    return plan;
+  }
+
+  /** What a run on inputs of these shapes comes to: operations, and bytes of memory: of the arena, of all values beside each other, of packed weights. */
+  describe(...shapes: Shape[]): { operations: string[]; arenaBytes: number; valueBytes: number; packedBytes: number } {
+    const plan = this.#plan(shapes.length > 0 ? shapes : this.inputs.map(({ shape }) => concrete(shape, 1)));
+    const { bytes, sum } = plan.arena;
+    return { operations: showGraph(plan.graph).split('\n'), arenaBytes: bytes, valueBytes: sum, packedBytes: plan.info.keptBytes };
+  }
+
+  /** Frees everything once runs under way have ended; they resolve. Disposing twice is fine. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const plan of this.#plans.values()) plan.dispose();
+    this.#plans.clear();
+    this.#constants.dispose();
+    if (this.#program.owned) this.#program.model.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    const show = (values: readonly SessionValue[]) =>
+      values.map(({ name, shape, dtype }) => `${name} ${dtype} [${shape.join(',')}]`).join(', ');
+    return `Session(${this.#program.name}: ${show(this.inputs)} -> ${show(this.outputs)})`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** A shape whose varying axes have a length. */
+const concrete = (shape: readonly (number | string)[], length: number): Shape =>
+  shape.map((n) => (typeof n === 'number' && n >= 0 ? n : length));
+
+/** Numbers that are no tensor yet as one. */
+function filled(what: string, feed: unknown, dtype: Dtype): Tensor {
+  if (typeof feed !== 'object' || feed === null || !('data' in feed) || !('shape' in feed)) {
+    throw typeError('run', what, feed, 'a Tensor, or { data, shape }');
+  }
+  const { data, shape } = feed as { data: unknown; shape: Shape };
+  const is64 = Object.prototype.toString.call(data) === '[object BigInt64Array]';
+  if (!is64 && dtypeOf(data) === undefined) throw typeError('run', `the data of ${what}`, data, 'a typed array of numbers');
+  const array = is64 ? Float64Array.from(data as BigInt64Array, Number) : (data as TypedArray);
+  return tensor(is64 ? dtypes[dtype].array.from(checked(what, array, dtype)) : array, shape, { dtype });
+}
+
+/** 64-bit integers that are elements of a type. */
+function checked(what: string, values: ArrayLike<number>, dtype: Dtype): ArrayLike<number> {
+  const [low, high] = dtype === 'uint8' ? [0, 255] : [-(2 ** 31), 2 ** 31 - 1];
+  if (dtype === 'int32' || dtype === 'uint8') {
+    for (let i = 0; i < values.length; i++) {
+      if (!(values[i]! >= low && values[i]! <= high))
+        throw rangeError('run', `element ${i} of ${what}`, values[i], `an integer from ${low} to ${high}`);
+    }
+  }
+  return values;
+}
+
+/** A shape, or a shape and an element type; an axis that may vary is -1 or a name. */
+export type InputSpec = readonly (number | string)[] | { readonly shape: readonly (number | string)[]; readonly dtype?: Dtype };
+
+export interface CompileOptions {
+  /** What the model's forward function takes: one input, named `input`. */
+  input?: InputSpec;
+  /** Where it takes several: each under the name `run` is to know it by, in the order of the function's parameters. */
+  inputs?: Readonly<Record<string, InputSpec>>;
+}
+
+const compileNames: OptionNames<CompileOptions> = { input: true, inputs: true };
+
+/**
+ * Makes a session of a model, in inference mode (whatever its mode is now), with its parameters as they are now: training it further does
+ * not change the session. Normalisations become part of convolutions, sums and rectifiers are done where results are stored, weights are
+ * packed once, and all values share one piece of memory.
+ * @throws What the model throws for such an input. ERR_UNSUPPORTED where its forward function reads values.
+ * @example
+ * const session = await compile(models.resnet18({ classes: 10, stem: 'cifar' }), { input: ['N', 32, 32, 3] });
+ * const { output } = await session.run({ input: { data: pixels, shape: [1, 32, 32, 3] } });
+ */
+export async function compile(model: Module, options: CompileOptions): Promise<Session> {
+  if (!(model instanceof Module)) throw typeError('compile', 'model', model, 'a Module');
+  checkOptions('compile', options, compileNames);
+  const { input, inputs } = options;
+  if ((input === undefined) === (inputs === undefined)) {
+    throw typeError('compile', 'options', options, 'either input, or inputs by name');
+  }
+  const specs = inputs ?? { input: input! };
+  return new Session({
+    name: model.constructor.name,
+    model,
+    owned: false,
+    inputs: Object.entries(specs).map(([name, spec]) => checkSpec(name, spec)),
+    outputs: ['output'],
+    run: (given) => [model.forward(...given)],
+  });
+}
+
+function checkSpec(name: string, spec: InputSpec): SessionValue {
+  const what = `input ${JSON.stringify(name)}`;
+  const { shape, dtype = 'float32' } = Array.isArray(spec)
+    ? { shape: spec as readonly (number | string)[] }
+    : (spec as Exclude<InputSpec, readonly unknown[]>);
+  if (!Array.isArray(shape))
+    throw typeError('compile', `the shape of ${what}`, shape, 'an array of lengths, with -1 or a name for one that varies');
+  for (const n of shape) {
+    const fits = typeof n === 'string' ? n !== '' : Number.isInteger(n) && n >= -1;
+    if (!fits) throw rangeError('compile', `a length of ${what}`, n, 'a length, or -1 or a name for one that varies');
+  }
+  if (!Object.hasOwn(dtypes, dtype)) throw rangeError('compile', `the type of ${what}`, dtype, Object.keys(dtypes).join(', '));
+  return { name, shape: [...shape], dtype };
+}

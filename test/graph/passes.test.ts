@@ -1,0 +1,73 @@
+import * as fc from 'fast-check';
+import { compile, manualSeed, nn, noGrad, ops, randn, type Tensor, tidy } from '../../lib';
+import { distance } from '../support/agree';
+
+// The passes keep what a graph computes: random graphs, run as they are and compiled.
+
+const channels = 5;
+const kinds = ['conv', 'depthwise', 'norm', 'relu', 'relu6', 'clamp', 'add', 'addLast', 'mul', 'sigmoid', 'reshape', 'twice'] as const;
+type Step = readonly [kind: (typeof kinds)[number], of: number, other: number];
+
+/** Values one after the other, each made of some before it; the results are added up, or the last one is given. */
+class Random extends nn.Module {
+  readonly layers: (nn.Module | null)[];
+
+  constructor(
+    readonly steps: readonly Step[],
+    readonly sums: boolean,
+  ) {
+    super();
+    this.layers = steps.map(([kind], i) => {
+      if (kind === 'conv') return new nn.Conv2d(channels, channels, 1 + 2 * (i % 2), { padding: 'same', bias: i % 3 > 0 });
+      if (kind === 'depthwise') return new nn.Conv2d(channels, channels, 3, { padding: 1, groups: channels });
+      if (kind !== 'norm') return null;
+      const norm = new nn.BatchNorm2d(channels, { affine: i % 3 > 0 });
+      for (const buffer of norm.buffers()) tidy(() => buffer.assign(ops.add(ops.abs(randn([channels])), 0.5)));
+      return norm;
+    });
+  }
+
+  // Parts in arrays may be null here, which a module does not look at.
+  forward(x: Tensor): Tensor {
+    const values = [x];
+    for (const [i, [kind, of, other]] of this.steps.entries()) {
+      const a = values[of % values.length]!;
+      const b = values[other % values.length]!;
+      const layer = this.layers[i];
+      if (layer) values.push(layer.forward(a));
+      else if (kind === 'relu') values.push(ops.relu(a));
+      else if (kind === 'relu6') values.push(ops.relu6(a));
+      else if (kind === 'clamp') values.push(ops.clamp(a, 0, 6));
+      else if (kind === 'add') values.push(ops.add(a, b));
+      else if (kind === 'addLast') values.push(ops.add(values.at(-1)!, b));
+      else if (kind === 'mul') values.push(ops.mul(a, 0.5));
+      else if (kind === 'sigmoid') values.push(ops.sigmoid(b));
+      else if (kind === 'reshape') values.push(ops.reshape(ops.relu(ops.reshape(a, [a.size])), a.shape));
+      else values.push(ops.add(ops.exp(ops.neg(ops.relu(a))), ops.exp(ops.neg(ops.relu(a)))));
+    }
+    return this.sums ? values.reduce((sum, value) => ops.add(sum, value)) : values.at(-1)!;
+  }
+}
+
+const step = fc.tuple(fc.constantFrom(...kinds), fc.nat({ max: 20 }), fc.nat({ max: 20 }));
+
+test('passes › keep the results of random graphs', async () => {
+  let fused = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 14 }), fc.boolean(), fc.nat(), async (steps, sums, seed) => {
+      manualSeed(seed);
+      const model = new Random(steps, sums);
+      model.eval();
+      using session = await compile(model, { input: [2, 4, 3, channels] });
+      using x = randn([2, 4, 3, channels]);
+      using expected = noGrad(() => tidy(() => model.forward(x)));
+      const { output } = await session.run({ input: x });
+      expect(distance(await output!.data(), await expected.data())).toBeLessThan(2e-5);
+      fused += session.describe().operations.length < steps.length ? 1 : 0;
+      output!.dispose();
+      model.dispose();
+    }),
+    { numRuns: 150 },
+  );
+  expect(fused).toBeGreaterThan(10);
+}, 60_000);
