@@ -44,6 +44,7 @@ export type OpName =
   | 'unary'
   | 'unary_backward'
   | 'binary'
+  | 'where'
   | 'cast'
   | 'reduce'
   | 'argmax'

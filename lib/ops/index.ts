@@ -81,6 +81,7 @@ export {
   square,
 } from './unary';
 export { type UpsampleMode, type UpsampleOptions, upsample } from './upsample';
+export * from './where';
 export type {
   Padding,
   Padding1d,

@@ -14,6 +14,7 @@ namespace receptive {
   OP(locally_connected2d_backward_weight, 3, 8) \
   OP(matmul, 4, 4)                              \
   OP(binary, 3, 1)                              \
+  OP(where, 4, 0)                               \
   OP(cast, 2, 2)                                \
   OP(copy, 2, -1)                               \
   OP(accumulate, 2, -1)                         \

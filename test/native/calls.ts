@@ -115,6 +115,13 @@ export const calls: Record<string, Maker> = {
     const [a, b] = r.chance(0.5) ? [y, broadcast()] : [broadcast(), y];
     return { tensors: [a, b, y].map(of(r.chance(0.2) ? int32 : d)), numbers: [r.int(0, 9)] };
   },
+  where(r, d) {
+    const y = r.shape();
+    const broadcast = () => y.map((n) => (r.chance(0.2) ? 1 : n)).slice(r.int(0, r.chance(0.3) ? y.length : 0));
+    const [condition, a, b] = [y, broadcast(), broadcast()];
+    const type = r.chance(0.5) ? d : r.int(0, 3);
+    return { tensors: [of(r.int(0, 3))(condition), ...[a, b, y].map(of(type))], numbers: [] };
+  },
   cast(r) {
     const shape = r.shape();
     return { tensors: [of(r.int(0, 3))(shape), of(r.int(0, 3))(shape)], numbers: [r.int(-3, 3), r.int(-3, 3)] };

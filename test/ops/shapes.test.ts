@@ -160,6 +160,21 @@ const rows: readonly Row[] = [
   ],
   ['slice beyond the end', (x) => ops.slice(x, [1], [9]), [[3]], [1, 2]],
   ['slice nothing', (x) => ops.slice(x, [2], [1]), [[3]], []],
+  ['slice in steps', (x) => ops.slice(x, [1], [6], [2]), [[7]], [1, 3, 5]],
+  ['slice in steps beyond the end', (x) => ops.slice(x, [], [], [3]), [[5]], [0, 3]],
+  ['slice backwards', (x) => ops.slice(x, [], [], [-1]), [[4]], [3, 2, 1, 0]],
+  ['slice backwards in steps, as far as the first', (x) => ops.slice(x, [9], [-9], [-2]), [[4]], [3, 1]],
+  ['slice backwards up to a bound', (x) => ops.slice(x, [-1], [0], [-2]), [[5]], [4, 2]],
+  [
+    'slice both ways',
+    (x) => ops.slice(x, [0, 2], [], [2, -2]),
+    [[3, 3]],
+    [
+      [2, 0],
+      [8, 6],
+    ],
+  ],
+  ['slice one cell by a large step', (x) => ops.slice(x, [1], [2], [2 ** 40]), [[4]], [1]],
   ['slice of three axes', (x) => ops.slice(x, [0, 1, 1], [2, 2, 3]), [[2, 3, 4]], [[[5, 6]], [[17, 18]]]],
   ['split in equal pieces, the second', (x) => ops.split(x, 2)[1], [[4]], [2, 3]],
   [
@@ -342,6 +357,11 @@ describe('bad arguments', () => {
       'slice by half a cell',
       () => ops.slice(x, [0.5]),
       ['TypeError', 'ERR_INVALID_TYPE', 'slice: start is [0.5], expected a list of integers'],
+    ],
+    [
+      'slice in no steps',
+      () => ops.slice(x, [], [], [0]),
+      ['RangeError', 'ERR_INVALID_VALUE', 'slice: step is [0], expected integers other than 0'],
     ],
     [
       'split in pieces that do not divide',
