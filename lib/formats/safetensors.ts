@@ -9,6 +9,7 @@ import { checkOptions, type OptionNames } from '../options';
 import { scope } from '../scope';
 import { Tensor } from '../tensor';
 import { asFileError, fileError, readFully, writeAtomically, writeFully } from './file';
+import { fromBfloat, fromHalf } from './half';
 import { decodeHeader, type Entry, elementBytes, encodeHeader, type Header, maxHeaderBytes } from './safetensorsHeader';
 
 const names: Readonly<Record<Dtype, string>> = { float32: 'F32', float64: 'F64', int32: 'I32', uint8: 'U8' };
@@ -181,15 +182,6 @@ function decode({ name, dtype }: Entry, bytes: Buffer): { dtype: Dtype; values: 
     });
     return { dtype: 'int32', values };
   }
-  const widen = dtype === 'BF16' ? (half: number) => half * 0x10000 : widenHalf;
-  return { dtype: 'float32', values: Uint32Array.from({ length: count }, (_, i) => widen(bytes.readUInt16LE(2 * i))) };
+  const widen = dtype === 'BF16' ? fromBfloat : fromHalf;
+  return { dtype: 'float32', values: Float32Array.from({ length: count }, (_, i) => widen(bytes.readUInt16LE(2 * i))) };
 }
-
-/** The bits of a float32 of the same value as the IEEE 754 half-precision number of these bits. */
-function widenHalf(half: number): number {
-  const [sign, exponent, fraction] = [half >> 15, (half >> 10) & 31, half & 1023];
-  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
-  scratch.setFloat32(0, exponent === 31 ? (fraction ? NaN : Infinity) : magnitude);
-  return (scratch.getUint32(0) | (sign << 31)) >>> 0;
-}
-const scratch = new DataView(new ArrayBuffer(4));

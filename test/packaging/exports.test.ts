@@ -31,7 +31,10 @@ describe('the packed package', () => {
     const prebuilds = join(installed, 'prebuilds', `${process.platform}-${process.arch}`);
     mkdirSync(prebuilds, { recursive: true });
     copyFileSync(require('node-gyp-build').resolve(root), join(prebuilds, 'receptive.node'));
-    for (const name of ['node-gyp-build', 'commander']) symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+    mkdirSync(join(folder, 'node_modules', '@bufbuild'));
+    for (const name of ['node-gyp-build', 'commander', '@bufbuild/protobuf']) {
+      symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+    }
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
   });
 

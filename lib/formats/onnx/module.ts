@@ -1,0 +1,245 @@
+import type { Dtype } from '../../dtype';
+import { type ErrorCode, ReceptiveError, rangeError, shapeError, typeError } from '../../errors';
+import { Module, type Part } from '../../nn/module';
+import type { Buffer, Parameter } from '../../nn/parameter';
+import { checkOptions, type OptionNames } from '../../options';
+import type { Shape } from '../../shape';
+import { Tensor } from '../../tensor';
+import { tidy } from '../../tidy';
+import { fileError } from '../file';
+import { dtypeFor, type ElementType } from './elementType';
+import type { HostTensor } from './host';
+import { operatorNamed } from './operators';
+import { Attributes, type Operator } from './operators/operator';
+import { settled } from './operators/types';
+import type { ValueInfo } from './proto';
+import { type OnnxModel, type OnnxNode, readOnnx } from './read';
+import { channelsLast, inOrder, Run, Value } from './value';
+import { statesOf } from './weights';
+
+export interface ImportOptions {
+  /**
+   * Whether inputs and outputs of 4 and 5 axes are images and volumes [N,H,W,C] and [N,D,H,W,C], which then nothing turns around, or
+   * [N,C,…] as the file has them. Default 'nchw'.
+   */
+  layout?: 'nchw' | 'nhwc';
+}
+
+const names: OptionNames<ImportOptions> = { layout: true };
+
+/** An input or output of an imported model. */
+export interface OnnxValueInfo {
+  readonly name: string;
+  /** The type of the tensor that is given or comes out: 64-bit integers are int32, bool is uint8. */
+  readonly dtype: Dtype;
+  /** The type the file says. */
+  readonly type: ElementType;
+  /** Lengths; of axes that vary their names, or -1 where they have none. Null where the file does not say. */
+  readonly shape: readonly (number | string)[] | null;
+}
+
+/** The oldest and the newest version of ONNX's operators that are known. */
+export const opsets = { oldest: 6, newest: 21 } as const;
+
+/** A node that is ready to run. */
+interface Step {
+  readonly node: OnnxNode;
+  readonly operator: Operator;
+  readonly attributes: Attributes;
+}
+
+/**
+ * A model of an ONNX file. Its weights are parameters, under the names they have in the file, and can be trained further; its `forward`
+ * runs the graph's nodes by the same operations as every model. Made by `importOnnx`, in inference mode.
+ *
+ * Kernels of convolutions and weights of Gemm and MatMul lie in memory as `nn`'s layers have them ([kh,kw,C/groups,K], [out,in]).
+ */
+export class OnnxModule extends Module {
+  readonly inputs: readonly OnnxValueInfo[];
+  readonly outputs: readonly OnnxValueInfo[];
+  readonly layout: 'nchw' | 'nhwc';
+  readonly #source: string;
+  readonly #opset: number;
+  readonly #steps: readonly Step[];
+  readonly #states: ReadonlyMap<string, Value>;
+  readonly #parts: ReadonlyMap<string, Parameter | Buffer>;
+  readonly #lasting: ReadonlySet<HostTensor>;
+  readonly #kept = new Map<HostTensor, Tensor>();
+  #transposes = 0;
+
+  /** @throws ReceptiveError (ERR_UNSUPPORTED) that lists every operator of the model that is not supported, with its nodes. */
+  constructor(model: OnnxModel, options: ImportOptions = {}) {
+    super();
+    checkOptions('importOnnx', options, names);
+    const { layout = 'nchw' } = options;
+    if (layout !== 'nchw' && layout !== 'nhwc') throw rangeError('importOnnx', 'layout', layout, "'nchw' or 'nhwc'");
+    this.layout = layout;
+    this.#source = model.source;
+    this.#opset = model.opset;
+    this.#steps = stepsOf(model);
+    const { values, parts } = statesOf(model, this.#steps);
+    this.#states = values;
+    this.#parts = parts;
+    this.#lasting = new Set([...values.values()].flatMap(({ host }) => (host ? [host] : [])));
+    this.inputs = model.inputs.map((info) => this.#described('input', info));
+    this.outputs = model.outputs.map((info) => this.#described('output', info));
+    this.training = false;
+  }
+
+  /** Transpositions of tensors that the last run could not do without: where the graph itself asks for another order in memory. */
+  get transposes(): number {
+    return this.#transposes;
+  }
+
+  override *namedParts(): Generator<[name: string, part: Part]> {
+    yield* this.#parts;
+  }
+
+  override dispose(): void {
+    super.dispose();
+    for (const tensor of this.#kept.values()) tensor.dispose();
+    this.#kept.clear();
+  }
+
+  protected override describe(): string {
+    const show = (list: readonly OnnxValueInfo[]) => list.map(({ name, shape }) => `${name} [${shape ?? '…'}]`).join(', ');
+    return `${show(this.inputs)} -> ${show(this.outputs)}`;
+  }
+
+  /**
+   * The model's first output, of its inputs in the order of `inputs`. See `run` for the others.
+   * @throws TypeError, RangeError where an input is not of the type or shape the model takes.
+   */
+  forward(...inputs: Tensor[]): Tensor {
+    return this.run(inputs)[0]!;
+  }
+
+  /** All outputs, in the order of `outputs`. What is made on the way is freed, but for what the tape needs. */
+  run(inputs: readonly Tensor[]): Tensor[] {
+    return this.runValues(inputs).map(({ tensor }) => tensor);
+  }
+
+  /** @internal The same of tensors or of values on the host, which are exact: 64-bit integers. Outputs on the host are given as such too. */
+  runValues(inputs: readonly (Tensor | HostTensor)[]): { tensor: Tensor; host: HostTensor | null }[] {
+    if (inputs.length !== this.inputs.length) {
+      throw rangeError(
+        'OnnxModule',
+        'number of inputs',
+        inputs.length,
+        `${this.inputs.length}: ${this.inputs.map(({ name }) => name).join(', ')}`,
+      );
+    }
+    const run = new Run(this.training, this.#kept, this.#lasting);
+    const outputs = tidy(() => {
+      const values = new Map(this.#states);
+      for (const [i, info] of this.inputs.entries()) values.set(info.name, this.#given(info, inputs[i]!));
+      for (const step of this.#steps) this.#runStep(run, step, values);
+      return this.outputs.map(({ name }) => this.#result(run, values.get(name)!));
+    });
+    this.#transposes = run.transposes;
+    return outputs;
+  }
+
+  #described(what: string, { name, type, shape }: ValueInfo): OnnxValueInfo {
+    const dtype = type && dtypeFor(type);
+    if (!type || !dtype)
+      throw new ReceptiveError('ERR_UNSUPPORTED', `${this.#source}: ${what} ${JSON.stringify(name)} is no tensor of numbers`);
+    const lengths = shape?.map((n) => (n === '' ? -1 : n)) ?? null;
+    return { name, dtype, type, shape: lengths && this.#order(lengths.length).map((axis) => lengths[axis]!) };
+  }
+
+  /** The order in memory of an input or output of so many axes. */
+  #order(rank: number): number[] {
+    return this.layout === 'nhwc' && (rank === 4 || rank === 5) ? channelsLast(rank) : inOrder(rank);
+  }
+
+  #given(info: OnnxValueInfo, given: Tensor | HostTensor): Value {
+    const what = `input ${JSON.stringify(info.name)}`;
+    if (given instanceof Tensor) {
+      given.use('OnnxModule', what);
+      if (given.dtype !== info.dtype) throw typeError('OnnxModule', `${what}'s type`, given.dtype, info.dtype);
+      this.#checkShape(what, info, given.shape);
+      return Value.of(info.type, given, this.#order(given.rank));
+    }
+    if (typeof given !== 'object' || given === null || !('type' in given)) throw typeError('OnnxModule', what, given, 'a Tensor');
+    this.#checkShape(what, info, given.shape);
+    return Value.ofHost(given);
+  }
+
+  #checkShape(what: string, { shape }: OnnxValueInfo, came: Shape): void {
+    const fits = shape === null || (shape.length === came.length && shape.every((n, i) => typeof n === 'string' || n < 0 || n === came[i]));
+    if (!fits) throw shapeError('OnnxModule', `${what} has shape [${came}], expected [${shape}]`);
+  }
+
+  #runStep(run: Run, { node, operator, attributes }: Step, values: Map<string, Value>): void {
+    const inputs = node.inputs.map((name) => (name === '' ? null : values.get(name)!));
+    try {
+      const made = operator.run({ run, node, opset: this.#opset, attributes, inputs });
+      const list = made instanceof Value ? [made] : made;
+      for (const [i, name] of node.outputs.entries()) {
+        if (name === '') continue;
+        if (!list[i]) throw new ReceptiveError('ERR_UNSUPPORTED', `output ${i} is not computed`);
+        values.set(name, list[i]);
+      }
+    } catch (cause) {
+      const { message, code } = cause as Error & { code?: ErrorCode };
+      throw new ReceptiveError(code ?? 'ERR_FILE', `${this.#source}: node ${JSON.stringify(node.name)} (${node.operator}): ${message}`, {
+        cause,
+      });
+    }
+  }
+
+  #result(run: Run, value: Value): { tensor: Tensor; host: HostTensor | null } {
+    const tensor = settled(run.arranged(value, this.#order(value.rank)), value.type);
+    return { tensor, host: value.constant ? value.host : null };
+  }
+}
+
+/** The steps of a model, all of whose operators are supported. */
+function stepsOf({ source, opset, nodes }: OnnxModel): Step[] {
+  const refused = new Map<string, string[]>();
+  const refuse = (what: string, node: OnnxNode): void => void refused.set(what, [...(refused.get(what) ?? []), node.name]);
+  const steps: Step[] = [];
+  for (const node of nodes) {
+    const operator = node.domain === '' ? operatorNamed(node.operator) : undefined;
+    const attributes = new Attributes(node);
+    if (!operator) {
+      refuse(node.domain === '' ? node.operator : `${node.domain}.${node.operator}`, node);
+      continue;
+    }
+    let reason: string | null;
+    try {
+      reason = operator.unsupported?.(attributes, opset, node) ?? null;
+    } catch (cause) {
+      throw fileError(source, `node ${JSON.stringify(node.name)} (${node.operator}): ${(cause as Error).message}`, cause);
+    }
+    if (reason === null && opset < operator.since[0]!) reason = `of opset ${opset}`;
+    if (reason !== null) refuse(`${node.operator} ${reason}`, node);
+    else steps.push({ node, operator, attributes });
+  }
+  if (refused.size > 0) {
+    const list = [...refused].map(
+      ([what, at]) => `${what} (${at.length > 8 ? `${at.slice(0, 8).join(', ')} and ${at.length - 8} more` : at.join(', ')})`,
+    );
+    throw new ReceptiveError('ERR_UNSUPPORTED', `${source}: not supported: ${list.join('; ')}`);
+  }
+  if (opset > opsets.newest) {
+    throw new ReceptiveError('ERR_UNSUPPORTED', `${source}: uses opset ${opset}, known are ${opsets.oldest} to ${opsets.newest}`);
+  }
+  return steps;
+}
+
+/**
+ * An ONNX model as a module: an OnnxModule with the file's weights as parameters, in inference mode. It can be run, trained further,
+ * traced and inspected as any other.
+ * @param source A path, or the bytes of a file.
+ * @param options.layout Whether images are given as [N,C,H,W], the default, or 'nhwc'.
+ * @throws ReceptiveError (ERR_FILE) for a damaged file, (ERR_UNSUPPORTED) naming every operator that is not supported.
+ * @example
+ * const model = await importOnnx('resnet18.onnx', { layout: 'nhwc' });
+ * const scores = model.forward(images); // images [N,224,224,3]
+ */
+export async function importOnnx(source: string | Uint8Array, options: ImportOptions = {}): Promise<OnnxModule> {
+  checkOptions('importOnnx', options, names);
+  return new OnnxModule(await readOnnx(source), options);
+}

@@ -1,0 +1,184 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { dtypeOf } from '../../dtype';
+import { typeError } from '../../errors';
+import { asFileError, fileError, readFully } from '../file';
+import { bytesOf } from './elementType';
+import { type HostTensor, hostOf } from './host';
+import { type AttributeKind, decodeModel, decodeTensor, type GraphProto, type ModelProto, type TensorProto, type ValueInfo } from './proto';
+
+/** The value of an attribute. Integers are bigint, exact. */
+export type AttributeValue = number | bigint | string | HostTensor | readonly number[] | readonly bigint[] | readonly string[] | null;
+
+export interface OnnxAttribute {
+  readonly kind: AttributeKind;
+  readonly value: AttributeValue;
+}
+
+/** One node of a graph: an operator, the values it reads ('' for one left out) and makes, by name. */
+export interface OnnxNode {
+  /** Its name in the file, or, where it has none, that of its first output. */
+  readonly name: string;
+  readonly operator: string;
+  /** '' for ONNX's own operators. */
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, OnnxAttribute>;
+}
+
+/** What an ONNX file says. */
+export interface OnnxModel {
+  /** What errors call it: its path. */
+  readonly source: string;
+  readonly producer: string;
+  /** The version of ONNX's own operators. */
+  readonly opset: number;
+  /** Versions of other domains' operators. */
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: ReadonlyMap<string, HostTensor>;
+  /** What it is given: initialisers that may be given as well are left out. */
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads an ONNX file, or the bytes of one: its graph and weights, checked, with float16 and bfloat16 widened to float32. Data outside of
+ * the file must lie in its folder.
+ * @throws ReceptiveError (ERR_FILE) that names the file and its fault.
+ * @example
+ * const { inputs, nodes } = await readOnnx('model.onnx');
+ */
+export async function readOnnx(source: string | Uint8Array): Promise<OnnxModel> {
+  if (typeof source !== 'string') {
+    if (dtypeOf(source) !== 'uint8') throw typeError('readOnnx', 'source', source, 'a path or a Uint8Array');
+    return readModel('ONNX model', source, null);
+  }
+  try {
+    const file = await open(source, 'r');
+    let bytes: Uint8Array;
+    try {
+      const { size } = await file.stat();
+      if (size >= 2 ** 31)
+        throw new Error(`has ${size} bytes, an ONNX file at most 2147483647 (others keep their weights as external data)`);
+      bytes = Buffer.alloc(size);
+      await readFully(file, bytes, 0);
+    } finally {
+      await file.close();
+    }
+    return await readModel(source, bytes, dirname(source));
+  } catch (cause) {
+    throw asFileError(source, cause);
+  }
+}
+
+/** @internal A tensor of a file of one, as data sets for tests are kept. */
+export const readTensor = (bytes: Uint8Array): HostTensor => hostOf(decodeTensor(bytes));
+
+async function readModel(source: string, bytes: Uint8Array, folder: string | null): Promise<OnnxModel> {
+  try {
+    const proto = decodeModel(bytes);
+    await fetchExternal(proto.graph, folder);
+    return checked(source, proto);
+  } catch (cause) {
+    throw asFileError(source, cause instanceof RangeError ? fileError(source, cause.message, cause) : cause);
+  }
+}
+
+/** Reads what lies outside of the model's file into its tensors. */
+async function fetchExternal(graph: GraphProto, folder: string | null): Promise<void> {
+  const tensors = [...graph.initializers, ...graph.nodes.flatMap(({ attributes }) => attributes.flatMap(({ value }) => tensorIn(value)))];
+  const files = new Map<string, { file: FileHandle; size: number }>();
+  let [asked, there] = [0, 0];
+  try {
+    for (const tensor of tensors) {
+      if (!tensor.external) continue;
+      const { location, offset, length } = tensor.external;
+      const fault = (text: string): Error => new Error(`tensor ${JSON.stringify(tensor.name)}: its external data ${text}`);
+      if (folder === null) throw fault(`${JSON.stringify(location)} cannot be found: the model was given as bytes`);
+      let open = files.get(location);
+      if (!open) {
+        open = await openInside(folder, location, fault);
+        files.set(location, open);
+        there += open.size;
+      }
+      const bytes = length ?? open.size - offset;
+      if (bytes < 0 || offset + bytes > open.size) {
+        throw fault(`are bytes ${offset} to ${offset + bytes} of ${location}, which has ${open.size}`);
+      }
+      const size = tensor.shape.includes(0) ? 0 : tensor.shape.reduce((product, n) => product * n, bytesOf(tensor.type));
+      if (size !== bytes || tensor.type === 'string') throw fault(`are ${bytes} bytes, the tensor takes ${size}`);
+      asked += bytes;
+      if (asked > 4 * there + 65536) throw fault('are asked for again and again');
+      const raw = Buffer.alloc(bytes);
+      await readFully(open.file, raw, offset);
+      tensor.raw = raw;
+    }
+  } finally {
+    for (const { file } of files.values()) await file.close();
+  }
+}
+
+const tensorIn = (value: unknown): TensorProto[] =>
+  typeof value === 'object' && value !== null && 'external' in value ? [value as TensorProto] : [];
+
+/** Opens a file of external data, which must be a plain file inside of the folder, links followed. */
+async function openInside(folder: string, location: string, fault: (text: string) => Error): Promise<{ file: FileHandle; size: number }> {
+  const outside = () => fault(`${JSON.stringify(location.slice(0, 200))} lies outside of the model's folder`);
+  if (isAbsolute(location) || /^[a-z]:/i.test(location) || location.includes('\0') || location.split(/[\\/]/).includes('..')) {
+    throw outside();
+  }
+  const path = await realpath(join(folder, location)).catch(() => null);
+  if (path === null) throw fault(`${JSON.stringify(location.slice(0, 200))} does not exist`);
+  const way = relative(await realpath(folder), path);
+  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) throw outside();
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const stat = await file.stat();
+  if (!stat.isFile()) {
+    await file.close();
+    throw fault(`${JSON.stringify(location.slice(0, 200))} is no file`);
+  }
+  return { file, size: stat.size };
+}
+
+/** The model of a file, once what its parts say of each other is found to agree. */
+function checked(source: string, { producer, opsets, graph, metadata }: ModelProto): OnnxModel {
+  const opset = opsets.get('') ?? (graph.nodes.every(({ domain }) => domain !== '') ? 1 : undefined);
+  if (opset === undefined || !Number.isSafeInteger(opset) || opset < 1) throw new Error('does not say the version of its operators');
+  const initializers = new Map<string, HostTensor>();
+  for (const tensor of graph.initializers) {
+    if (tensor.name === '' || initializers.has(tensor.name))
+      throw new Error(`has initialiser ${JSON.stringify(tensor.name)} twice or unnamed`);
+    initializers.set(tensor.name, hostOf(tensor));
+  }
+  const known = new Set(initializers.keys());
+  const inputs = graph.inputs.filter(({ name }) => !initializers.has(name));
+  const define = (what: string, name: string) => {
+    if (known.has(name)) throw new Error(`${what} ${JSON.stringify(name)} is defined twice`);
+    known.add(name);
+  };
+  for (const { name } of inputs) define('input', name);
+  const nodes: OnnxNode[] = [];
+  for (const { name, operator, domain, inputs: reads, outputs, attributes } of graph.nodes) {
+    const called = name || outputs.find((output) => output !== '') || operator;
+    for (const read of reads) {
+      if (read !== '' && !known.has(read)) {
+        throw new Error(`node ${JSON.stringify(called)} (${operator}) reads ${JSON.stringify(read)}, which nothing before it makes`);
+      }
+    }
+    for (const output of outputs) if (output !== '') define('value', output);
+    const byName = new Map<string, OnnxAttribute>();
+    for (const { name: attribute, kind, value } of attributes) {
+      byName.set(attribute, { kind, value: kind === 'tensor' ? hostOf(value as TensorProto) : (value as AttributeValue) });
+    }
+    nodes.push({ name: called, operator, domain, inputs: reads, outputs, attributes: byName });
+  }
+  if (graph.outputs.length === 0) throw new Error('has no output');
+  for (const { name } of graph.outputs) {
+    if (!known.has(name)) throw new Error(`output ${JSON.stringify(name)} is made by nothing`);
+  }
+  return { source, producer, opset, opsets, nodes, initializers, inputs, outputs: graph.outputs, metadata };
+}
