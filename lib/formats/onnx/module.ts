@@ -10,6 +10,7 @@ import { fileError } from '../file';
 import { dtypeFor, type ElementType } from './elementType';
 import type { HostTensor } from './host';
 import { operatorNamed } from './operators';
+import { constantOf } from './operators/create';
 import { Attributes, type Operator } from './operators/operator';
 import { settled } from './operators/types';
 import type { ValueInfo } from './proto';
@@ -76,8 +77,9 @@ export class OnnxModule extends Module {
     this.layout = layout;
     this.#source = model.source;
     this.#opset = model.opset;
-    this.#steps = stepsOf(model);
-    const { values, parts } = statesOf(model, this.#steps);
+    const graph = withoutConstants(model);
+    this.#steps = stepsOf(graph);
+    const { values, parts } = statesOf(graph, this.#steps);
     this.#states = values;
     this.#parts = parts;
     this.#lasting = new Set([...values.values()].flatMap(({ host }) => (host ? [host] : [])));
@@ -193,6 +195,17 @@ export class OnnxModule extends Module {
     const tensor = settled(run.arranged(value, this.#order(value.rank)), value.type);
     return { tensor, host: value.constant ? value.host : null };
   }
+}
+
+/** The same model with what Constant nodes hold as initialisers: some exporters keep weights there. */
+function withoutConstants(model: OnnxModel): OnnxModel {
+  const initializers = new Map(model.initializers);
+  const nodes = model.nodes.filter((node) => {
+    const held = node.domain === '' && node.operator === 'Constant' && node.outputs[0] ? constantOf(node) : null;
+    if (held) initializers.set(node.outputs[0]!, held);
+    return held === null;
+  });
+  return { ...model, nodes, initializers };
 }
 
 /** The steps of a model, all of whose operators are supported. */

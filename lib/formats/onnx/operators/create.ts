@@ -100,9 +100,10 @@ function dropout(call: Call): Value[] {
 }
 
 export const createOperators: Operators = {
+  // What it holds became an initialiser, unless it is nothing that a tensor holds.
   Constant: {
     since: [1, 11, 12],
-    unsupported: (_attributes, _opset, node) => (constantOf(node) ? null : 'of texts or sparse'),
+    unsupported: () => 'of texts, or sparse',
     run: ({ node }) => Value.ofHost(constantOf(node)!),
   },
   ConstantOfShape: { since: [9], host: [0], run: constantOfShape },
