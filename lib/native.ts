@@ -48,6 +48,7 @@ export type OpName =
   | 'cast'
   | 'reduce'
   | 'argmax'
+  | 'topk'
   | 'label_rank'
   | 'confusion'
   | 'copy'

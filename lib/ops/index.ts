@@ -61,6 +61,7 @@ export { max, mean, min, type ReduceOptions, sum } from './reduce';
 export * from './reshape';
 export * from './slice';
 export * from './softmax';
+export { type Top, type TopkOptions, topk } from './topk';
 export * from './transpose';
 export {
   abs,

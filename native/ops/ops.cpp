@@ -25,6 +25,7 @@ namespace receptive {
   OP(random, 1, 7)                              \
   OP(reduce, 2, 2)                              \
   OP(argmax, 2, 1)                              \
+  OP(topk, 2, 1)                                \
   OP(label_rank, 3, 0)                          \
   OP(confusion, 3, 0)                           \
   OP(softmax, 2, 1)                             \

@@ -345,6 +345,11 @@ export const calls: Record<string, Maker> = {
     if (call.numbers[1] === 0) call.tensors[2] = null;
     return call;
   },
+  topk(r, d) {
+    const x = r.shape(1).map((n) => n + 1);
+    const k = r.int(0, x.at(-1) as number);
+    return { tensors: [of(r.chance(0.5) ? d : r.int(0, 3))(x), of(int32)([...x.slice(0, -1), k])], numbers: [r.int(0, 1)] };
+  },
   adam: (r, d) => same(r, d, 4, [0.001, 0.9, 0.999, 1e-8, 0.01, r.int(0, 1), r.int(1, 9)]),
   rmsprop(r, d) {
     const call = same(r, d, 5, [0.01, 0.99, 1e-8, r.pick([0, 0.9]), 0.01]);

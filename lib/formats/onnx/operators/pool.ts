@@ -1,6 +1,8 @@
+import { tensor } from '../../../create';
 import * as ops from '../../../ops';
 import { type Shape, sizeOf } from '../../../shape';
 import type { Tensor } from '../../../tensor';
+import type { OnnxNode } from '../read';
 import { channelsLast, Value } from '../value';
 import { type Attributes, type Call, input, misshapen, type Operators } from './operator';
 import { byAxes, type OnnxWindow, paddingOf, windowOf } from './window';
@@ -37,6 +39,37 @@ const maxPool = (call: Call): Value =>
     byAxes(x.rank, maxima)(x, { ...options, dilation: dilation.length === 1 ? dilation[0] : dilation }),
   );
 
+/** The largest values of an image, and where each lies among the cells of [N,C,H,W], or, in storage order 1, of [N,C,W,H]. */
+function maxPoolWithIndices(call: Call): Value[] {
+  const byColumns = call.attributes.flag('storage_order');
+  let indices: Tensor | null = null;
+  const [height, width] = input(call, 0).shape.slice(2) as [number, number];
+  const output = pooled(call, (x, options, { kernel, stride, dilation, before }) => {
+    const pooledImage = ops.maxPool2dWithIndices(x, { ...options, dilation } as unknown as Parameters<typeof ops.maxPool2dWithIndices>[1]);
+    const [n, rows, columns, channels] = pooledImage.output.shape as unknown as [number, number, number, number];
+    const tap = ops.cast(pooledImage.indices, 'int32');
+    const tapRow = ops.div(tap, kernel[1]!);
+    const tapColumn = ops.sub(tap, ops.mul(tapRow, kernel[1]!));
+    const [down, right] = byColumns ? [1, height] : [width, 1];
+    // of the window's first cell: what its sample, row, column and channel add
+    const line = (count: number, at: (i: number) => number, shape: number[]) =>
+      tensor(
+        Int32Array.from({ length: count }, (_, i) => at(i)),
+        shape,
+      );
+    indices = [
+      ops.mul(tapRow, dilation[0]! * down),
+      ops.mul(tapColumn, dilation[1]! * right),
+      line(n, (i) => i * channels * height * width, [n, 1, 1, 1]),
+      line(rows, (i) => (i * stride[0]! - before[0]!) * down, [rows, 1, 1]),
+      line(columns, (i) => (i * stride[1]! - before[1]!) * right, [columns, 1]),
+      line(channels, (i) => i * height * width, [channels]),
+    ].reduce((a, b) => ops.add(a, b));
+    return pooledImage.output;
+  });
+  return [output, Value.of('int64', indices!, output.order)];
+}
+
 const averagePool = (call: Call): Value =>
   pooled(call, (x, options) => byAxes(x.rank, means)(x, { ...options, countIncludePad: call.attributes.flag('count_include_pad') }));
 
@@ -63,11 +96,14 @@ function global(call: Call, reduce: (x: Tensor, axes: number[]) => Tensor): Valu
 const withoutDilation = (attributes: Attributes): string | null =>
   attributes.ints('dilations')?.some((n) => n !== 1) ? 'with dilations' : null;
 
+const wantsIndices = ({ outputs }: OnnxNode): boolean => outputs.length > 1 && outputs[1] !== '';
+
 export const poolOperators: Operators = {
   MaxPool: {
-    since: [1],
-    unsupported: (_attributes, _opset, { outputs }) => (outputs.length > 1 && outputs[1] !== '' ? 'with Indices' : null),
-    run: maxPool,
+    since: [1, 8],
+    unsupported: (attributes, _opset, node) =>
+      wantsIndices(node) && attributes.ints('kernel_shape')?.length !== 2 ? 'with Indices of another shape than images' : null,
+    run: (call) => (wantsIndices(call.node) ? maxPoolWithIndices(call) : maxPool(call)),
   },
   AveragePool: { since: [1, 7], unsupported: withoutDilation, run: averagePool },
   LpPool: {

@@ -5,7 +5,7 @@ import type { Tensor } from '../../../tensor';
 import { hostTensor } from '../host';
 import { cellsOf, mostCells } from '../hostOps';
 import { inOrder, type Run, Value } from '../value';
-import { axisOf, type Call, input, integers, type Operator, type Operators } from './operator';
+import { axisOf, type Call, input, integers, type Operator, type Operators, scalar } from './operator';
 import { numeric } from './types';
 
 // What is left of some axes.
@@ -115,6 +115,18 @@ function backwards(x: Tensor, axis: number): Tensor {
   );
 }
 
+/** The largest or smallest elements along an axis, and where they lie. */
+function top(call: Call): Value[] {
+  const { run, attributes } = call;
+  const given = input(call, 0);
+  const x = numeric(run, given);
+  const axis = axisOf(attributes.int('axis', -1), x.rank);
+  const k = call.opset < 10 ? attributes.int('k', 0) : scalar(call, 1)!;
+  const { tensor, order } = lastIs(run, x, axis);
+  const { values, indices } = ops.topk(tensor, k, { largest: attributes.flag('largest', true) });
+  return [Value.of(given.type, values, order), Value.of('int64', indices, order)];
+}
+
 /** A value with one axis last in memory; the others stay as they lie. */
 function lastIs(run: Run, x: Value, axis: number): { tensor: Tensor; order: number[] } {
   const order = [...x.order.filter((one) => one !== axis), axis];
@@ -163,6 +175,7 @@ export const reduceOperators: Operators = {
   ReduceLogSumExp: operator({ tensors: viaFloat(logSumExp) }),
   ArgMax: { since: [1, 11, 12], run: position(false) },
   ArgMin: { since: [1, 11, 12], run: position(true) },
+  TopK: { since: [1, 10, 11], host: [1], run: top },
   Softmax: { since: [1, 11, 13], run: distribution((x) => ops.softmax(x)) },
   LogSoftmax: { since: [1, 11, 13], run: distribution((x) => ops.logSoftmax(x)) },
   Hardmax: { since: [1, 11, 13], run: distribution(hardmax) },
