@@ -38,8 +38,8 @@ export interface Program {
   /** Whether the model is the session's own: its parameters are used where they are, and disposed of with it. */
   readonly owned: boolean;
   readonly inputs: readonly SessionValue[];
-  /** Their names. */
-  readonly outputs: readonly string[];
+  /** Their names, and shapes where these are known beforehand. */
+  readonly outputs: readonly (Pick<SessionValue, 'name'> & Partial<SessionValue>)[];
   run(inputs: readonly Tensor[]): readonly Tensor[];
 }
 
@@ -65,14 +65,18 @@ export class Session implements Disposable {
   constructor(program: Program) {
     this.#program = program;
     this.inputs = program.inputs;
-    // Axes of outputs that differ between two shapes of the inputs vary.
-    const [one, other] = [64, 128].map((length) => this.#trace(this.inputs.map(({ shape }) => concrete(shape, length))));
-    this.outputs = program.outputs.map((name, i) => {
-      const [a, b] = [one![i]!, other![i]!];
-      return { name, dtype: a.dtype, shape: a.shape.map((n, axis) => (n === b.shape[axis] ? n : -1)) };
-    });
     if (this.inputs.every(({ shape }) => shape.every((n) => typeof n === 'number' && n >= 0))) {
-      this.#plan(this.inputs.map(({ shape }) => shape as Shape));
+      const { outputs } = this.#plan(this.inputs.map(({ shape }) => shape as Shape)).graph;
+      this.outputs = outputs.map(({ shape, dtype }, i) => ({ name: program.outputs[i]!.name, shape, dtype }));
+    } else if (program.outputs.every((output) => output.shape && output.dtype)) {
+      this.outputs = program.outputs as readonly SessionValue[];
+    } else {
+      // Axes of outputs that differ between two shapes of the inputs vary.
+      const [one, other] = [64, 128].map((length) => this.#trace(this.inputs.map(({ shape }) => concrete(shape, length))));
+      this.outputs = program.outputs.map(({ name }, i) => {
+        const [a, b] = [one![i]!, other![i]!];
+        return { name, dtype: a.dtype, shape: a.shape.map((n, axis) => (n === b.shape[axis] ? n : -1)) };
+      });
     }
   }
 
@@ -286,7 +290,7 @@ export async function compile(model: Module, options: CompileOptions): Promise<S
     model,
     owned: false,
     inputs: Object.entries(specs).map(([name, spec]) => checkSpec(name, spec)),
-    outputs: ['output'],
+    outputs: [{ name: 'output' }],
     run: (given) => [model.forward(...given)],
   });
 }
