@@ -1,6 +1,6 @@
 // The loop nest of forward convolution, and of the gradient with respect to the input.
 //
-//   for each chunk: (panel group, image and band of output rows, group)
+//   for each chunk: (image and band of output rows, group, panel group; panels outermost where they do not fit L2)
 //     copy the band's input rows with zeros around them         L1/L2, only where there is padding
 //     for each panel of NR vectors of output channels
 //       for each block of reduction steps                       its part of the panel stays in L2
@@ -15,7 +15,7 @@ namespace receptive::RECEPTIVE_ISA {
 constexpr int64_t kGatherGrain = 1 << 19;  // multiply-adds worth a chunk
 constexpr int64_t kPanelFloats = 1 << 16;  // of a reduction block: 256 KiB
 constexpr int64_t kCopyFloats = 1 << 16;   // of a band's copy, if one row allows
-constexpr int64_t kWeightsInL2 = 1 << 17;  // floats: beyond, consecutive chunks share a panel
+constexpr int64_t kWeightsInL2 = 1 << 17;  // floats: beyond, consecutive chunks share a panel, else a band
 constexpr int64_t kEnoughChunks = 64;
 
 struct Gather {
@@ -96,13 +96,16 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
   // Bands: of about the grain, of at least a few tiles, and small enough for their copy.
   const int64_t total = work * images * groups;
   int64_t bands = total < kGatherGrain ? 1 : smaller(rows, work / kGatherGrain + 1);
-  bands = smaller(bands, larger<int64_t>(rows * any.source.cols.out / (4 * kMaxMR), 1));
+  const auto of_tiles = [&](int64_t tiles) { return larger<int64_t>(rows * any.source.cols.out / (tiles * kMaxMR), 1); };
+  const bool few = images * groups * panels.count() * smaller(bands, of_tiles(4)) < kEnoughChunks;
+  bands = smaller(bands, of_tiles(few ? 1 : 4));
   if (copy_row > 0) bands = larger(bands, smaller(rows, rows * any.source.rows.stride * copy_row / kCopyFloats + 1));
   const int64_t band = (rows + bands - 1) / bands;
   bands = (rows + band - 1) / band;
 
   const int64_t items = images * bands * groups;
-  const bool split_panels = total >= kGatherGrain && (items < kEnoughChunks || any.steps() * any.out_channels > kWeightsInL2);
+  const bool large = any.steps() * any.out_channels > kWeightsInL2;
+  const bool split_panels = total >= kGatherGrain && (items < kEnoughChunks || large);
   const int64_t panel_chunks = split_panels ? panels.count() : 1;
   // Several items a chunk when they are small.
   const int64_t item_work = total / items / panel_chunks;
@@ -122,8 +125,9 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
   float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * copy_size) * sizeof(float)));
 
   context.parallel(item_chunks * panel_chunks, [&](int64_t chunk, int slot) {
-    const int64_t begin = chunk % item_chunks * items / item_chunks, end = (chunk % item_chunks + 1) * items / item_chunks;
-    const int64_t panel = chunk / item_chunks;
+    const int64_t panel = large ? chunk / item_chunks : chunk % panel_chunks;
+    const int64_t part = large ? chunk % item_chunks : chunk / panel_chunks;
+    const int64_t begin = part * items / item_chunks, end = (part + 1) * items / item_chunks;
     for (int64_t item = begin; item < end; ++item) {
       const int64_t group = item % groups, index = item / groups % bands, image = item / groups / bands;
       for (int64_t p = 0; p < count; ++p) {
