@@ -24,7 +24,7 @@ describe('the README', () => {
     }
   });
 
-  test('has examples', () => expect(examples).toHaveLength(3));
+  test('has examples', () => expect(examples).toHaveLength(4));
 
   test('trains on MNIST files in the first one', () => {
     const printed = run(process.execPath, ['-e', examples[0]!], { cwd: folder }).trim().split('\n');
@@ -33,8 +33,12 @@ describe('the README', () => {
     expect(readFileSync(join(folder, 'lenet5.safetensors')).length).toBeGreaterThan(61_706 * 4);
   });
 
-  test('looks inside in the third one', () => {
-    const printed = run(process.execPath, ['-e', examples[2]!], { cwd: folder });
+  test('serves in the third one', () => {
+    expect(run(process.execPath, ['-e', examples[2]!], { cwd: folder })).toMatch(/^Float32Array\(10\) \[/);
+  });
+
+  test('looks inside in the fourth one', () => {
+    const printed = run(process.execPath, ['-e', examples[3]!], { cwd: folder });
     expect(printed).toMatch(/^total +61,706 +416,520$/m);
     expect(printed).toMatch(/size: 14,\s+jump: 2,\s+start: 5,\s+padding: 2/);
     expect(printed).toContain('{ shared: 61706, unshared: 423038 }');
