@@ -1,4 +1,5 @@
 import * as ops from '../../../ops';
+import { broadcastShapes, sizeOf } from '../../../shape';
 import type { Tensor } from '../../../tensor';
 import { type ElementType, isFloatType } from '../elementType';
 import type { Cell } from '../host';
@@ -19,7 +20,10 @@ interface Function2 {
   bigs(a: bigint, b: bigint): bigint | number;
 }
 
-const isHost = (values: readonly Value[]): boolean => values.every(({ constant, size }) => constant && size <= mostCells);
+/** Whether all are on the host, and what they stretch to together is small enough for it. */
+const isHost = (values: readonly Value[]): boolean =>
+  values.every(({ constant }) => constant) &&
+  sizeOf(values.map(({ shape }) => shape).reduce((a, b) => broadcastShapes('ONNX', a, b))) <= mostCells;
 
 /** Applies a function to cells of either kind. */
 function onCells(f: Pick<Function2, 'numbers' | 'bigs'>, type: ElementType): (a: Cell, b: Cell) => Cell {

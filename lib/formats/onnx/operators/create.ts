@@ -1,7 +1,7 @@
 import { full } from '../../../create';
 import * as ops from '../../../ops';
 import { sizeOf } from '../../../shape';
-import { dtypeFor, type ElementType, elementTypeOf, isBigType, isFloatType } from '../elementType';
+import { dtypeFor, type ElementType, elementTypeOf, hostData, isBigType, isFloatType } from '../elementType';
 import { type Cell, type HostTensor, hostTensor } from '../host';
 import { cellsOf, mostCells } from '../hostOps';
 import type { OnnxNode } from '../read';
@@ -33,11 +33,12 @@ function constantOfShape(call: Call): Value {
   const cell = (data as ArrayLike<Cell>)[0]!;
   const size = sizeOf(shape);
   if (size <= mostCells) return Value.ofHost(hostTensor(type, shape, new Array<Cell>(size).fill(cell)));
-  return Value.of(type, full(shape, Number(cell), { dtype: dtypeFor(type)! }));
+  // an operation, so that no memory is taken where only shapes are wanted
+  return Value.of(type, ops.expand(full([], Number(cell), { dtype: dtypeFor(type)! }), shape));
 }
 
 /** The most numbers a Range gives: they are made on the host. */
-const mostRange = 2 ** 24;
+const mostRange = 2 ** 22;
 
 function range(call: Call): Value {
   const { run } = call;
@@ -45,23 +46,14 @@ function range(call: Call): Value {
   const [start, limit, delta] = [0, 1, 2].map((i) => scalar(call, i)) as [number, number, number];
   const count = Math.max(Math.ceil((limit - start) / delta), 0);
   if (!(count <= mostRange)) throw misshapen(`from ${start} to ${limit} by ${delta} are ${count} numbers`);
+  const data = hostData(type, count);
   if (isBigType(type)) {
     const [first, by] = [0, 2].map((i) => BigInt(cellsOf(run.host(input(call, i)))[0]!)) as [bigint, bigint];
-    return Value.ofHost(
-      hostTensor(
-        type,
-        [count],
-        Array.from({ length: count }, (_, i) => first + BigInt(i) * by),
-      ),
-    );
+    for (let i = 0; i < count; i++) (data as BigInt64Array)[i] = first + BigInt(i) * by;
+  } else {
+    for (let i = 0; i < count; i++) (data as Float64Array)[i] = start + i * delta;
   }
-  return Value.ofHost(
-    hostTensor(
-      type,
-      [count],
-      Array.from({ length: count }, (_, i) => start + i * delta),
-    ),
-  );
+  return Value.ofHost({ type, shape: [count], data });
 }
 
 /** The type a Cast goes to. */

@@ -9,6 +9,9 @@ import { takeAlong } from './select';
 
 // Resizing is done axis by axis: each output cell is a weighted sum of a few cells of the input, whose places and weights are computed here.
 
+/** The most cells an axis is resized to: weights are made for each. */
+const mostCells = 2 ** 20;
+
 /** What is asked along one axis. */
 interface Axis {
   readonly cells: number;
@@ -147,7 +150,7 @@ function resize(
     if (wanted === null) return { cells, outputs: cells, scale: 1, start: 0, end: 1 };
     const length = coordinates === 'tf_crop_and_resize' && !sizes ? cells * (span.end - span.start) : cells;
     const outputs = sizes ? wanted : Math.floor(length * wanted);
-    if (!Number.isSafeInteger(outputs) || outputs < 0 || (outputs > 0 && cells === 0))
+    if (!(outputs >= 0 && outputs <= mostCells) || !Number.isInteger(outputs) || (outputs > 0 && cells === 0))
       throw misshapen(`axis ${i} of ${cells} cells cannot become ${outputs}`);
     return { cells, outputs, scale: sizes ? wanted / cells : wanted, ...span };
   });

@@ -18,7 +18,8 @@ function concat(call: Call): Value {
   if (!first) throw misshapen('has no input');
   const axis = axisOf(attributes.int('axis', 0), first.rank);
   if (values.some(({ rank }) => rank !== first.rank)) throw misshapen('inputs have different numbers of axes');
-  if (values.every(({ constant }) => constant)) return concatHost(values, axis);
+  const total = values.reduce((sum, { size }) => sum + size, 0);
+  if (total <= mostCells && values.every(({ constant }) => constant)) return concatHost(values, axis);
   if (values.length === 1) return first;
   // in the order of the largest, as for operands that broadcast, but nothing is stretched
   const leader = values.reduce((best, value) =>
@@ -91,21 +92,27 @@ function split(call: Call): Value[] {
   });
 }
 
-/** Cells along an axis of the memory, by numbers known here: of each row the same. */
-export function takeAlong(x: Tensor, axis: number, indices: ArrayLike<number>): Tensor {
-  const length = x.shape[axis]!;
-  const rows = sizeOf(x.shape.slice(0, axis));
-  const numbers = new Int32Array(rows * indices.length);
-  for (let row = 0, at = 0; row < rows; row++) for (let i = 0; i < indices.length; i++) numbers[at++] = row * length + indices[i]!;
-  return lookedUp(x, axis, tensor(numbers), [indices.length]);
+/** Cells along an axis of the memory, by numbers known here. */
+export const takeAlong = (x: Tensor, axis: number, indices: Int32Array): Tensor => lookedUp(x, axis, tensor(indices));
+
+/** The most rows, of all axes before the one that cells are taken along: a number is made for each. */
+const mostRows = 2 ** 24;
+
+/** Cells along an axis of the memory by their numbers, whose axes take the place of that axis. */
+function lookedUp(x: Tensor, axis: number, numbers: Tensor): Tensor {
+  const [before, length, behind] = [x.shape.slice(0, axis), x.shape[axis]!, x.shape.slice(axis + 1)];
+  const rows = sizeOf(before);
+  if (rows > mostRows || rows * length >= 2 ** 31) throw misshapen(`[${x.shape}] is too large to take cells along axis ${axis} of it`);
+  const places = rows === 1 ? numbers : ops.add(ops.reshape(numbers, [1, numbers.size]), rowStarts(rows, length));
+  const taken = ops.gather(ops.reshape(x, [rows * length, sizeOf(behind)]), ops.reshape(places, [rows * numbers.size]));
+  return ops.reshape(taken, [...before, ...numbers.shape, ...behind]);
 }
 
-/** Cells along an axis by their numbers in all rows together, which take the place of that axis. */
-function lookedUp(x: Tensor, axis: number, numbers: Tensor, shape: Shape): Tensor {
-  const [before, behind] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)];
-  const rows = ops.reshape(x, [sizeOf(x.shape.slice(0, axis + 1)), sizeOf(behind)]);
-  return ops.reshape(ops.gather(rows, numbers), [...before, ...shape, ...behind]);
-}
+const rowStarts = (rows: number, length: number): Tensor =>
+  tensor(
+    Int32Array.from({ length: rows }, (_, row) => row * length),
+    [rows, 1],
+  );
 
 /** The cells of x along an axis that another tensor names, in the place of that axis. */
 function gather(call: Call): Value {
@@ -116,35 +123,21 @@ function gather(call: Call): Value {
   const length = x.shape[axis]!;
   const order = [...gatheredOrder(x.order, axis, index.rank)];
   if (!index.constant) {
-    const place = x.place(axis);
-    const [data, numbers] = [run.tensor(x), ops.cast(run.plain(index), 'int32')];
+    const numbers = ops.cast(run.plain(index), 'int32');
     // a negative number counts from the end
     const counted = ops.add(numbers, ops.mul(ops.greater(0, numbers), length));
-    const rows = sizeOf(data.shape.slice(0, place));
-    const all =
-      rows === 1
-        ? counted
-        : ops.add(
-            ops.reshape(counted, [1, index.size]),
-            tensor(
-              Int32Array.from({ length: rows }, (_, row) => row * length),
-              [rows, 1],
-            ),
-          );
-    return Value.of(x.type, lookedUp(data, place, ops.reshape(all, [rows * index.size]), index.shape), order);
+    return Value.of(x.type, lookedUp(run.tensor(x), x.place(axis), counted), order);
   }
   const numbers = numbersOf(index.host!).map((i) => (i < 0 ? i + length : i));
   const wrong = numbers.find((i) => !(i >= 0 && i < length));
   if (wrong !== undefined) throw misshapen(`index ${wrong} is not one of ${length} cells along axis ${axis}`);
-  if (x.constant && x.size <= mostCells) return gatherHost(x, axis, index, numbers);
+  if (x.constant && (x.size / Math.max(length, 1)) * index.size <= mostCells) return gatherHost(x, axis, index, numbers);
   if (index.size === 1) {
     const one = taken(run, x, [axis], numbers, [numbers[0]! + 1], [1]);
     if (index.rank === 0) return without(run, one, [axis]);
     if (index.rank === 1) return one;
   }
-  const y = takeAlong(run.tensor(x), x.place(axis), numbers);
-  const place = x.place(axis);
-  return Value.of(x.type, ops.reshape(y, [...y.shape.slice(0, place), ...index.shape, ...y.shape.slice(place + 1)]), order);
+  return Value.of(x.type, lookedUp(run.tensor(x), x.place(axis), tensor(Int32Array.from(numbers), index.shape)), order);
 }
 
 /** The order of what is left when an axis gives way to so many, which lie together where it lay. */
