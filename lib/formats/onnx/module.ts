@@ -1,7 +1,8 @@
 import type { Dtype } from '../../dtype';
 import { type ErrorCode, ReceptiveError, rangeError, shapeError, typeError } from '../../errors';
 import { Module, type Part } from '../../nn/module';
-import type { Buffer, Parameter } from '../../nn/parameter';
+import { Buffer, Parameter } from '../../nn/parameter';
+import * as ops from '../../ops';
 import { checkOptions, type OptionNames } from '../../options';
 import type { Shape } from '../../shape';
 import { Tensor } from '../../tensor';
@@ -136,7 +137,7 @@ export class OnnxModule extends Module {
       const values = new Map(this.#states);
       for (const [i, info] of this.inputs.entries()) values.set(info.name, this.#given(info, inputs[i]!));
       for (const step of this.#steps) this.#runStep(run, step, values);
-      return this.outputs.map(({ name }) => this.#result(run, values.get(name)!));
+      return this.outputs.map(({ name }) => this.#result(run, values.get(name)!, inputs));
     });
     this.#transposes = run.transposes;
     return outputs;
@@ -191,9 +192,11 @@ export class OnnxModule extends Module {
     }
   }
 
-  #result(run: Run, value: Value): { tensor: Tensor; host: HostTensor | null } {
+  /** A value as it leaves: a tensor of its own, even where it is one that was given or belongs to the model. */
+  #result(run: Run, value: Value, given: readonly unknown[]): { tensor: Tensor; host: HostTensor | null } {
     const tensor = settled(run.arranged(value, this.#order(value.rank)), value.type);
-    return { tensor, host: value.constant ? value.host : null };
+    const owned = given.includes(tensor) || tensor instanceof Parameter || tensor instanceof Buffer || this.#lasting.has(value.host!);
+    return { tensor: owned ? ops.reshape(tensor, tensor.shape) : tensor, host: value.constant ? value.host : null };
   }
 }
 

@@ -2,7 +2,7 @@ import { fromBuffer } from '../../create';
 import { ReceptiveError } from '../../errors';
 import * as ops from '../../ops';
 import { scope } from '../../scope';
-import { type Shape, showShape, sizeOf } from '../../shape';
+import { type Shape, sameShape, showShape, sizeOf } from '../../shape';
 import type { Tensor } from '../../tensor';
 import { dtypeFor, type ElementType } from './elementType';
 import type { HostTensor } from './host';
@@ -153,6 +153,9 @@ export function upload({ type, shape, data }: HostTensor): Tensor {
 function uploaded(shape: Shape, dtype: NonNullable<ReturnType<typeof dtypeFor>>, data: ArrayBufferView): Tensor {
   return fromBuffer(data, shape, { dtype });
 }
+
+/** The tensor under a shape, itself where it has that already. */
+export const shaped = (tensor: Tensor, shape: Shape): Tensor => (sameShape(tensor.shape, shape) ? tensor : ops.reshape(tensor, shape));
 
 /** Aligns the shapes of values that are broadcast: their own axes are the last of so many. Free. */
 export function widened(run: Run, value: Value, rank: number): Value {

@@ -3,7 +3,7 @@ import type { Tensor } from '../../../tensor';
 import { type ElementType, isFloatType } from '../elementType';
 import type { Cell } from '../host';
 import { mapHost, mostCells } from '../hostOps';
-import { together, Value } from '../value';
+import { shaped, together, Value } from '../value';
 import { type Attributes, type Call, input, type Operator, type Operators, scalar } from './operator';
 import { reshaped } from './shape';
 import { numeric, wrapped } from './types';
@@ -75,7 +75,7 @@ function prelu(call: Call): Value {
   const channel = x.order.at(-1);
   const isChannels = channel !== undefined && slope.size === x.shape[channel] && slope.shape.at(channel - x.rank) === slope.size;
   if (slope.size === 1 || isChannels) {
-    return run.like(given, ops.prelu(run.tensor(x), ops.reshape(run.plain(slope), [slope.size])));
+    return run.like(given, ops.prelu(run.tensor(x), shaped(run.plain(slope), [slope.size])));
   }
   const { tensors, order } = together(run, [x, slope]);
   const [a, factor] = tensors as [Tensor, Tensor];

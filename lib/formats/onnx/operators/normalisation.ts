@@ -1,7 +1,7 @@
 import * as ops from '../../../ops';
 import { sizeOf } from '../../../shape';
 import type { Tensor } from '../../../tensor';
-import { channelsLast, inOrder, type Run, Value } from '../value';
+import { channelsLast, inOrder, type Run, shaped, Value } from '../value';
 import { axisOf, type Call, input, misshapen, type Operators, optional } from './operator';
 
 /** A parameter of one value a channel. */
@@ -82,7 +82,7 @@ function layerNorm(call: Call): Value[] {
   const normalizedShape = x.shape.slice(axis);
   const parameter = (i: number): Tensor | null => {
     const value = i === 1 ? input(call, i) : optional(call, i);
-    return value && ops.reshape(run.plain(run.float(value)), normalizedShape);
+    return value && shaped(run.plain(run.float(value)), normalizedShape);
   };
   const eps = attributes.float('epsilon', 1e-5);
   const y = ops.layerNorm(tensor, { normalizedShape, weight: parameter(1), bias: parameter(2), eps });

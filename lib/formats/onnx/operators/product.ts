@@ -1,7 +1,7 @@
 import * as ops from '../../../ops';
 import { type Shape, sizeOf } from '../../../shape';
 import type { Tensor } from '../../../tensor';
-import { inOrder, together, Value, widened } from '../value';
+import { inOrder, shaped, together, Value, widened } from '../value';
 import { type Call, input, misshapen, type Operators, optional } from './operator';
 
 /** A matrix with its axes exchanged; nothing is moved. */
@@ -25,7 +25,7 @@ function gemm(call: Call): Value {
   const [x, w] = [run.plain(a), run.arranged(b, [1, 0])];
   const columns = b.shape[1]!;
   const isBias = c !== null && alpha === 1 && beta === 1 && c.size === columns && (c.shape.at(-1) ?? 1) === columns;
-  if (isBias) return Value.of(given.type, ops.linear(x, w, ops.reshape(run.plain(run.float(c)), [columns])));
+  if (isBias) return Value.of(given.type, ops.linear(x, w, shaped(run.plain(run.float(c)), [columns])));
   const product = scaled(ops.linear(x, w), alpha);
   if (!c || beta === 0) return Value.of(given.type, product);
   const { tensors, order } = together(run, [Value.of(given.type, product), run.float(c)]);
@@ -69,7 +69,7 @@ function batched(run: Call['run'], first: Value, second: Value): Value {
   const x = matrices(run, a, batch);
   const w = matrices(run, b, batch);
   const y = ops.matmul(x.tensor, w.tensor, { transposeA: x.turned, transposeB: w.turned });
-  return Value.of(a.type, ops.reshape(y, [...batch, ...y.shape.slice(-2)]));
+  return Value.of(a.type, shaped(y, [...batch, ...y.shape.slice(-2)]));
 }
 
 /** A batch of matrices [B,M,N], or [B,N,M] where they lie so in memory. */
@@ -78,7 +78,7 @@ function matrices(run: Call['run'], value: Value, batch: Shape): { tensor: Tenso
   const turned = value.place(rank - 1) < value.place(rank - 2);
   const order = turned ? [...inOrder(rank - 2), rank - 1, rank - 2] : inOrder(rank);
   const tensor = run.arranged(value, order);
-  return { tensor: ops.reshape(stretched(tensor, batch), [sizeOf(batch), ...tensor.shape.slice(-2)]), turned };
+  return { tensor: shaped(stretched(tensor, batch), [sizeOf(batch), ...tensor.shape.slice(-2)]), turned };
 }
 
 function stretched(tensor: Tensor, batch: Shape): Tensor {

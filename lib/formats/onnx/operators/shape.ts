@@ -1,7 +1,7 @@
 import * as ops from '../../../ops';
 import { type Shape, sizeOf } from '../../../shape';
 import { type HostTensor, hostTensor, int64s } from '../host';
-import { inOrder, isInOrder, type Run, Value } from '../value';
+import { inOrder, isInOrder, type Run, shaped, Value } from '../value';
 import { axisOf, type Call, input, integers, misshapen, type Operators } from './operator';
 
 // What changes a shape and no element. Memory stays as it lies wherever the new axes can be found in it.
@@ -41,7 +41,7 @@ function groupsOf(from: Shape, to: Shape): Group[] {
  */
 export function reshaped(run: Run, x: Value, shape: Shape): Value {
   if (x.constant) return reshapedHost(x.host!, shape);
-  if (isInOrder(x.order) || x.size === 0) return Value.of(x.type, ops.reshape(run.plain(x), shape));
+  if (isInOrder(x.order) || x.size === 0) return Value.of(x.type, shaped(run.plain(x), shape));
   const groups = groupsOf(x.shape, shape);
   const place = ({ from }: Group): number => {
     const real = from.filter((axis) => x.shape[axis] !== 1);
@@ -55,7 +55,7 @@ export function reshaped(run: Run, x: Value, shape: Shape): Value {
   const order = sorted.flatMap(({ to }) => to);
   return Value.of(
     x.type,
-    ops.reshape(
+    shaped(
       tensor,
       order.map((axis) => shape[axis]!),
     ),

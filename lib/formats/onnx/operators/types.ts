@@ -16,7 +16,9 @@ export function computeDtype(type: ElementType): Dtype {
 
 /** The value in the type it is computed in, axes as they lie. */
 export function numeric(run: Run, value: Value): Value {
-  return run.like(value, ops.cast(run.tensor(value), computeDtype(value.type)));
+  const tensor = run.tensor(value);
+  const dtype = computeDtype(value.type);
+  return run.like(value, tensor.dtype === dtype ? tensor : ops.cast(tensor, dtype));
 }
 
 const wrapping: Partial<Record<ElementType, readonly [low: number, range: number]>> = {
