@@ -40,7 +40,7 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
  */
 export async function checkWritable(path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const existing = await stat(path).catch(() => null);
     if (existing?.isDirectory()) throw fileError(path, 'is a folder, expected the path of a file');
     const probe = temporaryBeside(path);
@@ -48,6 +48,21 @@ export async function checkWritable(path: string): Promise<void> {
     await unlink(probe);
   } catch (cause) {
     throw asFileError(path, cause);
+  }
+}
+
+/** Makes a folder and those around it. Node's own `recursive` never returns where the system says ENOENT for good, as in /proc. */
+export async function makeFolder(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path).catch(async (error) => {
+      if (!(await stat(path).catch(() => null))?.isDirectory()) throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await make();
   }
 }
 

@@ -1,7 +1,7 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReceptiveError, rangeError, typeError } from '../errors';
-import { asFileError, fileError } from '../formats/file';
+import { asFileError, fileError, makeFolder } from '../formats/file';
 import { readSafetensors, writeTensors } from '../formats/safetensors';
 import type { StateDict } from '../nn/module';
 import { disposeAll } from '../nn/stateDict';
@@ -58,7 +58,7 @@ export class Checkpoints<Progress> {
   /** Opens a folder, and removes what a killed process had begun to write there. */
   static async open<Progress>({ dir, keep }: Required<CheckpointOptions>): Promise<Checkpoints<Progress>> {
     try {
-      await mkdir(dir, { recursive: true });
+      await makeFolder(dir);
       for (const name of await readdir(dir)) if (unfinished.test(name)) await unlink(join(dir, name));
     } catch (cause) {
       throw asFileError(dir, cause);
