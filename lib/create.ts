@@ -14,7 +14,7 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
-const names: OptionNames<TensorOptions> = { dtype: true, requiresGrad: true };
+const names: OptionNames<TensorOptions> = { dtype: true, requiresGrad: 'boolean' };
 
 function complete(operation: string, options: TensorOptions, otherwise: Dtype): Required<TensorOptions> {
   checkOptions(operation, options, names);

@@ -112,14 +112,23 @@ export interface MemoryUse {
 
 const root = join(__dirname, '..');
 
+/** Throws where the environment asks for a number of threads that is none. */
+function checkThreads(asked = process.env.RECEPTIVE_NUM_THREADS): void {
+  if (asked === undefined || asked === '' || (/^\d+$/.test(asked) && Number(asked) >= 1 && Number(asked) <= 256)) return;
+  throw new ReceptiveError('ERR_INVALID_VALUE', `RECEPTIVE_NUM_THREADS is ${JSON.stringify(asked)}, expected an integer from 1 to 256`);
+}
+
 function load(): Native {
+  checkThreads();
   try {
     return require('node-gyp-build')(root) as Native;
   } catch (cause) {
+    const { code, message } = cause as Error & { code?: unknown };
+    if (code === 'ERR_RECEPTIVE') throw new ReceptiveError('ERR_UNSUPPORTED', message, { cause }); // the addon is there, and refuses
     throw new ReceptiveError(
       'ERR_UNSUPPORTED',
       `receptive: no native addon for ${process.platform}-${process.arch} (Node ${process.versions.node}). ` +
-        `Run "npm rebuild receptive" where a C++17 compiler and Python are installed. ${(cause as Error).message}`,
+        `Run "npm rebuild receptive" where a C++17 compiler and Python are installed. ${message}`,
       { cause },
     );
   }

@@ -60,7 +60,7 @@ export class Tensor implements Disposable {
     hollow = shared?.storage.hollow ?? false,
     make?: (owner: object) => number,
   ) {
-    this.shape = shape;
+    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
     this.dtype = dtype;
     this.size = sizeOf(shape);
     if (shared && sameShape(shape, shared.shape)) {

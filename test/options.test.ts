@@ -181,3 +181,27 @@ test('options made by a class or without a prototype count as any', () => {
   expect(ops.sum(x, new Settings()).shape).toEqual([3]);
   expect(ops.sum(x, Object.assign(Object.create(null), { axis: 1 })).shape).toEqual([2]);
 });
+
+test.each<[string, () => unknown]>([
+  ['maxPool2d: ceilMode', () => ops.maxPool2d(image, { kernelSize: 2, ceilMode: 'false' as never })],
+  ['avgPool2d: countIncludePad', () => ops.avgPool2d(image, { kernelSize: 2, countIncludePad: 1 as never })],
+  ['sum: keepDims', () => ops.sum(matrix, { keepDims: 'no' as never })],
+  ['matmul: transposeB', () => ops.matmul(matrix, matrix, { transposeB: 'no' as never })],
+  ['dropout: training', () => ops.dropout(matrix, 0.5, { training: 'no' as never })],
+  ['tensor: requiresGrad', () => receptive.tensor([1], null, { requiresGrad: 0 as never })],
+  ['Linear: bias', () => new nn.Linear(2, 2, { bias: 'no' as never })],
+  ['Conv2d: bias', () => new nn.Conv2d(2, 2, 3, { bias: null as never })],
+  ['SGD: nesterov', () => new optim.SGD(parameters, { lr: 1, nesterov: 'no' as never })],
+  ['DataLoader: shuffle', () => new data.DataLoader(dataset, { batchSize: 1, shuffle: 'no' as never })],
+])('%s must be true or false', (what, call) => {
+  expect(call).toThrow(TypeError);
+  expect(call).toThrow(new RegExp(`^${what} is .*, expected true or false$`));
+});
+
+test.each<[string, () => unknown]>([
+  ['conv2d: stride', () => ops.conv2d(image, kernel, { stride: new Array(2) as never })],
+  ['conv2d: padding', () => ops.conv2d(image, kernel, { padding: new Array(4) as never })],
+  ['maxPool2d: kernelSize', () => ops.maxPool2d(image, { kernelSize: new Array(2) as never })],
+])('%s of holes is an error', (what, call) => {
+  expect(call).toThrow(what);
+});

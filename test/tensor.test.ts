@@ -110,3 +110,11 @@ test('a tensor of another copy of the package is refused', () => {
     expect(fault(() => ops.relu(other.ones([2]))).message).toBe('relu: input 0 is an Object, expected a Tensor of this copy of receptive');
   });
 });
+
+test('a shape cannot be changed, nor does the list it was made of matter any more', () => {
+  const shape = [2, 3];
+  const x = zeros(shape);
+  shape[0] = 9;
+  expect(x.shape).toEqual([2, 3]);
+  expect(() => (x.shape as number[]).reverse()).toThrow(TypeError);
+});

@@ -43,7 +43,7 @@ export interface AugmentOptions {
 
 const names: OptionNames<AugmentOptions> = {
   crop: true,
-  flip: true,
+  flip: 'boolean',
   rotate: true,
   border: true,
   colour: true,

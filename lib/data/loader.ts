@@ -31,11 +31,11 @@ export interface DataLoaderOptions {
 
 const names: OptionNames<DataLoaderOptions> = {
   batchSize: true,
-  shuffle: true,
+  shuffle: 'boolean',
   augment: true,
   byLength: true,
   seed: true,
-  dropLast: true,
+  dropLast: 'boolean',
 };
 
 /** Where a loader stands, fit for JSON: what it needs to go on with the same batches. */

@@ -33,7 +33,7 @@ export interface TokenizerState extends Required<TokenizerRules> {
   readonly vocabulary: readonly string[];
 }
 
-const ruleNames: OptionNames<TokenizerRules> = { tokens: true, lowercase: true, maxLength: true };
+const ruleNames: OptionNames<TokenizerRules> = { tokens: true, lowercase: 'boolean', maxLength: true };
 const names: OptionNames<TokenizerOptions> = { ...ruleNames, minFrequency: true, maxSize: true };
 const stateNames: OptionNames<TokenizerState> = { ...ruleNames, vocabulary: true };
 

@@ -21,7 +21,7 @@ export interface VggOptions {
   hidden?: number;
 }
 
-const names: OptionNames<VggOptions> = { classes: true, batchNorm: true, channels: true, size: true, width: true, hidden: true };
+const names: OptionNames<VggOptions> = { classes: true, batchNorm: 'boolean', channels: true, size: true, width: true, hidden: true };
 
 /** Convolutions of 3x3 and halving pools, then fully connected layers; parts are named as torchvision's. */
 export class Vgg extends Module {

@@ -20,7 +20,7 @@ export interface BatchNormOptions {
   affine?: boolean;
 }
 
-const names: OptionNames<BatchNormOptions> = { eps: true, momentum: true, affine: true };
+const names: OptionNames<BatchNormOptions> = { eps: true, momentum: true, affine: 'boolean' };
 
 /**
  * Batch normalisation of each channel, the last axis: of volumes [N,D,H,W,C], images [N,H,W,C], sequences [N,L,C] or features [N,C]. See `ops.batchNorm`.

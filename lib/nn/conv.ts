@@ -37,7 +37,7 @@ export interface Conv1dOptions extends ConvOptions<number, Padding1d> {}
 export interface Conv2dOptions extends ConvOptions<Pair, Padding> {}
 export interface Conv3dOptions extends ConvOptions<Triple, Padding3d> {}
 
-const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, paddingMode: true, groups: true, bias: true };
+const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, paddingMode: true, groups: true, bias: 'boolean' };
 const modes: Readonly<Record<PaddingMode, true>> = { zeros: true, reflect: true, replicate: true };
 
 /** What a convolution is given besides its input and its kernel. */

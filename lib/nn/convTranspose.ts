@@ -13,7 +13,7 @@ export interface ConvTransposeOptions<Size, Around> extends ConvLayerOptions<Siz
 export interface ConvTranspose1dOptions extends ConvTransposeOptions<number, Padding1d> {}
 export interface ConvTranspose2dOptions extends ConvTransposeOptions<Pair, Padding> {}
 
-const names: OptionNames<ConvTranspose2dOptions> = { ...windowOptionNames, outputPadding: true, groups: true, bias: true };
+const names: OptionNames<ConvTranspose2dOptions> = { ...windowOptionNames, outputPadding: true, groups: true, bias: 'boolean' };
 
 abstract class ConvTranspose<Size, Around> extends ConvLayer<Size, Around> {
   readonly outputPadding: Size | number;

@@ -12,7 +12,7 @@ export interface LinearOptions {
   bias?: boolean;
 }
 
-const names: OptionNames<LinearOptions> = { bias: true };
+const names: OptionNames<LinearOptions> = { bias: 'boolean' };
 
 /**
  * A fully connected layer on the last axis: input [...,inFeatures], output [...,outFeatures].

@@ -16,7 +16,7 @@ export interface LocallyConnected2dOptions extends WindowOptions {
   bias?: boolean;
 }
 
-const names: OptionNames<LocallyConnected2dOptions> = { inputSize: true, ...windowOptionNames, bias: true };
+const names: OptionNames<LocallyConnected2dOptions> = { inputSize: true, ...windowOptionNames, bias: 'boolean' };
 
 /**
  * Convolution without parameter sharing, each place of the output with learned kernels of its own: input [N,H,W,inChannels], output

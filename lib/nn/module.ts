@@ -14,7 +14,7 @@ export interface LoadOptions {
 }
 
 /** @internal */
-export const loadOptionNames: OptionNames<LoadOptions> = { strict: true };
+export const loadOptionNames: OptionNames<LoadOptions> = { strict: 'boolean' };
 
 /** What a module is made of. */
 export type Part = Module | Parameter | Buffer;

@@ -34,7 +34,7 @@ export interface InstanceNormOptions {
 }
 
 const layerNames: OptionNames<LayerNormOptions> = { eps: true, elementwiseAffine: true, bias: true };
-const affineNames: OptionNames<GroupNormOptions & InstanceNormOptions> = { eps: true, affine: true };
+const affineNames: OptionNames<GroupNormOptions & InstanceNormOptions> = { eps: true, affine: 'boolean' };
 
 /** A scale of ones and a shift of zeros, where they are learned. */
 function scaleAndShift(shape: Shape, scale: boolean, shift: boolean): [weight: Parameter | null, bias: Parameter | null] {

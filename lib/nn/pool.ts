@@ -19,8 +19,14 @@ export type AvgPool1dOptions = Omit<AvgOptions1d, 'kernelSize'>;
 export type AvgPool2dOptions = Omit<AvgOptions2d, 'kernelSize'>;
 export type AvgPool3dOptions = Omit<AvgOptions3d, 'kernelSize'>;
 
-const maxNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, ceilMode: true };
-const avgNames: OptionNames<AvgPool2dOptions> = { stride: true, padding: true, ceilMode: true, countIncludePad: true };
+const maxNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, ceilMode: 'boolean' };
+const avgNames: OptionNames<AvgPool2dOptions> = {
+  stride: true,
+  padding: true,
+  dilation: true,
+  ceilMode: 'boolean',
+  countIncludePad: 'boolean',
+};
 
 /** A pool over windows along some axes. */
 abstract class Pool<Size, Options extends object> extends Module {

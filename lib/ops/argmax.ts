@@ -24,7 +24,7 @@ export interface ArgmaxOptions {
   keepDims?: boolean;
 }
 
-const names: OptionNames<ArgmaxOptions> = { keepDims: true };
+const names: OptionNames<ArgmaxOptions> = { keepDims: 'boolean' };
 
 /**
  * Where the largest value is along an axis, the first of several: int32. Default the last axis. No gradient.

@@ -20,8 +20,8 @@ const op = avgPooling<Window1d>('avgPool1d');
 export function avgPool1d(x: Tensor, options: AvgPool1dOptions): Tensor {
   checkShapeOf('avgPool1d', 'input', x, 'N,L,C');
   checkOptions('avgPool1d', options, avgPoolOptionNames);
-  const { kernelSize, stride = kernelSize, padding, ceilMode = false, countIncludePad = true } = options;
-  const window = makeWindow('avgPool1d', [x.shape[1]!], kernelSize, { stride, padding });
+  const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false, countIncludePad = true } = options;
+  const window = makeWindow('avgPool1d', [x.shape[1]!], kernelSize, { stride, padding, dilation });
   checkPadding('avgPool1d', window);
   return apply(op, [x], { window, ceilMode, countIncludePad });
 }

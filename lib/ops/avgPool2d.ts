@@ -13,6 +13,8 @@ export interface AvgPoolOptions<Size, Around> {
   stride?: Size;
   /** Cells of 0 around the input. Default 0. */
   padding?: Around;
+  /** Distance between the taps of a window. Default 1. */
+  dilation?: Size;
   /** Whether a last window may hang over the end of the input. Default false. */
   ceilMode?: boolean;
   /** Whether cells of the padding count in the mean. Default true. */
@@ -26,8 +28,9 @@ export const avgPoolOptionNames: OptionNames<AvgPool2dOptions> = {
   kernelSize: true,
   stride: true,
   padding: true,
-  ceilMode: true,
-  countIncludePad: true,
+  dilation: true,
+  ceilMode: 'boolean',
+  countIncludePad: 'boolean',
 };
 
 export interface AvgPoolAttrs<W> extends MaxPoolAttrs<W> {
@@ -37,6 +40,7 @@ export interface AvgPoolAttrs<W> extends MaxPoolAttrs<W> {
 /** @internal A window over images as the addon takes it. */
 export const avgPoolNumbers = (window: Window | Window1d, countIncludePad: boolean): number[] => [
   ...windowNumbers(imageWindow(window)),
+  ...imageWindow(window).dilation,
   Number(countIncludePad),
 ];
 
@@ -69,8 +73,8 @@ const op = avgPooling<Window>('avgPool2d');
 export function avgPool2d(x: Tensor, options: AvgPool2dOptions): Tensor {
   checkShapeOf('avgPool2d', 'input', x, 'N,H,W,C');
   checkOptions('avgPool2d', options, avgPoolOptionNames);
-  const { kernelSize, stride = kernelSize, padding, ceilMode = false, countIncludePad = true } = options;
-  const window = makeWindow('avgPool2d', [x.shape[1]!, x.shape[2]!], kernelSize, { stride, padding });
+  const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false, countIncludePad = true } = options;
+  const window = makeWindow('avgPool2d', [x.shape[1]!, x.shape[2]!], kernelSize, { stride, padding, dilation });
   checkPadding('avgPool2d', window);
   return apply(op, [x], { window, ceilMode, countIncludePad });
 }

@@ -40,8 +40,8 @@ const op: Op<[Tensor], AvgPoolAttrs<Window3d>> = {
 export function avgPool3d(x: Tensor, options: AvgPool3dOptions): Tensor {
   checkShapeOf('avgPool3d', 'input', x, 'N,D,H,W,C');
   checkOptions('avgPool3d', options, avgPoolOptionNames);
-  const { kernelSize, stride = kernelSize, padding, ceilMode = false, countIncludePad = true } = options;
-  const window = makeWindow('avgPool3d', [x.shape[1]!, x.shape[2]!, x.shape[3]!], kernelSize, { stride, padding });
+  const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false, countIncludePad = true } = options;
+  const window = makeWindow('avgPool3d', [x.shape[1]!, x.shape[2]!, x.shape[3]!], kernelSize, { stride, padding, dilation });
   checkPadding('avgPool3d', window);
   return apply(op, [x], { window, ceilMode, countIncludePad });
 }

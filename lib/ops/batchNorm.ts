@@ -31,7 +31,7 @@ const names: OptionNames<BatchNormOptions> = {
   bias: true,
   runningMean: true,
   runningVar: true,
-  training: true,
+  training: 'boolean',
   momentum: true,
   eps: true,
   add: true,

@@ -12,7 +12,7 @@ export interface DropoutOptions {
   training?: boolean;
 }
 
-const names: OptionNames<DropoutOptions> = { training: true };
+const names: OptionNames<DropoutOptions> = { training: 'boolean' };
 
 interface Attrs {
   readonly p: number;

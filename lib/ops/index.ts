@@ -62,7 +62,7 @@ export * from './reshape';
 export * from './slice';
 export * from './softmax';
 export { type Top, type TopkOptions, topk } from './topk';
-export * from './transpose';
+export { transpose } from './transpose';
 export {
   abs,
   ceil,

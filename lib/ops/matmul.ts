@@ -14,7 +14,7 @@ export interface MatmulOptions {
   transposeB?: boolean;
 }
 
-const names: OptionNames<MatmulOptions> = { transposeA: true, transposeB: true };
+const names: OptionNames<MatmulOptions> = { transposeA: 'boolean', transposeB: 'boolean' };
 
 type Attrs = Required<MatmulOptions>;
 

@@ -33,7 +33,7 @@ export interface MaxPoolOptions<Size, Around> extends SlidingOptions<Size, Aroun
 export interface MaxPool2dOptions extends MaxPoolOptions<Pair, Padding> {}
 
 /** @internal */
-export const maxPoolOptionNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, kernelSize: true, ceilMode: true };
+export const maxPoolOptionNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, kernelSize: true, ceilMode: 'boolean' };
 
 export interface MaxPoolAttrs<W> {
   readonly window: W;

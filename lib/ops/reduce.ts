@@ -17,7 +17,7 @@ export interface ReduceOptions {
   keepDims?: boolean;
 }
 
-const names: OptionNames<ReduceOptions> = { axis: true, keepDims: true };
+const names: OptionNames<ReduceOptions> = { axis: true, keepDims: 'boolean' };
 
 interface Attrs {
   /** Bit i is set where axis i is reduced. */

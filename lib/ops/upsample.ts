@@ -23,7 +23,7 @@ export interface UpsampleOptions {
   alignCorners?: boolean;
 }
 
-const names: OptionNames<UpsampleOptions> = { size: true, scale: true, mode: true, alignCorners: true };
+const names: OptionNames<UpsampleOptions> = { size: true, scale: true, mode: true, alignCorners: 'boolean' };
 
 const modes: Readonly<Record<UpsampleMode, number>> = { nearest: 0, bilinear: 1 };
 const bilinearAligned = 2;

@@ -99,7 +99,7 @@ const isCount = (value: unknown, least: number): value is number =>
 
 /** The integers along each of some axes that a number or a list of them stands for. */
 export function perAxis(operation: string, what: string, value: unknown, axes: number, least = 1): number[] {
-  const list: unknown[] = axes > 1 && Array.isArray(value) ? value : new Array(axes).fill(value);
+  const list: unknown[] = axes > 1 && Array.isArray(value) ? Array.from(value) : new Array(axes).fill(value); // an array's holes are undefined
   const expected = `an integer from ${least} to ${limit}${forms[axes]!.list}`;
   if (list.length !== axes || !list.every((n) => typeof n === 'number')) throw typeError(operation, what, value, expected);
   if (!list.every((n) => isCount(n, least))) throw rangeError(operation, what, value, expected);
@@ -114,7 +114,7 @@ function around(axes: number, before: readonly number[], after: readonly number[
 }
 
 function sides(operation: string, padding: unknown, axes: number): number[] {
-  const list = Array.isArray(padding) ? padding : null;
+  const list = Array.isArray(padding) ? Array.from(padding) : null;
   if (list?.length === 2 * axes) {
     if (!list.every((n) => isCount(n, 0))) throw rangeError(operation, 'padding', padding, `integers from 0 to ${limit}`);
     return list.slice();

@@ -20,7 +20,7 @@ export interface RMSpropOptions {
   centered?: boolean;
 }
 
-const names: OptionNames<RMSpropOptions> = { lr: true, alpha: true, eps: true, weightDecay: true, momentum: true, centered: true };
+const names: OptionNames<RMSpropOptions> = { lr: true, alpha: true, eps: true, weightDecay: true, momentum: true, centered: 'boolean' };
 
 function complete(operation: string, options: RMSpropOptions): Required<RMSpropOptions> {
   checkOptions(operation, options, names);

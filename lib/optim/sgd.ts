@@ -17,7 +17,7 @@ export interface SGDOptions {
   weightDecay?: number;
 }
 
-const names: OptionNames<SGDOptions> = { lr: true, momentum: true, dampening: true, nesterov: true, weightDecay: true };
+const names: OptionNames<SGDOptions> = { lr: true, momentum: true, dampening: true, nesterov: 'boolean', weightDecay: true };
 
 function complete(operation: string, options: SGDOptions): Required<SGDOptions> {
   checkOptions(operation, options, names);

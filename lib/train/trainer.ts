@@ -38,7 +38,7 @@ const trainerNames: OptionNames<TrainerOptions<never>> = {
   checkpoint: true,
 };
 
-const fitNames: OptionNames<FitOptions<never>> = { epochs: true, validation: true, signal: true, onStep: true, resume: true };
+const fitNames: OptionNames<FitOptions<never>> = { epochs: true, validation: true, signal: true, onStep: true, resume: 'boolean' };
 
 /**
  * Trains a model and measures it.

@@ -12,8 +12,8 @@ void avg_pool2d_backward(const AvgPool2dBackwardArgs<float>&, Context&);
 RECEPTIVE_INLINE Vec share_of(const Windows& w, bool count_padding, int64_t i, int64_t j, const Taps& rows, const Taps& columns) {
   int64_t height = rows.count, width = columns.count;
   if (count_padding) {
-    height = smaller(w.kh, w.H + w.bottom - (i * w.sh - w.top));
-    width = smaller(w.kw, w.W + w.right - (j * w.sw - w.left));
+    height = smaller(w.kh, (w.H + w.bottom - (i * w.sh - w.top) - 1) / w.dh + 1);
+    width = smaller(w.kw, (w.W + w.right - (j * w.sw - w.left) - 1) / w.dw + 1);
   }
   return broadcast(1.0f / static_cast<float>(larger<int64_t>(height * width, 1)));
 }
@@ -31,7 +31,7 @@ void avg_pool2d(const AvgPool2dArgs<float>& args, Context& context) {
         const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, w.C - c));
         Vec sum = zero();
         for (int64_t a = 0; a < rows.count; ++a) {
-          for (int64_t b = 0; b < columns.count; ++b) sum = sum + load_some(x + (a * w.W + b) * w.C + c, lanes);
+          for (int64_t b = 0; b < columns.count; ++b) sum = sum + load_some(x + (a * w.dh * w.W + b * w.dw) * w.C + c, lanes);
         }
         store_some(y + c, sum * share, lanes);
       }
@@ -57,7 +57,7 @@ void avg_pool2d_backward(const AvgPool2dBackwardArgs<float>& args, Context& cont
             const Vec part = load_some(g + c, lanes) * share;
             for (int64_t a = 0; a < rows.count; ++a) {
               for (int64_t b = 0; b < columns.count; ++b) {
-                float* cell = dx + (a * w.W + b) * w.C + c;
+                float* cell = dx + (a * w.dh * w.W + b * w.dw) * w.C + c;
                 store_some(cell, load_some(cell, lanes) + part, lanes);
               }
             }

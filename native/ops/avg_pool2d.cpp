@@ -11,19 +11,21 @@ namespace reference {
 
 namespace {
 
-// The cells of output (i, j)'s window that lie in the image, and what their sum is divided by.
-struct Extent {
-  int64_t row_begin, row_end, column_begin, column_end;
-  int64_t count;
-};
-
-Extent extent_of(const Windows& w, bool count_padding, int64_t i, int64_t j) {
+// Calls each(row, column) for the cells of output (i, j)'s window that lie in the image. Returns what their sum is divided by.
+template <class Each>
+int64_t each_cell(const Windows& w, bool count_padding, int64_t i, int64_t j, const Each& each) {
   const Reach rows = row_reach(w, i), columns = column_reach(w, j);
-  const int64_t row = rows.start, column = columns.start, row_end = row + rows.taps, column_end = column + columns.taps;
-  const Extent e{std::max<int64_t>(row, 0), std::min(row_end, w.H), std::max<int64_t>(column, 0), std::min(column_end, w.W), 0};
-  const int64_t inside = std::max<int64_t>(e.row_end - e.row_begin, 0) * std::max<int64_t>(e.column_end - e.column_begin, 0);
-  const int64_t padded = (std::min(row_end, w.H + w.bottom) - row) * (std::min(column_end, w.W + w.right) - column);
-  return {e.row_begin, e.row_end, e.column_begin, e.column_end, std::max<int64_t>(count_padding ? padded : inside, 1)};
+  int64_t inside = 0, padded = 0;
+  for (int64_t a = 0; a < rows.taps; ++a) {
+    for (int64_t b = 0; b < columns.taps; ++b) {
+      const int64_t row = rows.start + a * w.dh, column = columns.start + b * w.dw;
+      if (row < w.H + w.bottom && column < w.W + w.right) ++padded;
+      if (row < 0 || row >= w.H || column < 0 || column >= w.W) continue;
+      ++inside;
+      each(row, column);
+    }
+  }
+  return std::max<int64_t>(count_padding ? padded : inside, 1);
 }
 
 }  // namespace
@@ -34,15 +36,11 @@ void avg_pool2d(const AvgPool2dArgs<T>& args, Context& context) {
   context.parallel(w.N, [&](int64_t n, int) {
     for (int64_t i = 0; i < w.OH; ++i) {
       for (int64_t j = 0; j < w.OW; ++j) {
-        const Extent e = extent_of(w, args.count_padding, i, j);
         for (int64_t c = 0; c < w.C; ++c) {
           T sum = 0;
-          for (int64_t row = e.row_begin; row < e.row_end; ++row) {
-            for (int64_t column = e.column_begin; column < e.column_end; ++column) {
-              sum += args.x[((n * w.H + row) * w.W + column) * w.C + c];
-            }
-          }
-          args.y[((n * w.OH + i) * w.OW + j) * w.C + c] = sum / static_cast<T>(e.count);
+          const int64_t count = each_cell(w, args.count_padding, i, j,
+                                          [&](int64_t row, int64_t column) { sum += args.x[((n * w.H + row) * w.W + column) * w.C + c]; });
+          args.y[((n * w.OH + i) * w.OW + j) * w.C + c] = sum / static_cast<T>(count);
         }
       }
     }
@@ -56,15 +54,12 @@ void avg_pool2d_backward(const AvgPool2dBackwardArgs<T>& args, Context& context)
     std::fill_n(args.dx + n * w.H * w.W * w.C, w.H * w.W * w.C, T{0});
     for (int64_t i = 0; i < w.OH; ++i) {
       for (int64_t j = 0; j < w.OW; ++j) {
-        const Extent e = extent_of(w, args.count_padding, i, j);
-        for (int64_t row = e.row_begin; row < e.row_end; ++row) {
-          for (int64_t column = e.column_begin; column < e.column_end; ++column) {
-            for (int64_t c = 0; c < w.C; ++c) {
-              args.dx[((n * w.H + row) * w.W + column) * w.C + c] +=
-                  args.g[((n * w.OH + i) * w.OW + j) * w.C + c] / static_cast<T>(e.count);
-            }
+        const int64_t count = each_cell(w, args.count_padding, i, j, [](int64_t, int64_t) {});
+        each_cell(w, args.count_padding, i, j, [&](int64_t row, int64_t column) {
+          for (int64_t c = 0; c < w.C; ++c) {
+            args.dx[((n * w.H + row) * w.W + column) * w.C + c] += args.g[((n * w.OH + i) * w.OW + j) * w.C + c] / static_cast<T>(count);
           }
-        }
+        });
       }
     }
   });
@@ -105,11 +100,11 @@ void submit_backward(Call& call, const Windows& w, bool count_padding) {
 
 }  // namespace
 
-// x [N, H, W, C], y [N, OH, OW, C]; kh, kw, sh, sw, top, right, bottom, left, count padding.
-void record_avg_pool2d(Call& call) { submit_forward(call, windows_of(call, call.in(0), call.in(1), false), call.flag(8)); }
+// x [N, H, W, C], y [N, OH, OW, C]; kh, kw, sh, sw, top, right, bottom, left, dh, dw, count padding.
+void record_avg_pool2d(Call& call) { submit_forward(call, windows_of(call, call.in(0), call.in(1)), call.flag(10)); }
 
 // g [N, OH, OW, C], dx [N, H, W, C]; the same.
-void record_avg_pool2d_backward(Call& call) { submit_backward(call, windows_of(call, call.in(1), call.in(0), false), call.flag(8)); }
+void record_avg_pool2d_backward(Call& call) { submit_backward(call, windows_of(call, call.in(1), call.in(0)), call.flag(10)); }
 
 // The same of adaptive windows, without attributes.
 void record_adaptive_avg_pool2d(Call& call) { submit_forward(call, adaptive_windows_of(call, call.in(0), call.in(1)), false); }

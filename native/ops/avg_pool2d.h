@@ -7,7 +7,7 @@
 namespace receptive {
 
 // y = Σ cells of the window in the image / how many they are, or, counting padding, how many lie in the image or its padding. A window
-// of no cells gives 0. There is no dilation.
+// of no cells gives 0.
 template <class T>
 struct AvgPool2dArgs {
   Windows w;

@@ -121,10 +121,10 @@ void submit_backward(Call& call, const Windows& w) {
 }  // namespace
 
 // x [N, H, W, C], y [N, OH, OW, C], argmax|0 as y; kh, kw, sh, sw, top, right, bottom, left, dh, dw.
-void record_max_pool2d(Call& call) { submit_forward(call, windows_of(call, call.in(0), call.in(1), true)); }
+void record_max_pool2d(Call& call) { submit_forward(call, windows_of(call, call.in(0), call.in(1))); }
 
 // g [N, OH, OW, C], argmax as g, dx [N, H, W, C]; the same.
-void record_max_pool2d_backward(Call& call) { submit_backward(call, windows_of(call, call.in(2), call.in(0), true)); }
+void record_max_pool2d_backward(Call& call) { submit_backward(call, windows_of(call, call.in(2), call.in(0))); }
 
 // The same of adaptive windows, without attributes.
 void record_adaptive_max_pool2d(Call& call) { submit_forward(call, adaptive_windows_of(call, call.in(0), call.in(1))); }

@@ -36,7 +36,7 @@ void record_max_unpool2d_backward(Call& call) {
   const Tensor &g = call.in(0), &dy = call.in(2);
   call.require_float(g, "gradient");
   call.require_dtype(dy, g.dtype, "input's gradient");
-  const Windows w = windows_of(call, g, dy, true);
+  const Windows w = windows_of(call, g, dy);
   const Argmax argmax = argmax_of(call, w, call.in(1), dy);
   call.require_apart(g, dy, "gradient", "input's gradient");
   if (g.dtype == Dtype::float32) {

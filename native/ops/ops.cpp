@@ -37,8 +37,8 @@ namespace receptive {
   OP(max_pool2d, 3, 10)                         \
   OP(max_pool2d_backward, 3, 10)                \
   OP(max_unpool2d_backward, 3, 10)              \
-  OP(avg_pool2d, 2, 9)                          \
-  OP(avg_pool2d_backward, 2, 9)                 \
+  OP(avg_pool2d, 2, 11)                         \
+  OP(avg_pool2d_backward, 2, 11)                \
   OP(adaptive_max_pool2d, 3, 0)                 \
   OP(adaptive_max_pool2d_backward, 3, 0)        \
   OP(adaptive_avg_pool2d, 2, 0)                 \

@@ -47,28 +47,13 @@ int64_t most_taps(int64_t size, int64_t out) { return size % out == 0 ? size / o
 Reach row_reach(const Windows& w, int64_t i) { return w.adaptive ? adaptive_reach(i, w.H, w.OH) : Reach{i * w.sh - w.top, w.kh}; }
 Reach column_reach(const Windows& w, int64_t j) { return w.adaptive ? adaptive_reach(j, w.W, w.OW) : Reach{j * w.sw - w.left, w.kw}; }
 
-Windows windows_of(const Call& call, const Tensor& image, const Tensor& output, bool dilated) {
+Windows windows_of(const Call& call, const Tensor& image, const Tensor& output) {
   require_images(call, image, output);
   const int64_t *x = image.dims, *y = output.dims;
   const auto size = [&](int i) { return call.integer(i, 1, kLargest); };
   const auto padding = [&](int i) { return call.integer(i, 0, kLargest); };
-  const Windows w{x[0],
-                  x[1],
-                  x[2],
-                  x[3],
-                  y[1],
-                  y[2],
-                  size(0),
-                  size(1),
-                  size(2),
-                  size(3),
-                  padding(4),
-                  padding(5),
-                  padding(6),
-                  padding(7),
-                  dilated ? size(8) : 1,
-                  dilated ? size(9) : 1,
-                  false};
+  const Windows w{x[0],    x[1],       x[2],       x[3],       y[1],       y[2],    size(0), size(1), size(2),
+                  size(3), padding(4), padding(5), padding(6), padding(7), size(8), size(9), false};
   require_extent(call, "height", w.H, w.OH, w.kh, w.sh, w.top, w.bottom, w.dh);
   require_extent(call, "width", w.W, w.OW, w.kw, w.sw, w.left, w.right, w.dw);
   return w;

@@ -29,10 +29,10 @@ struct Reach {
 Reach row_reach(const Windows& w, int64_t i);
 Reach column_reach(const Windows& w, int64_t j);
 
-// Reads attributes kh, kw, sh, sw, top, right, bottom, left and, where `dilated`, dh, dw, and holds them against the image [N, H, W, C] and
+// Reads attributes kh, kw, sh, sw, top, right, bottom, left, dh and dw, and holds them against the image [N, H, W, C] and
 // the output [N, OH, OW, C]. OH may be the floor of its formula or, as ceil mode makes it, one more if that window still begins
 // before the end padding.
-Windows windows_of(const Call& call, const Tensor& image, const Tensor& output, bool dilated);
+Windows windows_of(const Call& call, const Tensor& image, const Tensor& output);
 
 // Adaptive windows, one for each cell of the output: they need no attributes.
 Windows adaptive_windows_of(const Call& call, const Tensor& image, const Tensor& output);

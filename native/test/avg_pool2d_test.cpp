@@ -4,9 +4,9 @@ namespace receptive::test {
 
 namespace {
 
-// Average pooling has no dilation, and says instead whether padding counts.
+// Average pooling says besides whether padding counts.
 std::vector<double> attributes(const PoolCase& c, bool count_padding) {
-  std::vector<double> attrs(c.attrs.begin(), c.attrs.begin() + 8);
+  std::vector<double> attrs = c.attrs;
   attrs.push_back(count_padding);
   return attrs;
 }
@@ -22,7 +22,6 @@ std::vector<double> averages(double height, double width, const Dims& out, std::
 
 TEST(avg_pool2d, agrees_with_the_reference) {
   for (const PoolCase& c : pool_cases()) {
-    if (c.dilated()) continue;
     for (const int64_t C : pool_channels) {
       for (const bool count_padding : {false, true}) {
         expect_agreement("avg_pool2d", {reals(c.x(C), 1), result(c.y(C))}, attributes(c, count_padding), 1e-6, c.name);
@@ -33,7 +32,6 @@ TEST(avg_pool2d, agrees_with_the_reference) {
 
 TEST(avg_pool2d, gradient_agrees_with_the_reference) {
   for (const PoolCase& c : pool_cases()) {
-    if (c.dilated()) continue;
     for (const int64_t C : pool_channels) {
       for (const bool count_padding : {false, true}) {
         expect_agreement("avg_pool2d_backward", {reals(c.y(C), 1), result(c.x(C))}, attributes(c, count_padding), 1e-6, c.name);
@@ -58,17 +56,20 @@ TEST(avg_pool2d, adaptive_windows_lie_where_they_should) {
 
 TEST(avg_pool2d, counts_what_it_should) {
   // corners of a padded 3x3 window hold 4 cells of the image, edges 6
-  EXPECT_EQ(averages(3, 3, {1, 3, 3, 1}, {3, 3, 1, 1, 1, 1, 1, 1, 0}), std::vector<double>(9, 12));
-  const std::vector<double> padded = averages(3, 3, {1, 3, 3, 1}, {3, 3, 1, 1, 1, 1, 1, 1, 1});
+  EXPECT_EQ(averages(3, 3, {1, 3, 3, 1}, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0}), std::vector<double>(9, 12));
+  const std::vector<double> padded = averages(3, 3, {1, 3, 3, 1}, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1});
   EXPECT_NEAR(padded[0], 12 * 4 / 9.0, 1e-5);
   EXPECT_NEAR(padded[1], 12 * 6 / 9.0, 1e-5);
   EXPECT_EQ(padded[4], 12);
+  // taps apart: of the 3x3 cells under a corner 4 lie in the image
+  const std::vector<double> dilated = averages(4, 4, {1, 2, 2, 1}, {3, 3, 1, 1, 1, 0, 0, 1, 2, 2, 1});
+  EXPECT_NEAR(dilated[0], 12 * 4 / 9.0, 1e-5);
   // ceil mode: the last window passes the padding's end, and what lies beyond never counts
-  EXPECT_EQ(averages(3, 3, {1, 2, 2, 1}, {2, 2, 2, 2, 0, 0, 0, 0, 1}), std::vector<double>(4, 12));
+  EXPECT_EQ(averages(3, 3, {1, 2, 2, 1}, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1}), std::vector<double>(4, 12));
 }
 
 TEST(avg_pool2d, refuses_what_does_not_fit) {
-  const std::vector<double> attrs{2, 2, 2, 2, 0, 0, 0, 0, 1};
+  const std::vector<double> attrs{2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1};
   expect_refused("avg_pool2d", {reals({1, 6, 6, 3}, 1), result({1, 3, 4, 3})}, attrs, "width");
   expect_refused("avg_pool2d", {reals({1, 6, 6, 3}, 1), int32_result({1, 3, 3, 3})}, attrs, "output is int32");
   expect_refused("avg_pool2d_backward", {reals({1, 3, 3, 3}, 1), result({1, 6, 6, 4})}, attrs, "channels");

@@ -13,7 +13,6 @@ struct PoolCase {
 
   Dims x(int64_t C) const { return {N, H, W, C}; }
   Dims y(int64_t C) const { return {N, OH, OW, C}; }
-  bool dilated() const { return attrs[8] != 1 || attrs[9] != 1; }
 };
 
 inline const std::vector<PoolCase>& pool_cases() {

@@ -64,17 +64,13 @@ function unshared(r: Random) {
   return { ...c, w: [P, Q, ...c.w.slice(0, 2), C, K], b: [P, Q, K], numbers: c.numbers.slice(0, 8) };
 }
 
-function pooling(r: Random, dilated: boolean) {
+function pooling(r: Random) {
   const w = windowed(r);
-  if (!dilated) {
-    w.P = extent(w.H, w.kh, w.sh, w.padding[0] as number, w.padding[2] as number, 1);
-    w.Q = extent(w.W, w.kw, w.sw, w.padding[3] as number, w.padding[1] as number, 1);
-  }
   const C = r.int(1, 20);
   return {
     x: [w.N, w.H, w.W, C],
     y: [w.N, w.P, w.Q, C],
-    numbers: [w.kh, w.kw, w.sh, w.sw, ...w.padding, ...(dilated ? [w.dh, w.dw] : [])],
+    numbers: [w.kh, w.kw, w.sh, w.sw, ...w.padding, w.dh, w.dw],
   };
 }
 
@@ -248,23 +244,23 @@ export const calls: Record<string, Maker> = {
     };
   },
   max_pool2d(r, d) {
-    const p = pooling(r, true);
+    const p = pooling(r);
     return { tensors: [of(d)(p.x), of(d)(p.y), optional(r, of(uint8)(p.y))], numbers: p.numbers };
   },
   max_pool2d_backward(r, d) {
-    const p = pooling(r, true);
+    const p = pooling(r);
     return { tensors: [of(d)(p.y), of(uint8)(p.y), of(d)(p.x)], numbers: p.numbers };
   },
   max_unpool2d_backward(r, d) {
-    const p = pooling(r, true);
+    const p = pooling(r);
     return { tensors: [of(d)(p.x), of(uint8)(p.y), of(d)(p.y)], numbers: p.numbers };
   },
   avg_pool2d(r, d) {
-    const p = pooling(r, false);
+    const p = pooling(r);
     return { tensors: [p.x, p.y].map(of(d)), numbers: [...p.numbers, r.int(0, 1)] };
   },
   avg_pool2d_backward(r, d) {
-    const p = pooling(r, false);
+    const p = pooling(r);
     return { tensors: [p.y, p.x].map(of(d)), numbers: [...p.numbers, r.int(0, 1)] };
   },
   adaptive_max_pool2d(r, d) {

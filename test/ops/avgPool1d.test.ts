@@ -17,6 +17,8 @@ const cases: readonly (readonly [name: string, x: number[], options: AvgPool1dOp
   ["padding 'same'", [1, 6, 2], { kernelSize: 4, stride: 3, padding: 'same' }],
   ['ceil mode', [1, 7, 2], { kernelSize: 2, ceilMode: true }],
   ['ceil mode, padding 1', [1, 6, 2], { kernelSize: 3, stride: 2, padding: 1, ceilMode: true }],
+  ['dilation 2, padding 1', [1, 8, 2], { kernelSize: 3, stride: 1, dilation: 2, padding: 1 }],
+  ['dilation 2, padding 1, not counted', [1, 8, 2], { kernelSize: 3, stride: 1, dilation: 2, padding: 1, countIncludePad: false }],
   ['the whole sequence', [2, 5, 4], { kernelSize: 5 }],
 ];
 
@@ -77,7 +79,7 @@ test('avgPool1d › bad arguments', () => {
     code: 'ERR_SHAPE',
     message: 'avgPool1d: padding [3,3] is not smaller than the window, which covers 3',
   });
-  expect(fault(() => ops.avgPool1d(zeros([1, 4, 1]), { kernelSize: 2, dilation: 2 } as never)).message).toContain(
-    'avgPool1d: an option name is "dilation"',
+  expect(fault(() => ops.avgPool1d(zeros([1, 4, 1]), { kernelSize: 2, returnIndices: true } as never)).message).toContain(
+    'avgPool1d: an option name is "returnIndices"',
   );
 });

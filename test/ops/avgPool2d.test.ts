@@ -19,6 +19,8 @@ const cases: readonly (readonly [name: string, x: number[], options: AvgPool2dOp
   ['ceil mode, padding 1', [1, 5, 6, 2], { kernelSize: 3, stride: 2, padding: 1, ceilMode: true }],
   ['ceil mode, padding 1, not counted', [1, 6, 5, 2], { kernelSize: 3, stride: 2, padding: 1, ceilMode: true, countIncludePad: false }],
   ['the whole image', [2, 3, 5, 4], { kernelSize: [3, 5] }],
+  ['dilation [2, 3], padding 1, ceil mode', [1, 8, 9, 2], { kernelSize: [3, 2], stride: 2, dilation: [2, 3], padding: 1, ceilMode: true }],
+  ['dilation 2, padding not counted', [1, 7, 6, 2], { kernelSize: 3, stride: 1, dilation: 2, padding: 1, countIncludePad: false }],
 ];
 
 beforeEach(() => manualSeed(1));

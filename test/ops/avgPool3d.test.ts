@@ -19,6 +19,7 @@ const cases: readonly (readonly [name: string, x: number[], options: AvgPool3dOp
   ['ceil mode, padding 1', [1, 4, 5, 4, 1], { kernelSize: 3, stride: 2, padding: 1, ceilMode: true }],
   ['ceil mode, padding 1, not counted', [1, 4, 5, 4, 1], { kernelSize: 3, stride: 2, padding: 1, ceilMode: true, countIncludePad: false }],
   ['the whole volume', [2, 3, 2, 4, 3], { kernelSize: [3, 2, 4] }],
+  ['dilation [1, 2, 3], padding 1', [1, 4, 6, 5, 2], { kernelSize: [2, 3, 2], stride: 1, dilation: [1, 2, 3], padding: 1 }],
 ];
 
 const mean =

