@@ -86,7 +86,7 @@ export interface GeluOptions {
 
 const geluNames: OptionNames<GeluOptions> = { approximate: true };
 
-const gelus = { none: elementwise('gelu', 13, 'input'), tanh: elementwise('gelu', 14, 'input') };
+const gelus = { none: elementwise('gelu', 13, 'input'), tanh: elementwise('geluTanh', 14, 'input') };
 
 /**
  * x · Φ(x), Φ the normal distribution: the Gaussian error linear unit. Hendrycks and Gimpel (2016).

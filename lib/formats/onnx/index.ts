@@ -1,4 +1,5 @@
 export type { ElementType, HostData } from './elementType';
+export { type ExportOptions, exportOnnx } from './export';
 export type { HostTensor } from './host';
 export { loadOnnx } from './load';
 export { type ImportOptions, importOnnx, OnnxModule, type OnnxValueInfo } from './module';
