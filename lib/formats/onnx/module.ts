@@ -45,6 +45,8 @@ export const opsets = { oldest: 6, newest: 21 } as const;
 
 /** A node that is ready to run. */
 interface Step {
+  /** Values that are read here for the last time, or never. */
+  readonly last: readonly string[];
   readonly node: OnnxNode;
   readonly operator: Operator;
   readonly attributes: Attributes;
@@ -79,7 +81,7 @@ export class OnnxModule extends Module {
     this.#source = model.source;
     this.#opset = model.opset;
     const graph = withoutConstants(model);
-    this.#steps = stepsOf(graph);
+    this.#steps = withLastUses(stepsOf(graph), graph);
     const { values, parts } = statesOf(graph, this.#steps);
     this.#states = values;
     this.#parts = parts;
@@ -136,7 +138,8 @@ export class OnnxModule extends Module {
     const outputs = tidy(() => {
       const values = new Map(this.#states);
       for (const [i, info] of this.inputs.entries()) values.set(info.name, this.#given(info, inputs[i]!));
-      for (const step of this.#steps) this.#runStep(run, step, values);
+      const shared = new Uses(values.values(), this.#kept);
+      for (const step of this.#steps) this.#runStep(run, step, values, shared);
       return this.outputs.map(({ name }) => this.#result(run, values.get(name)!, inputs));
     });
     this.#transposes = run.transposes;
@@ -174,30 +177,86 @@ export class OnnxModule extends Module {
     if (!fits) throw shapeError('OnnxModule', `${what} has shape [${came}], expected [${shape}]`);
   }
 
-  #runStep(run: Run, { node, operator, attributes }: Step, values: Map<string, Value>): void {
+  #runStep(run: Run, { node, operator, attributes, last }: Step, values: Map<string, Value>, shared: Uses): void {
     const inputs = node.inputs.map((name) => (name === '' ? null : values.get(name)!));
     try {
-      const made = operator.run({ run, node, opset: this.#opset, attributes, inputs });
-      const list = made instanceof Value ? [made] : made;
-      for (const [i, name] of node.outputs.entries()) {
-        if (name === '') continue;
-        if (!list[i]) throw new ReceptiveError('ERR_UNSUPPORTED', `output ${i} is not computed`);
-        values.set(name, list[i]);
+      for (const [i, value] of made(() => operator.run({ run, node, opset: this.#opset, attributes, inputs })).entries()) {
+        const name = node.outputs[i];
+        if (!name) continue;
+        values.set(name, value);
+        shared.add(value);
       }
+      const missing = node.outputs.findIndex((name) => name !== '' && !values.has(name));
+      if (missing >= 0) throw new ReceptiveError('ERR_UNSUPPORTED', `output ${missing} is not computed`);
     } catch (cause) {
       const { message, code } = cause as Error & { code?: ErrorCode };
       throw new ReceptiveError(code ?? 'ERR_FILE', `${this.#source}: node ${JSON.stringify(node.name)} (${node.operator}): ${message}`, {
         cause,
       });
     }
+    for (const name of last) {
+      const value = values.get(name);
+      if (value) shared.remove(value);
+      values.delete(name);
+    }
   }
 
   /** A value as it leaves: a tensor of its own, even where it is one that was given or belongs to the model. */
   #result(run: Run, value: Value, given: readonly unknown[]): { tensor: Tensor; host: HostTensor | null } {
     const tensor = settled(run.arranged(value, this.#order(value.rank)), value.type);
-    const owned = given.includes(tensor) || tensor instanceof Parameter || tensor instanceof Buffer || this.#lasting.has(value.host!);
+    const owned = given.includes(tensor) || tensor instanceof Parameter || tensor instanceof Buffer || includes(this.#kept, tensor);
     return { tensor: owned ? ops.reshape(tensor, tensor.shape) : tensor, host: value.constant ? value.host : null };
   }
+}
+
+/** What an operator gives; what it makes besides is freed. */
+function made(run: () => Value | readonly Value[]): readonly Value[] {
+  let values: readonly Value[] = [];
+  tidy(() => {
+    const result = run();
+    values = result instanceof Value ? [result] : result;
+    return values.map(({ tensor }) => tensor);
+  });
+  return values;
+}
+
+const includes = (kept: ReadonlyMap<HostTensor, Tensor>, tensor: Tensor): boolean => [...kept.values()].includes(tensor);
+
+/** How many values of a run stand on each tensor it made: with the last of them the tensor is freed. */
+class Uses {
+  readonly #counts = new Map<Tensor, number>();
+
+  /** @param lasting Those whose tensors are not the run's. @param kept Nor are these. */
+  constructor(
+    lasting: Iterable<Value>,
+    readonly kept: ReadonlyMap<HostTensor, Tensor>,
+  ) {
+    for (const { tensor } of lasting) if (tensor) this.#counts.set(tensor, Infinity);
+  }
+
+  add({ tensor }: Value): void {
+    if (tensor) this.#counts.set(tensor, (this.#counts.get(tensor) ?? 0) + 1);
+  }
+
+  remove({ tensor }: Value): void {
+    if (!tensor) return;
+    const count = this.#counts.get(tensor)! - 1;
+    this.#counts.set(tensor, count);
+    if (count === 0 && !includes(this.kept, tensor)) tensor.dispose();
+  }
+}
+
+/** Steps that know which values are not read behind them. */
+function withLastUses(steps: readonly Step[], { outputs }: OnnxModel): Step[] {
+  const read = new Set(outputs.map(({ name }) => name));
+  return steps
+    .toReversed()
+    .map((step) => {
+      const last = [...new Set([...step.node.inputs, ...step.node.outputs])].filter((name) => name !== '' && !read.has(name));
+      for (const name of step.node.inputs) read.add(name);
+      return { ...step, last };
+    })
+    .reverse();
 }
 
 /** The same model with what Constant nodes hold as initialisers: some exporters keep weights there. */
@@ -231,7 +290,7 @@ function stepsOf({ source, opset, nodes }: OnnxModel): Step[] {
     }
     if (reason === null && opset < operator.since[0]!) reason = `of opset ${opset}`;
     if (reason !== null) refuse(`${node.operator} ${reason}`, node);
-    else steps.push({ node, operator, attributes });
+    else steps.push({ node, operator, attributes, last: [] });
   }
   if (refused.size > 0) {
     const list = [...refused].map(

@@ -1,8 +1,9 @@
 import { importOnnx, inspect, manualSeed, memory, noGrad, ops, optim, randn, tensor, tidy, zeros } from '../../../lib';
 import { hostTensor } from '../../../lib/formats/onnx/host';
+import { observe } from '../../../lib/op';
 import { trace } from '../../../lib/trace';
 import { fault } from '../../support/fault';
-import { ints, type ModelRow, onnxFile, weights } from '../../support/onnx';
+import { ints, type ModelRow, type NodeRow, onnxFile, weights } from '../../support/onnx';
 
 beforeEach(() => manualSeed(1));
 
@@ -200,6 +201,29 @@ describe('importOnnx', () => {
     const x = randn([2]);
     for (const output of model.run([x])) output.dispose();
     expect([x.disposed, model.run([x]).map((output) => output.disposed)]).toEqual([false, [false, false, false, false]]);
+  });
+
+  test('frees each value behind the last node that reads it', async () => {
+    const nodes = Array.from({ length: 20 }, (_, i): NodeRow => ['Relu', [i === 0 ? 'x' : `v${i - 1}`], [`v${i}`]]);
+    const inputs: ModelRow['inputs'] = [['x', ['N']]];
+    // an alias is no copy, and x is not the model's to free
+    const model = await load({
+      nodes: [['Identity', ['x'], ['a']], ...nodes, ['Identity', ['v19'], ['b']], ['Add', ['b', 'v19'], ['y']]],
+      inputs,
+      outputs: [['y']],
+    });
+    const x = randn([100_000]);
+    let most = 0;
+    const watching = {
+      hollow: false,
+      ran: () => {
+        most = Math.max(most, memory().bytes);
+      },
+    };
+    const before = memory().bytes;
+    const y = observe(watching, () => noGrad(() => model.forward(x)));
+    expect(most - before).toBeLessThanOrEqual(2 * 4 * 100_000 + 1024);
+    expect([...y.dataSync().subarray(0, 9)]).toEqual(Array.from(x.dataSync().subarray(0, 9), (n) => 2 * Math.max(n, 0)));
   });
 
   test('frees what it makes on the way, and everything when disposed of', async () => {

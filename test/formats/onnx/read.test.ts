@@ -11,6 +11,9 @@ import { encodeOnnx } from '../../../lib/formats/onnx/write';
 import { trace } from '../../../lib/trace';
 import { ints, nodeOf, onnxFile, weights } from '../../support/onnx';
 
+/** RECEPTIVE_FUZZ=1000000 npx jest test/formats/onnx/read -t damaged takes about an hour. */
+const runs = Number(process.env.RECEPTIVE_FUZZ ?? 1500);
+
 const folder = mkdtempSync(join(tmpdir(), 'onnx-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -248,14 +251,14 @@ describe('damaged files', () => {
         }
         await attempt(bytes);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs },
     );
   });
 
   test('noise', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), (bytes) => attempt(bytes)),
-      { numRuns: 1000 },
+      { numRuns: runs },
     );
   });
 
