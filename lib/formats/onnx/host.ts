@@ -41,7 +41,16 @@ export function hostOf({ name, type, shape, raw, numbers, strings }: TensorProto
   return { type, shape, data: ofCells(type, numbers) };
 }
 
-/** Elements of bytes in the file's order; a view of them where it can be. */
+/** Copied, so that a shape does not keep the whole file in memory; more than this is copied by whoever keeps it. */
+const copiedBytes = 4096;
+
+/** The same, its elements in memory of their own. */
+export function owned(host: HostTensor): HostTensor {
+  const { data } = host;
+  return Array.isArray(data) || data.byteLength === data.buffer.byteLength ? host : { ...host, data: data.slice() };
+}
+
+/** Elements of bytes in the file's order; a view of them where they are many and aligned. */
 function fromBytes(type: ElementType, bytes: Uint8Array): HostData {
   const width = bytesOf(type);
   const count = bytes.byteLength / width;
@@ -49,7 +58,7 @@ function fromBytes(type: ElementType, bytes: Uint8Array): HostData {
     const widen = type === 'float16' ? fromHalf : fromBfloat;
     return Float32Array.from({ length: count }, (_, i) => widen(bytes[2 * i]! | (bytes[2 * i + 1]! << 8)));
   }
-  const aligned = littleEndian && bytes.byteOffset % width === 0;
+  const aligned = littleEndian && bytes.byteOffset % width === 0 && bytes.byteLength > copiedBytes;
   const own = aligned ? bytes : littleEndian ? new Uint8Array(bytes) : swapped(bytes, width);
   type View = new (buffer: ArrayBufferLike, offset: number, length: number) => HostData;
   const Type = hostData(type, 0).constructor as View;

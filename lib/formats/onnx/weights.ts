@@ -3,7 +3,7 @@ import { Buffer, Parameter } from '../../nn/parameter';
 import * as ops from '../../ops';
 import { scope } from '../../scope';
 import { isFloatType } from './elementType';
-import type { HostTensor } from './host';
+import { type HostTensor, owned } from './host';
 import type { Attributes, Operator } from './operators/operator';
 import type { OnnxModel, OnnxNode } from './read';
 import { inOrder, upload, Value } from './value';
@@ -36,7 +36,7 @@ export function statesOf(
     for (const [name, host] of initializers) {
       const at = uses.get(name) ?? [];
       if (!isFloatType(host.type) || (at.length > 0 && at.every(({ operator, input }) => operator.host?.includes(input)))) {
-        values.set(name, Value.ofHost(host));
+        values.set(name, Value.ofHost(owned(host)));
         continue;
       }
       const { part, order } = partOf(host, at);

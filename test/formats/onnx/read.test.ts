@@ -11,8 +11,9 @@ import { encodeOnnx } from '../../../lib/formats/onnx/write';
 import { trace } from '../../../lib/trace';
 import { ints, nodeOf, onnxFile, weights } from '../../support/onnx';
 
-/** RECEPTIVE_FUZZ=1000000 npx jest test/formats/onnx/read -t damaged takes about an hour. */
+/** RECEPTIVE_FUZZ=4000000 npx jest test/formats/onnx/read -t damaged runs for about an hour. */
 const runs = Number(process.env.RECEPTIVE_FUZZ ?? 1500);
+const timeout = 60_000 + 20 * runs;
 
 const folder = mkdtempSync(join(tmpdir(), 'onnx-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -235,32 +236,40 @@ describe('damaged files', () => {
   test.each([
     ['a network', network],
     ['shapes', shapes],
-  ])('%s with bits flipped, bytes changed, cut out and doubled', async (_name, whole) => {
-    const place = fc.nat(whole.length - 1);
-    const change = fc.tuple(fc.constantFrom('flip', 'set', 'cut', 'double'), place, fc.nat(255), fc.nat(20));
-    await fc.assert(
-      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
-        let bytes = Buffer.from(whole);
-        for (const [kind, at, value, length] of changes) {
-          const i = Math.min(at, bytes.length - 1);
-          if (bytes.length === 0) break;
-          if (kind === 'flip') bytes[i]! ^= 1 << (value & 7);
-          else if (kind === 'set') bytes[i] = value;
-          else if (kind === 'cut') bytes = Buffer.concat([bytes.subarray(0, i), bytes.subarray(i + length)]);
-          else bytes = Buffer.concat([bytes.subarray(0, i + length), bytes.subarray(i)]);
-        }
-        await attempt(bytes);
-      }),
-      { numRuns: runs },
-    );
-  });
+  ])(
+    '%s with bits flipped, bytes changed, cut out and doubled',
+    async (_name, whole) => {
+      const place = fc.nat(whole.length - 1);
+      const change = fc.tuple(fc.constantFrom('flip', 'set', 'cut', 'double'), place, fc.nat(255), fc.nat(20));
+      await fc.assert(
+        fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
+          let bytes = Buffer.from(whole);
+          for (const [kind, at, value, length] of changes) {
+            const i = Math.min(at, bytes.length - 1);
+            if (bytes.length === 0) break;
+            if (kind === 'flip') bytes[i]! ^= 1 << (value & 7);
+            else if (kind === 'set') bytes[i] = value;
+            else if (kind === 'cut') bytes = Buffer.concat([bytes.subarray(0, i), bytes.subarray(i + length)]);
+            else bytes = Buffer.concat([bytes.subarray(0, i + length), bytes.subarray(i)]);
+          }
+          await attempt(bytes);
+        }),
+        { numRuns: runs },
+      );
+    },
+    timeout,
+  );
 
-  test('noise', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), (bytes) => attempt(bytes)),
-      { numRuns: runs },
-    );
-  });
+  test(
+    'noise',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), (bytes) => attempt(bytes)),
+        { numRuns: runs },
+      );
+    },
+    timeout,
+  );
 
   test.each([
     ['no bytes', new Uint8Array(0), 'has no graph: it is no ONNX model'],
