@@ -139,6 +139,16 @@ const cases: readonly Case[] = [
   ],
   ['rounding', () => fn((x) => ops.cast(ops.cast(ops.mul(x, 3), 'int32'), 'float32')), image],
   ['places of maxima', () => fn((x) => ops.cast(ops.argmax(x, 1), 'float32')), image],
+  [
+    'what follows in the last pass',
+    () =>
+      fn((x, w) => {
+        const kernel = ops.reshape(w, [1, 1, 1, 4]);
+        const y = ops.conv2d(x, kernel, { groups: 4, add: x, activation: 'relu6' });
+        return ops.linear(y, ops.reshape(w, [1, 4]), null, { activation: 'relu' });
+      }),
+    image,
+  ],
   ['Residual', () => new nn.Residual(new nn.Conv2d(4, 4, 3, { padding: 1 })), image],
 ];
 

@@ -1,10 +1,10 @@
 import { ReceptiveError } from '../../../errors';
-import type { Rectifier } from '../../../ops/batchNorm';
 import { type AnyWindow, paddingAlong } from '../../../ops/window';
 import type { Shape } from '../../../shape';
 import type { TraceNode, Value } from '../../../trace';
 import { inOrder } from '../value';
 import { type AttributesOf, channelsFirst, type Exporter, type Written } from './exporter';
+import { finished } from './finish';
 import type { Rows } from './rows';
 
 // Layers with windows or statistics: ONNX has them on [N,C,…].
@@ -23,9 +23,10 @@ function windowAttributes(window: AnyWindow): Record<string, readonly number[]> 
 /** [...,C,K], here, as [K,C,...]. */
 const kernelAxes = (rank: number): number[] => [rank - 1, rank - 2, ...inOrder(rank - 2)];
 
-function layer(to: Exporter, operator: string, { inputs: [x, w, bias], output }: TraceNode, attributes: AttributesOf): Written {
+function layer(to: Exporter, operator: string, node: TraceNode, attributes: AttributesOf): Written {
+  const [x, w, bias, add] = node.inputs;
   const names = [to.channels(x!), to.as(w!, kernelAxes(w!.shape.length)), ...(bias ? [to.plain(bias)] : [])];
-  return to.set(output, to.emit(operator, names, attributes), channelsFirst(output.shape.length));
+  return finished(to, node, to.emit(operator, names, attributes), channelsFirst(node.output.shape.length), add);
 }
 
 function conv(to: Exporter, node: TraceNode): Written {
@@ -84,21 +85,14 @@ const adaptive =
 const parameter = (to: Exporter, value: Value | null, otherwise: number, shape: Shape, like: Value): string =>
   value ? to.plain(value) : to.filled(otherwise, shape, like);
 
-function batchNorm(to: Exporter, { inputs: [x, weight, bias, mean, variance, add], attrs, output }: TraceNode): Written {
-  const { training, eps, activation } = attrs as { training: boolean; eps: number; activation: Rectifier | null };
+function batchNorm(to: Exporter, node: TraceNode): Written {
+  const [x, weight, bias, mean, variance, add] = node.inputs;
+  const { training, eps } = node.attrs as { training: boolean; eps: number };
   if (training) throw unsupported('batchNorm that trains');
-  const rank = x!.shape.length;
   const channels = [x!.shape.at(-1)!];
-  const axes = channelsFirst(rank);
-  let name = to.emit(
-    'BatchNormalization',
-    [to.channels(x!), parameter(to, weight!, 1, channels, x!), parameter(to, bias!, 0, channels, x!), to.plain(mean!), to.plain(variance!)],
-    { epsilon: { float: eps } },
-  );
-  if (add) name = to.emit('Add', [name, to.as(add, axes)]);
-  if (activation === 'relu') name = to.emit('Relu', [name]);
-  if (activation === 'relu6') name = to.emit('Clip', [name, to.scalar(0, x!), to.scalar(6, x!)]);
-  return to.set(output, name, axes);
+  const parameters = [parameter(to, weight!, 1, channels, x!), parameter(to, bias!, 0, channels, x!), to.plain(mean!), to.plain(variance!)];
+  const name = to.emit('BatchNormalization', [to.channels(x!), ...parameters], { epsilon: { float: eps } });
+  return finished(to, node, name, channelsFirst(x!.shape.length), add);
 }
 
 interface NormAttrs {

@@ -4,6 +4,7 @@ import type { Shape } from '../../../shape';
 import type { TraceNode, Value } from '../../../trace';
 import { inOrder } from '../value';
 import { type Exporter, elementCode, type Written } from './exporter';
+import { finished } from './finish';
 import type { Rows } from './rows';
 
 // What moves elements, reduces axes or multiplies matrices.
@@ -122,13 +123,15 @@ const distribution =
     return to.set(output, to.emit(operator, [name], { axis: axes.indexOf(axes.length - 1) }), axes);
   };
 
-function linear(to: Exporter, { inputs: [x, weight, bias], output }: TraceNode): Written {
+function linear(to: Exporter, node: TraceNode): Written {
+  const [x, weight, bias] = node.inputs;
+  const axes = inOrder(node.output.shape.length);
   if (x!.shape.length === 2) {
     const names = [to.plain(x!), to.plain(weight!), ...(bias ? [to.plain(bias)] : [])];
-    return to.set(output, to.emit('Gemm', names, { transB: 1 }));
+    return finished(to, node, to.emit('Gemm', names, { transB: 1 }), axes);
   }
   const product = to.emit('MatMul', [to.plain(x!), to.as(weight!, [1, 0])]);
-  return to.set(output, bias ? to.emit('Add', [product, to.plain(bias)]) : product);
+  return finished(to, node, bias ? to.emit('Add', [product, to.plain(bias)]) : product, axes);
 }
 
 function matmul(to: Exporter, { inputs: [a, b], attrs, output }: TraceNode): Written {
