@@ -23,5 +23,5 @@ export function maxPool1d(x: Tensor, options: MaxPool1dOptions): Tensor {
   const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false } = options;
   const window = makeWindow('maxPool1d', [x.shape[1]!], kernelSize, { stride, padding, dilation });
   checkPadding('maxPool1d', window);
-  return apply(op, [x, null], { window, ceilMode });
+  return apply(op, [x], { window, ceilMode });
 }

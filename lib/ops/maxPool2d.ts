@@ -55,21 +55,19 @@ export function maxPoolNumbers(window: Window | Window1d): number[] {
 /** @internal The type of the places of maxima in windows. */
 export const placesType = (window: Window | Window1d): Dtype => (sizeOf(window.kernel) <= 256 ? 'uint8' : 'int32');
 
-/**
- * @internal Max pooling of images, or of sequences: the operation of this name. Where the maxima lie is written into `indices`, if given.
- */
-export const maxPooling = <W extends Window | Window1d>(name: string): Op<[x: Tensor, indices: Tensor | null], MaxPoolAttrs<W>> => ({
+/** @internal Max pooling of images, or of sequences: the operation of this name. */
+export const maxPooling = <W extends Window | Window1d>(name: string): Op<[Tensor], MaxPoolAttrs<W>> => ({
   name,
   infer: ([x], attrs) => inferPool(name, x, attrs),
-  forward({ inputs: [x, wanted], attrs: { window }, output, recording, save }) {
-    const indices = wanted ?? (recording ? Tensor.empty(output.shape, placesType(window)) : null);
+  forward({ inputs: [x], attrs: { window }, output, recording, save }) {
+    const indices = recording ? Tensor.empty(output.shape, placesType(window)) : null;
     native.ops.max_pool2d(image(x).id, image(output).id, indices ? image(indices).id : 0, ...maxPoolNumbers(window));
     if (indices) save(indices);
   },
   backward(grad, { saved: [indices], shapes: [shape], attrs: { window } }) {
     const dx = Tensor.empty(shape!, grad.dtype);
     native.ops.max_pool2d_backward(image(grad).id, image(indices!).id, image(dx).id, ...maxPoolNumbers(window));
-    return [dx, null];
+    return [dx];
   },
   linear: () => 'all',
   reach: (_shapes, { window }) => [windowReach(window, 'one')],
@@ -96,7 +94,7 @@ function attributes(operation: string, x: Tensor, options: MaxPool2dOptions): Ma
  * ops.maxPool2d(randn([1, 28, 28, 6]), { kernelSize: 2 }).shape; // [1, 14, 14, 6]
  */
 export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
-  return apply(op, [x, null], attributes('maxPool2d', x, options));
+  return apply(op, [x], attributes('maxPool2d', x, options));
 }
 
 /** What `maxPool2dWithIndices` gives. */
@@ -112,6 +110,16 @@ export interface PooledWithIndices {
 
 const withIndices = maxPooling<Window>('maxPool2dWithIndices');
 
+// The places are an output of an operation of their own, in a second pass: what a graph is made of has one output.
+const places: Op<[Tensor], MaxPoolAttrs<Window>> = {
+  name: 'maxPool2dIndices',
+  infer: ([x], attrs) => ({ shape: inferPool('maxPool2dIndices', x, attrs).shape, dtype: placesType(attrs.window) }),
+  forward({ inputs: [x], attrs: { window }, output }) {
+    native.ops.max_pool2d(x.id, Tensor.empty(output.shape, x.dtype).id, output.id, ...maxPoolNumbers(window));
+  },
+  reach: (_shapes, { window }) => [windowReach(window, 'one')],
+};
+
 /**
  * `maxPool2d`, and where in its window each maximum lies, for `maxUnpool2d`. (PyTorch's indices count the cells of the image instead.)
  *
@@ -123,8 +131,5 @@ const withIndices = maxPooling<Window>('maxPool2dWithIndices');
  */
 export function maxPool2dWithIndices(x: Tensor, options: MaxPool2dOptions): PooledWithIndices {
   const attrs = attributes('maxPool2dWithIndices', x, options);
-  return tidy(() => {
-    const indices = Tensor.empty(withIndices.infer([x, null], attrs).shape, placesType(attrs.window));
-    return { output: apply(withIndices, [x, indices], attrs), indices };
-  });
+  return tidy(() => ({ output: apply(withIndices, [x], attrs), indices: apply(places, [x], attrs) }));
 }

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { manualSeed, memory, nn, ops, type Tensor, tensor, tidy, zeros } from '../../lib';
+import { compile, manualSeed, memory, nn, ops, randn, type Tensor, tensor, tidy, zeros } from '../../lib';
 import type { MaxPool2dOptions } from '../../lib/ops/maxPool2d';
 import { precision, unit } from '../support/agree';
 import { inner, integers, leaf, shuffled, sizeOf, spacedLeaf } from '../support/data';
@@ -219,4 +219,20 @@ describe('maxUnpool2d › bad arguments', () => {
   ])('%s', (_name, call, [name, code, message]) => {
     expect(fault(call)).toEqual({ name, code, message });
   });
+});
+
+test('maxPool2dWithIndices › a session finds the places too', async () => {
+  class Unpooled extends nn.Module {
+    forward(x: Tensor): Tensor {
+      const { output, indices } = ops.maxPool2dWithIndices(ops.relu(x), { kernelSize: 2 });
+      return ops.maxUnpool2d(output, indices, { kernelSize: 2 });
+    }
+  }
+  const model = new Unpooled();
+  using session = await compile(model, { input: ['N', 4, 6, 3] });
+  for (const batch of [1, 3]) {
+    const x = randn([batch, 4, 6, 3]);
+    const { output } = await session.run({ input: x });
+    expect([...(await output!.data())]).toEqual([...model.forward(x).dataSync()]);
+  }
 });

@@ -241,7 +241,7 @@ describe('exportOnnx', () => {
     );
     await expect(exportOnnx(join(folder, 'no.onnx'), model, { input: image })).rejects.toMatchObject({
       code: 'ERR_UNSUPPORTED',
-      message: 'exportOnnx: ONNX has no counterpart of maxPool2dWithIndices (0); maxUnpool2d (0)',
+      message: 'exportOnnx: ONNX has no counterpart of maxPool2dIndices (0); maxUnpool2d (0)',
     });
   });
 

@@ -166,6 +166,7 @@ export const layerRows: Rows = {
   convTranspose2d: convTranspose,
   maxPool1d: maxPool,
   maxPool2d: maxPool,
+  maxPool2dWithIndices: maxPool,
   maxPool3d: maxPool,
   avgPool1d: avgPool,
   avgPool2d: avgPool,
