@@ -4,7 +4,7 @@ import { type ElementType, isFloatType } from '../elementType';
 import type { Cell } from '../host';
 import { mapHost, mostCells } from '../hostOps';
 import { shaped, together, Value } from '../value';
-import { type Attributes, type Call, input, type Operator, type Operators, scalar } from './operator';
+import { type Attributes, type Call, input, type Operator, type Operators, optional, scalar } from './operator';
 import { reshaped } from './shape';
 import { numeric, wrapped } from './types';
 
@@ -93,6 +93,14 @@ function slopeOf(call: Call, rank: number): Value {
 function clip(call: Call): Value {
   const { run, attributes } = call;
   const given = input(call, 0);
+  const bounds = [optional(call, 1), optional(call, 2)];
+  // bounds that are computed, or inputs of the model
+  if (bounds.some((bound) => bound !== null && bound.host === null)) {
+    const tensor = (value: Value) => run.tensor(numeric(run, value));
+    const [min, max] = bounds;
+    const risen = min ? ops.maximum(tensor(given), tensor(min)) : tensor(given);
+    return run.like(given, max ? ops.minimum(risen, tensor(max)) : risen);
+  }
   const bound = (i: number, name: string, otherwise: number): number =>
     attributes.has(name) ? attributes.float(name, otherwise) : (scalar(call, i) ?? otherwise);
   const [low, high] = [bound(1, 'min', -Infinity), bound(2, 'max', Infinity)];
@@ -105,7 +113,7 @@ function clip(call: Call): Value {
     if (low === 0 && high === Infinity) return run.like(given, ops.relu(tensor));
     if (low === 0 && high === 6) return run.like(given, ops.relu6(tensor));
     // where the bounds cross, the upper one holds
-    return run.like(given, low <= high ? ops.clamp(tensor, low, high) : ops.clamp(ops.clamp(tensor, high, high), -Infinity, high));
+    return run.like(given, ops.clamp(tensor, Math.min(low, high), high));
   }
   let y = tensor;
   if (low > -Infinity) y = ops.maximum(y, low);
