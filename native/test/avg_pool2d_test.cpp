@@ -61,8 +61,8 @@ TEST(avg_pool2d, counts_what_it_should) {
   EXPECT_NEAR(padded[0], 12 * 4 / 9.0, 1e-5);
   EXPECT_NEAR(padded[1], 12 * 6 / 9.0, 1e-5);
   EXPECT_EQ(padded[4], 12);
-  // taps apart: of the 3x3 cells under a corner 4 lie in the image
-  const std::vector<double> dilated = averages(4, 4, {1, 2, 2, 1}, {3, 3, 1, 1, 1, 0, 0, 1, 2, 2, 1});
+  // taps apart: of the 3x3 cells 4 lie in the image
+  const std::vector<double> dilated = averages(4, 4, {1, 1, 1, 1}, {3, 3, 1, 1, 1, 0, 0, 1, 2, 2, 1});
   EXPECT_NEAR(dilated[0], 12 * 4 / 9.0, 1e-5);
   // ceil mode: the last window passes the padding's end, and what lies beyond never counts
   EXPECT_EQ(averages(3, 3, {1, 2, 2, 1}, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1}), std::vector<double>(4, 12));
