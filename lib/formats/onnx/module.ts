@@ -7,15 +7,12 @@ import { checkOptions, type OptionNames } from '../../options';
 import type { Shape } from '../../shape';
 import { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
-import { fileError } from '../file';
 import { dtypeFor, type ElementType } from './elementType';
 import type { HostTensor } from './host';
-import { operatorNamed } from './operators';
-import { constantOf } from './operators/create';
-import { Attributes, type Operator } from './operators/operator';
 import { settled } from './operators/types';
 import type { ValueInfo } from './proto';
-import { type OnnxModel, type OnnxNode, readOnnx } from './read';
+import { type OnnxModel, readOnnx } from './read';
+import { type Step, stepsOf, withLastUses, withoutConstants } from './steps';
 import { channelsLast, inOrder, Run, Value } from './value';
 import { statesOf } from './weights';
 
@@ -38,18 +35,6 @@ export interface OnnxValueInfo {
   readonly type: ElementType;
   /** Lengths; of axes that vary their names, or -1 where they have none. Null where the file does not say. */
   readonly shape: readonly (number | string)[] | null;
-}
-
-/** The oldest and the newest version of ONNX's operators that are known. */
-export const opsets = { oldest: 6, newest: 21 } as const;
-
-/** A node that is ready to run. */
-interface Step {
-  /** Values that are read here for the last time, or never. */
-  readonly last: readonly string[];
-  readonly node: OnnxNode;
-  readonly operator: Operator;
-  readonly attributes: Attributes;
 }
 
 /**
@@ -82,12 +67,12 @@ export class OnnxModule extends Module {
     this.#opset = model.opset;
     const graph = withoutConstants(model);
     this.#steps = withLastUses(stepsOf(graph), graph);
+    this.inputs = model.inputs.map((info) => this.#described('input', info));
+    this.outputs = model.outputs.map((info) => this.#described('output', info));
     const { values, parts } = statesOf(graph, this.#steps);
     this.#states = values;
     this.#parts = parts;
     this.#lasting = new Set([...values.values()].flatMap(({ host }) => (host ? [host] : [])));
-    this.inputs = model.inputs.map((info) => this.#described('input', info));
-    this.outputs = model.outputs.map((info) => this.#described('output', info));
     this.training = false;
   }
 
@@ -140,7 +125,12 @@ export class OnnxModule extends Module {
       for (const [i, info] of this.inputs.entries()) values.set(info.name, this.#given(info, inputs[i]!));
       const shared = new Uses(values.values(), this.#kept);
       for (const step of this.#steps) this.#runStep(run, step, values, shared);
-      return this.outputs.map(({ name }) => this.#result(run, values.get(name)!, inputs));
+      const others: unknown[] = [...inputs];
+      return this.outputs.map(({ name }) => {
+        const result = this.#result(run, values.get(name)!, others);
+        others.push(result.tensor);
+        return result;
+      });
     });
     this.#transposes = run.transposes;
     return outputs;
@@ -201,10 +191,10 @@ export class OnnxModule extends Module {
     }
   }
 
-  /** A value as it leaves: a tensor of its own, even where it is one that was given or belongs to the model. */
-  #result(run: Run, value: Value, given: readonly unknown[]): { tensor: Tensor; host: HostTensor | null } {
+  /** A value as it leaves: a tensor of its own, even where it is one of others, which were given or leave too, or belongs to the model. */
+  #result(run: Run, value: Value, others: readonly unknown[]): { tensor: Tensor; host: HostTensor | null } {
     const tensor = settled(run.arranged(value, this.#order(value.rank)), value.type);
-    const owned = given.includes(tensor) || tensor instanceof Parameter || tensor instanceof Buffer || includes(this.#kept, tensor);
+    const owned = others.includes(tensor) || tensor instanceof Parameter || tensor instanceof Buffer || includes(this.#kept, tensor);
     return { tensor: owned ? ops.reshape(tensor, tensor.shape) : tensor, host: value.constant ? value.host : null };
   }
 }
@@ -244,64 +234,6 @@ class Uses {
     this.#counts.set(tensor, count);
     if (count === 0 && !includes(this.kept, tensor)) tensor.dispose();
   }
-}
-
-/** Steps that know which values are not read behind them. */
-function withLastUses(steps: readonly Step[], { outputs }: OnnxModel): Step[] {
-  const read = new Set(outputs.map(({ name }) => name));
-  return steps
-    .toReversed()
-    .map((step) => {
-      const last = [...new Set([...step.node.inputs, ...step.node.outputs])].filter((name) => name !== '' && !read.has(name));
-      for (const name of step.node.inputs) read.add(name);
-      return { ...step, last };
-    })
-    .reverse();
-}
-
-/** The same model with what Constant nodes hold as initialisers: some exporters keep weights there. */
-function withoutConstants(model: OnnxModel): OnnxModel {
-  const initializers = new Map(model.initializers);
-  const nodes = model.nodes.filter((node) => {
-    const held = node.domain === '' && node.operator === 'Constant' && node.outputs[0] ? constantOf(node) : null;
-    if (held) initializers.set(node.outputs[0]!, held);
-    return held === null;
-  });
-  return { ...model, nodes, initializers };
-}
-
-/** The steps of a model, all of whose operators are supported. */
-function stepsOf({ source, opset, nodes }: OnnxModel): Step[] {
-  const refused = new Map<string, string[]>();
-  const refuse = (what: string, node: OnnxNode): void => void refused.set(what, [...(refused.get(what) ?? []), node.name]);
-  const steps: Step[] = [];
-  for (const node of nodes) {
-    const operator = node.domain === '' ? operatorNamed(node.operator) : undefined;
-    const attributes = new Attributes(node);
-    if (!operator) {
-      refuse(node.domain === '' ? node.operator : `${node.domain}.${node.operator}`, node);
-      continue;
-    }
-    let reason: string | null;
-    try {
-      reason = operator.unsupported?.(attributes, opset, node) ?? null;
-    } catch (cause) {
-      throw fileError(source, `node ${JSON.stringify(node.name)} (${node.operator}): ${(cause as Error).message}`, cause);
-    }
-    if (reason === null && opset < operator.since[0]!) reason = `of opset ${opset}`;
-    if (reason !== null) refuse(`${node.operator} ${reason}`, node);
-    else steps.push({ node, operator, attributes, last: [] });
-  }
-  if (refused.size > 0) {
-    const list = [...refused].map(
-      ([what, at]) => `${what} (${at.length > 8 ? `${at.slice(0, 8).join(', ')} and ${at.length - 8} more` : at.join(', ')})`,
-    );
-    throw new ReceptiveError('ERR_UNSUPPORTED', `${source}: not supported: ${list.join('; ')}`);
-  }
-  if (opset > opsets.newest) {
-    throw new ReceptiveError('ERR_UNSUPPORTED', `${source}: uses opset ${opset}, known are ${opsets.oldest} to ${opsets.newest}`);
-  }
-  return steps;
 }
 
 /**

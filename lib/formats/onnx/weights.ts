@@ -4,17 +4,11 @@ import * as ops from '../../ops';
 import { scope } from '../../scope';
 import { isFloatType } from './elementType';
 import { type HostTensor, owned } from './host';
-import type { Attributes, Operator } from './operators/operator';
-import type { OnnxModel, OnnxNode } from './read';
+import type { OnnxModel } from './read';
+import type { Step } from './steps';
 import { inOrder, upload, Value } from './value';
 
 // What a model holds: initialisers of floating point become parameters or buffers, laid out as the operations that read them want it.
-
-interface Step {
-  readonly node: OnnxNode;
-  readonly operator: Operator;
-  readonly attributes: Attributes;
-}
 
 /** One place where a value is read. */
 interface Use extends Step {

@@ -192,15 +192,18 @@ describe('importOnnx', () => {
       nodes: [
         ['Identity', ['x'], ['y']],
         ['Identity', ['w'], ['z']],
+        ['Relu', ['x'], ['r']],
+        ['Identity', ['r'], ['q']],
         ['Shape', ['x'], ['s']],
       ],
       initializers: { w: weights(2) },
       inputs: [['x', [2]]],
-      outputs: [['y'], ['z'], ['w'], ['s', [1], 'int64']],
+      outputs: [['y'], ['z'], ['w'], ['r'], ['q'], ['s', [1], 'int64']],
     });
     const x = randn([2]);
     for (const output of model.run([x])) output.dispose();
-    expect([x.disposed, model.run([x]).map((output) => output.disposed)]).toEqual([false, [false, false, false, false]]);
+    const again = model.run([x]);
+    expect([x.disposed, again.map((output) => output.disposed), new Set(again).size]).toEqual([false, new Array(6).fill(false), 6]);
   });
 
   test('frees each value behind the last node that reads it', async () => {
