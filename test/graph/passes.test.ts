@@ -71,3 +71,47 @@ test('passes › keep the results of random graphs', async () => {
   );
   expect(fused).toBeGreaterThan(10);
 }, 60_000);
+
+describe('passes › an image that is turned only to be flattened', () => {
+  class Turned extends nn.Module {
+    fc = new nn.Linear(4 * 5 * 3, 2);
+    constructor(
+      readonly order: readonly number[],
+      readonly twice = false,
+    ) {
+      super();
+    }
+    forward(x: Tensor): Tensor {
+      const turned = ops.transpose(ops.relu(x), [...this.order]);
+      const y = this.fc.forward(ops.flatten(turned));
+      return this.twice ? ops.add(y, ops.mean(turned)) : y;
+    }
+  }
+
+  test.each([
+    ['channels first', [0, 3, 1, 2], false, 0],
+    ['rows and columns exchanged', [0, 2, 1, 3], false, 0],
+    ['all in reverse', [0, 3, 2, 1], false, 0],
+    ['and read by others too', [0, 3, 1, 2], true, 1],
+  ])('%s', async (_name, order, twice, left) => {
+    manualSeed(1);
+    const model = new Turned(order, twice);
+    using session = await compile(model, { input: ['N', 4, 5, 3] });
+    for (const batch of [1, 3]) {
+      const x = randn([batch, 4, 5, 3]);
+      const { output } = await session.run({ input: x });
+      expect(distance(await output!.data(), await model.forward(x).data())).toBeLessThan(1e-6);
+    }
+    expect(session.describe().operations.filter((line) => JSON.stringify(line).includes('transpose'))).toHaveLength(left);
+  });
+
+  test('not where samples are turned into each other', async () => {
+    manualSeed(1);
+    const model = new Turned([1, 0, 2, 3]);
+    using session = await compile(model, { input: [4, 4, 5, 3] });
+    const x = randn([4, 4, 5, 3]);
+    const { output } = await session.run({ input: x });
+    expect(distance(await output!.data(), await model.forward(x).data())).toBeLessThan(1e-6);
+    expect(JSON.stringify(session.describe().operations)).toContain('transpose');
+  });
+});
