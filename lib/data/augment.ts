@@ -43,7 +43,7 @@ export interface AugmentOptions {
 
 const names: OptionNames<AugmentOptions> = {
   crop: true,
-  flip: 'boolean',
+  flip: true,
   rotate: true,
   border: true,
   colour: true,
