@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { ReceptiveError } from '../errors';
 import { version } from '../native';
+import { addConvert } from './convert';
 import { addEvaluate } from './evaluate';
 import { addInspect } from './inspect';
 import { addPredict } from './predict';
@@ -17,6 +18,7 @@ addTrain(program);
 addEvaluate(program);
 addPredict(program);
 addInspect(program);
+addConvert(program);
 
 program.parseAsync().catch((error: unknown) => {
   // What a user can put right is one line; anything else is a defect, and shows where.

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { models, readSafetensors, save } from '../../lib';
+import { load, loadOnnx, models, noGrad, readSafetensors, save, tensor } from '../../lib';
+import { distance } from '../support/agree';
 import { events, main, receptive, writeDigits } from './support';
 
 // The built commands, in processes of their own, on 300 training and 100 test images whose class is a bright row.
@@ -40,6 +41,34 @@ describe('train, evaluate, predict', () => {
       expect(predicted).toBe(label);
       expect(confidence).toBeGreaterThan(0.5);
     }
+  });
+
+  test('convert makes an ONNX file that computes the same, and safetensors of it', async () => {
+    const [trained, onnx, weights] = ['trained.safetensors', 'trained.onnx', 'weights.safetensors'].map((name) => join(dir, name));
+    await train('--epochs', '1', '--out', trained!);
+    const converted = await receptive(['convert', trained!, onnx!]);
+    expect([converted.code, converted.stderr]).toEqual([0, '']);
+    expect(converted.stdout).toContain('lenet5 for mnist');
+
+    const told = await receptive(['convert', onnx!]);
+    expect([told.code, told.stderr]).toEqual([0, '']);
+    expect(told.stdout).toMatch(/^ +2 {2}Conv$/m);
+    expect(told.stdout).toMatch(/^61,706 parameters; every operator is supported$/m);
+    const [event] = events(await receptive(['convert', onnx!, '--json']));
+    expect(event).toMatchObject({ opset: 17, operators: { Conv: 2, MaxPool: 2, Gemm: 3 }, parameters: 61706 });
+
+    const model = models.lenet5();
+    await load(trained!, model);
+    const pixels = Float32Array.from({ length: 784 }, (_, i) => (i % 17) / 17);
+    using session = await loadOnnx(onnx!, { layout: 'nhwc' });
+    const { output } = await session.run({ [session.inputs[0]!.name]: { data: pixels, shape: [1, 28, 28, 1] } });
+    const expected = noGrad(() => model.eval().forward(tensor(pixels, [1, 28, 28, 1])));
+    expect(distance(await output!.data(), await expected.data())).toBeLessThan(1e-5);
+
+    expect((await receptive(['convert', onnx!, weights!])).code).toBe(0);
+    const { tensors } = await readSafetensors(weights!);
+    expect(Object.values(tensors).reduce((sum, { size }) => sum + size, 0)).toBe(61_706);
+    expect((await receptive(['convert', weights!])).stdout).toMatch(/^61,706 numbers$/m);
   });
 
   test('inspect tells what the saved network is made of and what it sees', async () => {
@@ -226,6 +255,9 @@ describe('what a user can put right is one line that names it, and exit code 1',
       /--schedule.*Allowed choices are cosine, constant, step, one-cycle/,
     ],
     ['a shape that is none', () => ['inspect', 'model', '--input', '1,28,x'], /--input.*Expected positive integers/],
+    ['a file to convert of no known kind', () => ['convert', 'model.pt'], /convert: <from> is "model.pt", expected a file that ends in/],
+    ['a conversion to the same kind', () => ['convert', 'a.onnx', 'b.onnx'], /<to> is "b.onnx", expected a file of the other kind/],
+    ['a missing file to convert', () => ['convert', join(dir, 'none.onnx')], /none.onnx: ENOENT/],
     ['a missing model to inspect', () => ['inspect', join(dir, 'none')], /none: ENOENT/],
     ['an option nobody knows', () => ['train', 'mnist', '--epoch', '3'], /unknown option '--epoch'/],
   ];
