@@ -1,8 +1,8 @@
 import { noGrad } from '../autograd';
+import { observe } from '../op';
 import { scope } from '../scope';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
-import { evaluate } from './graph';
 
 /**
  * The constants of a session's graphs: each is computed once, however many shapes there are graphs for, and lives as long as this.
@@ -17,7 +17,7 @@ export class Constants implements Disposable {
     const key = parts.map((part) => this.#name(part)).join(' ');
     let known = this.#known.get(key) as T | undefined;
     if (!known) {
-      known = scope.outside(() => noGrad(() => evaluate(() => tidy(make))));
+      known = scope.outside(() => noGrad(() => observe(null, () => tidy(make))));
       this.#known.set(key, known);
     }
     return known;

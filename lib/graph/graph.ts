@@ -1,5 +1,5 @@
 import type { Dtype } from '../dtype';
-import { type Inputs, type Op, observe } from '../op';
+import type { Inputs, Op } from '../op';
 import { type Shape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import type { Trace, Value as Traced } from '../trace';
@@ -77,10 +77,8 @@ export function replaced({ inputs, nodes, outputs }: Graph, by: ReadonlyMap<Grap
   };
 }
 
-/** Runs an operation on constants. */
-export function evaluate<R>(fn: () => R): R {
-  return observe(null, fn);
-}
+/** Text that is the same for equal attributes, and tells apart the numbers that JSON does not. */
+export const keyOf = (attrs: unknown): string => JSON.stringify(attrs, (_, item) => (typeof item === 'number' ? String(item) : item));
 
 /** A line a node: `%3 [1,14,14,6] = maxPool2d(%2)`, constants being `c` and their shapes. */
 export function showGraph({ inputs, nodes, outputs }: Graph): string {

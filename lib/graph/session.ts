@@ -3,6 +3,7 @@ import { tensor } from '../create';
 import { type Dtype, dtypeOf, dtypes, type TypedArray } from '../dtype';
 import { ReceptiveError, rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
+import { inMode } from '../nn/mode';
 import { Module } from '../nn/module';
 import { checkOptions, type OptionNames } from '../options';
 import { scope } from '../scope';
@@ -165,19 +166,15 @@ export class Session implements Disposable {
 
   #traced<R>(shapes: readonly Shape[], use: (record: ReturnType<typeof trace>) => R): R {
     const { model, run, inputs } = this.#program;
-    const modes = Array.from(model.namedModules(), ([, module]) => [module, module.training] as const);
-    model.eval();
-    try {
-      return noGrad(() =>
+    return inMode(model, 'inference', () =>
+      noGrad(() =>
         tidy(() => {
           const given = shapes.map((shape, i) => Tensor.hollow(shape, inputs[i]!.dtype));
           using record = trace(model, given, { hollow: true, run });
           return use(record);
         }),
-      );
-    } finally {
-      for (const [module, training] of modes) module.training = training;
-    }
+      ),
+    );
   }
 
   /** The plan for inputs of these shapes. */

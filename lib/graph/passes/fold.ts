@@ -1,6 +1,7 @@
 import { apply } from '../../op';
+import { sameShape } from '../../shape';
 import type { Constants } from '../constants';
-import { type Graph, type GraphNode, type GraphValue, replaced } from '../graph';
+import { type Graph, type GraphNode, type GraphValue, keyOf, replaced } from '../graph';
 
 /** Runs nodes all of whose inputs are constants, once and for all. */
 export function foldConstants(graph: Graph, constants: Constants): Graph {
@@ -9,8 +10,7 @@ export function foldConstants(graph: Graph, constants: Constants): Graph {
   const nodes = graph.nodes.filter(({ op, inputs, attrs, output }) => {
     if (!inputs.some((input) => input) || !inputs.every((input) => !input || known(input))) return true;
     const tensors = inputs.map(known);
-    const key = JSON.stringify(attrs, (_, item) => (typeof item === 'number' ? String(item) : item));
-    const [constant] = constants.of([op, key, ...tensors], () => [apply(op, tensors, attrs)] as const);
+    const [constant] = constants.of([op, keyOf(attrs), ...tensors], () => [apply(op, tensors, attrs)] as const);
     by.set(output, { ...output, constant });
     return false;
   });
@@ -21,7 +21,7 @@ export function foldConstants(graph: Graph, constants: Constants): Graph {
 export function dropIdentities(graph: Graph): Graph {
   const by = new Map<GraphValue, GraphValue>();
   const nodes = graph.nodes.filter(({ op, inputs: [input], output }) => {
-    if (op.forward || !input || input.shape.join() !== output.shape.join()) return true;
+    if (op.forward || !input || !sameShape(input.shape, output.shape)) return true;
     by.set(output, input);
     return false;
   });
@@ -41,9 +41,7 @@ export function shareCommon(graph: Graph): Graph {
   const seen = new Map<Graph['nodes'][number]['op'], Map<string, GraphNode>>();
   const nodes = graph.nodes.filter((node) => {
     const { op, inputs, attrs, output } = node;
-    const key = JSON.stringify([inputs.map((input) => input && number(input)), attrs], (_, item) =>
-      typeof item === 'number' ? String(item) : item,
-    );
+    const key = keyOf([inputs.map((input) => input && number(input)), attrs]);
     const same = seen.get(op) ?? new Map<string, GraphNode>();
     seen.set(op, same);
     const first = same.get(key);

@@ -1,13 +1,15 @@
+import type { Rectifier } from '../../op';
+import { sameShape } from '../../shape';
 import type { Tensor } from '../../tensor';
 import type { Constants } from '../constants';
-import { type Graph, type GraphNode, type GraphValue, uses } from '../graph';
+import { type Graph, type GraphNode, type GraphValue, keyOf, uses } from '../graph';
 
 // Operations take over those that follow them: a normalisation becomes part of a convolution's weights; a sum and a rectifier are done
 // before it stores its results. What an operation can take over, it says itself (`Op.absorbs`); this knows no operation by name, but for
 // the one below that is a sum.
 
 /** The elementwise sum of two tensors. */
-const isSum = ({ op, inputs: [a, b] }: GraphNode): boolean => op.name === 'add' && a?.shape.join() === b?.shape.join();
+const isSum = ({ op, inputs: [a, b] }: GraphNode): boolean => op.name === 'add' && sameShape(a!.shape, b!.shape);
 
 /** A node that does what another and the one before it did, and that one; null where there is none. */
 type Rule = (
@@ -19,6 +21,12 @@ type Rule = (
 const constantOf = (value: GraphValue | null | undefined): Tensor | null => value?.constant ?? null;
 const asValue = (constant: Tensor): GraphValue => ({ shape: constant.shape, dtype: constant.dtype, constant });
 
+/** Whether a node adds a tensor to its results, or rectifies them, already. */
+function hasFollower({ op, inputs, attrs }: GraphNode): boolean {
+  const { summand, rectified } = op.absorbs!;
+  return (summand !== undefined && !!inputs[summand]) || (rectified !== undefined && !rectified(attrs, 'relu'));
+}
+
 /** A scale and shift of each channel, as of a normalisation, behind an operation whose weights can take them. */
 const foldAffine: Rule = (node, made, constants) => {
   const { op, inputs, attrs, output } = node;
@@ -28,14 +36,13 @@ const foldAffine: Rule = (node, made, constants) => {
   const [x, weight, bias = null] = before.inputs;
   if (!weight?.constant || (bias && !bias.constant)) return null;
   const { summand, rectified } = before.op.absorbs!;
-  if (summand !== undefined && before.inputs[summand]) return null;
-  if (rectified && !rectified(before.attrs, 'relu')) return null; // it ends with a rectifier already
+  if (hasFollower(before)) return null;
   const own = op.absorbs?.summand;
   const parameters = inputs.slice(1, own);
   if (parameters.some((value) => value && !value.constant)) return null;
   const tensors = parameters.map(constantOf);
   const given = [weight.constant, constantOf(bias)];
-  const weights = constants.of([op, 'affine', JSON.stringify(attrs), before.op, ...given, ...tensors], () => {
+  const weights = constants.of([op, 'affine', keyOf(attrs), before.op, ...given, ...tensors], () => {
     const affine = op.affine!([given[0]!, ...tensors], attrs);
     if (!affine) return [];
     // The first input is not looked at; the weight stands in for it.
@@ -59,8 +66,8 @@ const foldAffine: Rule = (node, made, constants) => {
 };
 
 /** What a normalisation ends with. */
-function rectifierAtTheEnd({ attrs }: GraphNode): 'relu' | 'relu6' | null {
-  return (attrs as { activation?: 'relu' | 'relu6' | null } | null)?.activation ?? null;
+function rectifierAtTheEnd({ attrs }: GraphNode): Rectifier | null {
+  return (attrs as { activation?: Rectifier | null } | null)?.activation ?? null;
 }
 
 function withInput(node: GraphNode, index: number, value: GraphValue): GraphNode {
@@ -80,9 +87,7 @@ const fuseSum: Rule = (node, made) => {
   ]) {
     const before = own === other ? null : made(own);
     const summand = before?.op.absorbs?.summand;
-    if (!before || summand === undefined || before.inputs[summand]) continue;
-    const { rectified } = before.op.absorbs!;
-    if (rectified && !rectified(before.attrs, 'relu')) continue;
+    if (!before || summand === undefined || hasFollower(before)) continue;
     return { fused: { ...withInput(before, summand, other!), output: node.output }, before };
   }
   return null;
