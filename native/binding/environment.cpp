@@ -14,9 +14,13 @@ namespace {
 
 // What a tensor costs beside its elements: its wrapper, its owner's reference, its entry.
 constexpr int64_t kOverhead = 512;
-// Bytes made between two looks for collected owners. The second term keeps a look's cost, some nanoseconds a tensor, small beside it.
+// Bytes made between two looks for collected owners. The others keep a look's cost, some tens of nanoseconds a tensor, small beside it.
 constexpr int64_t kSweepStep = int64_t{8} << 20;
 constexpr int64_t kSweepStepPerTensor = 64;
+constexpr int64_t kSweepStepOfHeld = 8;  // a part of what is held
+// V8 hears of less memory when so much was garbage, or when this many times what it has heard of was made and less was ever held.
+constexpr int64_t kGarbageToTell = int64_t{32} << 20;
+constexpr int64_t kMadeToTell = 4;
 // What may be held beyond 1.5 times the least held lately before V8 is made to collect: at first, and at most.
 constexpr int64_t kLeastGarbage = int64_t{96} << 20;
 constexpr int64_t kMostGarbage = int64_t{1} << 30;
@@ -153,7 +157,6 @@ double Environment::piece(napi_value owner, const Tensor& shape, double id, size
 void Environment::free(double id) {
   forget_owner(tensor(id));
   tensors_.free(id);
-  if (reported_ - held() > kSweepStep) report_memory();
 }
 
 TensorTable::Entry& Environment::tensor(double id) {
@@ -175,7 +178,10 @@ void Environment::own(napi_value owner, double id) {
 }
 
 void Environment::on_collected(napi_env, void* self, void* id) {
-  static_cast<Environment*>(self)->free(static_cast<double>(reinterpret_cast<uintptr_t>(id)));
+  auto* const environment = static_cast<Environment*>(self);
+  const int64_t before = environment->held();
+  environment->free(static_cast<double>(reinterpret_cast<uintptr_t>(id)));
+  environment->collected_ += before - environment->held();
 }
 
 void Environment::forget_owner(TensorTable::Entry& entry) {
@@ -185,9 +191,11 @@ void Environment::forget_owner(TensorTable::Entry& entry) {
 // To be called for each tensor made, with the bytes it holds: now and then it looks for collected owners.
 void Environment::made(int64_t bytes) {
   made_since_sweep_ += bytes;
-  if (made_since_sweep_ <= kSweepStep + kSweepStepPerTensor * tensors_.tensors()) return;
-  report_memory();
+  most_held_ = std::max(most_held_, held());
+  if (made_since_sweep_ <= kSweepStep + kSweepStepPerTensor * tensors_.tensors() + held() / kSweepStepOfHeld) return;
+  made_since_report_ += made_since_sweep_;
   sweep();
+  report_memory();
   if (held() > least_held_ / 2 * 3 + allowed_garbage_) collect_garbage();
 }
 
@@ -195,11 +203,13 @@ void Environment::made(int64_t bytes) {
 // one; this asks each owner's reference instead.
 void Environment::sweep() {
   made_since_sweep_ = 0;
+  const int64_t before = held();
   const HandleScope scope(env_);
   tensors_.each([this](const TensorTable::Entry& entry, double id) {
     napi_value owner = nullptr;
     if (napi_get_reference_value(env_, static_cast<napi_ref>(entry.owner), &owner) == napi_ok && owner == nullptr) free(id);
   });
+  collected_ += before - held();
   least_held_ = std::min(least_held_, held());
 }
 
@@ -219,10 +229,16 @@ void Environment::collect_garbage() {
 
 int64_t Environment::held() const { return tensors_.bytes() + kOverhead * tensors_.tensors(); }
 
-// Tells V8 how much memory hangs on its objects, which is what makes it collect them. It may collect during the call.
+// Tells V8 how much memory hangs on its objects, which is what makes it collect them; it may do so during the call. It is told of the most
+// that was held lately: from step to step a training holds and frees the same, and V8 would collect all the time if it heard of that.
+// Where garbage was collected it is told of what is left, and collects again when as much has come up.
 void Environment::report_memory() {
-  const int64_t change = held() - reported_;
+  const bool fewer = collected_ >= kGarbageToTell;
+  if (!fewer && made_since_report_ < kMadeToTell * reported_ && most_held_ <= reported_) return;
+  const int64_t change = (fewer ? held() : most_held_) - reported_;
   reported_ += change;
+  if (fewer) collected_ = 0;
+  if (change <= 0) made_since_report_ = 0, most_held_ = held();
   int64_t total = 0;
   napi_adjust_external_memory(env_, change, &total);
 }

@@ -118,6 +118,9 @@ class Environment {
   int64_t least_held_ = 0;                      // bytes, after any sweep since V8 was last made to collect
   int64_t allowed_garbage_;                     // bytes
   int64_t reported_ = 0;                        // bytes V8 knows of
+  int64_t made_since_report_ = 0;               // bytes, since it last heard of less
+  int64_t most_held_ = 0;                       // bytes, since then
+  int64_t collected_ = 0;                       // bytes, since it heard of them
   bool closed_ = false;
   std::unique_ptr<Capture> capture_;
   std::unordered_map<uint64_t, std::unique_ptr<Plan>> plans_;
