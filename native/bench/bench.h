@@ -16,15 +16,16 @@
 #include "../runtime/cpu.h"
 #include "../runtime/kernel_context.h"
 #include "../runtime/pool.h"
+#include "../runtime/system_memory.h"
 
 namespace receptive::bench {
 
 inline double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-// 64-byte aligned, as tensors are, filled with values in [-1, 1).
+// Memory as tensors have it, filled with values in [-1, 1).
 class Values {
  public:
-  explicit Values(int64_t n) : data_(static_cast<float*>(::operator new (static_cast<size_t>(n) * sizeof(float), std::align_val_t{64}))) {
+  explicit Values(int64_t n) : data_(allocate(n), {n}) {
     std::mt19937 random(static_cast<uint32_t>(n));
     for (int64_t i = 0; i < n; ++i) data_.get()[i] = static_cast<float>(random() >> 8) * 0x1p-23f - 1;
   }
@@ -32,8 +33,14 @@ class Values {
 
  private:
   struct Free {
-    void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
+    int64_t n;
+    void operator()(float* p) const { system_release(p, static_cast<size_t>(n) * sizeof(float)); }
   };
+  static float* allocate(int64_t n) {
+    void* const p = system_allocate(static_cast<size_t>(n) * sizeof(float));
+    if (p == nullptr) throw std::bad_alloc();
+    return static_cast<float*>(p);
+  }
   std::unique_ptr<float, Free> data_;
 };
 

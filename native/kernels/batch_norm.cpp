@@ -65,11 +65,13 @@ RECEPTIVE_INLINE void gated_products(const float* g, const float* x, int64_t str
 RECEPTIVE_INLINE void normalise(const float* x, const float* centres, const float* scales, const float* shifts, const float* add,
                                 const Clip& clip, float* y, int64_t size, int64_t unit, Context& context) {
   const Vec low = broadcast(static_cast<float>(clip.low)), high = broadcast(static_cast<float>(clip.high));
+  const bool far = writes_far(y, size, unit) && size % Vec::width == 0;
   along_rows(size, unit, context, [&](int64_t i, int64_t c, int lanes) {
     const Vec deviation = load_some(x + i, lanes) - load_some(centres + c, lanes);
     Vec value = fma(deviation, load_some(scales + c, lanes), load_some(shifts + c, lanes));
     if (add) value = value + load_some(add + i, lanes);
-    store_some(y + i, min(high, max(low, value)), lanes);  // in this order NaN passes through
+    value = min(high, max(low, value));  // in this order NaN passes through
+    far ? store_far(y + i, value) : store_some(y + i, value, lanes);
   });
 }
 
@@ -145,14 +147,16 @@ template <Gate kGate>
 RECEPTIVE_INLINE void input_gradient(const BatchNormBackwardArgs<float>& a, const float* g, const float* centres, const float* scales,
                                      const float* shifts, const float* slopes, const float* offsets, int64_t unit, Context& context) {
   const Vec low = broadcast(static_cast<float>(a.clip.low)), high = broadcast(static_cast<float>(a.clip.high));
-  along_rows(a.rows * a.channels, unit, context, [&](int64_t i, int64_t c, int lanes) {
+  const int64_t size = a.rows * a.channels;
+  const bool far = writes_far(a.dx, size, unit) && size % Vec::width == 0;
+  along_rows(size, unit, context, [&](int64_t i, int64_t c, int lanes) {
     const Vec scale = load_some(scales + c, lanes), deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
     Vec gv = load_some(g + i, lanes);
     if (kGate == Gate::recomputed) gv = between(gv, fma(deviation, scale, load_some(shifts + c, lanes)), low, high);
     if (kGate == Gate::output) gv = between(gv, load_some(a.y + i, lanes), low, high);
     Vec dx = scale * gv;
     if (slopes) dx = dx + fma(load_some(slopes + c, lanes), deviation, load_some(offsets + c, lanes));
-    store_some(a.dx + i, dx, lanes);
+    far ? store_far(a.dx + i, dx) : store_some(a.dx + i, dx, lanes);
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "far.h"
 #include "split.h"
 
 namespace receptive::RECEPTIVE_ISA {
@@ -167,7 +168,10 @@ RECEPTIVE_INLINE void along_rows(int64_t begin, int64_t end, int64_t unit, const
 // The same for all of `size` elements, in chunks.
 template <class Body>
 RECEPTIVE_INLINE void along_rows(int64_t size, int64_t unit, Context& context, const Body& body) {
-  split(context, size, kElementGrain, unit, [&](int64_t begin, int64_t end, int) { along_rows(begin, end, unit, body); });
+  split(context, size, kElementGrain, unit, [&](int64_t begin, int64_t end, int) {
+    along_rows(begin, end, unit, body);
+    end_far();
+  });
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

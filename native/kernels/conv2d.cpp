@@ -67,7 +67,8 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const Source source = {a.x, s.N, s.C, s.C / s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;
   if (is_depthwise(s)) {
-    depthwise({source, a.w, s.kw * s.K, s.K, a.b, a.y, y_image, y_row, y_col, finish}, context);
+    const Depthwise d = {source, a.w, s.kw * s.K, s.K, a.b, a.y, y_image, y_row, y_col, finish};
+    depthwise(context, &d, 1);
   } else {
     // Packing costs about a pass over the weights: too much where few pixels use them, and they are packed for one run.
     const bool in_place = s.N * s.OH * s.OW <= kFewPixels && s.K / s.groups % Vec::width == 0 && !context.keeps();

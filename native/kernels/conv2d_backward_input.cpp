@@ -138,24 +138,17 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
   const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups, count = rows.count * cols.count;
   const int64_t dx_image = s.H * s.W * s.C, dx_row = s.sh * s.W * s.C, dx_col = s.sw * s.C;
   const auto dx_of = [&](const Phase& row, const Phase& col) { return a.dx + (row.number * s.W + col.number) * s.C; };
+  if (count == 0) return;
   if (is_depthwise(s)) {
+    Depthwise* parts = static_cast<Depthwise*>(context.scratch(static_cast<size_t>(count) * sizeof(Depthwise)));
     for (int64_t p = 0; p < count; ++p) {
       const Phase &row = rows[p / cols.count], &col = cols[p % cols.count];
       const float* w = a.w + (row.last * s.kw + col.last) * s.K;
-      depthwise({{a.g, s.N, s.K, Kg, row.axis, col.axis},
-                 w,
-                 -row.every * s.kw * s.K,
-                 -col.every * s.K,
-                 a.b,
-                 dx_of(row, col),
-                 dx_image,
-                 dx_row,
-                 dx_col},
-                context);
+      const Source source = {a.g, s.N, s.K, Kg, row.axis, col.axis};
+      parts[p] = {source, w, -row.every * s.kw * s.K, -col.every * s.K, a.b, dx_of(row, col), dx_image, dx_row, dx_col};
     }
-    return;
+    return depthwise(context, parts, count);
   }
-  if (count == 0) return;
 
   const Panels panels(Cg);
   Gather* gathers = static_cast<Gather*>(context.scratch(static_cast<size_t>(count) * sizeof(Gather)));

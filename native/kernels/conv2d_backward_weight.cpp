@@ -19,6 +19,7 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>&, Context&);
 constexpr int64_t kWeightGrain = 1 << 19;    // multiply-adds worth a chunk
 constexpr int64_t kPartialFloats = 1 << 20;  // of all partial sums together, if more than one is worth it
 constexpr int64_t kBandPixels = 512;         // outputs of a band
+constexpr int64_t kPixelsAhead = 32;         // of gradients that are far
 
 // db[k] = sum of g[pixel][k].
 static void bias_gradient(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
@@ -84,6 +85,7 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * layout.copy_size) * sizeof(float)));
   float* parts = pixel_chunks == 1 ? a.dw : static_cast<float*>(context.scratch(static_cast<size_t>(pixel_chunks * size) * sizeof(float)));
 
+  const bool far = is_read_far(s.N * s.OH * s.OW * s.K);
   // One panel of one group over one chunk of pixels.
   const auto accumulate = [&](int64_t pixels, int64_t group, int64_t index, float* copy) {
     const int nr = panels.width(index), tail = panels.tail(index);
@@ -110,7 +112,8 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
                                   s.K,
                                   nullptr,
                                   item > begin,
-                                  tail};
+                                  tail,
+                                  far && i == 0 && t == 0 ? kPixelsAhead * s.K : 0};
           outer_kernel(static_cast<int>(tiles.begin(t + 1) - first), nr)(step);
         }
         out += segments[i].length * s.K;

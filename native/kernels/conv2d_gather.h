@@ -9,6 +9,7 @@
 #pragma once
 
 #include "conv2d_source.h"
+#include "far.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -32,6 +33,8 @@ struct Gather {
 
   int64_t groups() const { return source.channels / source.window; }
   int64_t steps() const { return source.rows.taps * source.cols.taps * source.window; }
+  bool far() const { return writes_far(y, source.images * y_image, y_col) && out_channels % Vec::width == 0; }
+  bool reads_far() const { return is_read_far(source.images * source.rows.in * source.cols.in * source.channels); }
 };
 
 struct GatherRuns {
@@ -50,6 +53,7 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
       g.weights_row > 0 ? g.weights + column : g.weights + group * panels.size(g.steps()) + panels.offset(index, g.steps());
   const int64_t cols = g.source.cols.out, limit = (g.weights_row > 0 ? kPanelFloats / 4 : kPanelFloats) / (nr * Vec::width);
   const Tiles tiles(rows * cols, rows_for(nr));
+  const bool far = g.far(), ahead = index == 0 && runs.count == 1 && runs.layout.copy_size == 0 && g.reads_far();
   int64_t done = 0, first = 0;
   do {
     int64_t last = first, steps = 0;
@@ -61,7 +65,8 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
                            g.bias && first == 0 ? g.bias + column : nullptr,
                            first > 0,
                            tail,
-                           last == runs.count ? g.finish : nullptr};
+                           last == runs.count ? g.finish : nullptr,
+                           far && last == runs.count};
     int64_t i = 0, j = 0;
     for (int64_t t = 0; t < tiles.count; ++t) {
       RowsTile tile;
@@ -71,6 +76,7 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
         tile.y[m] = y + i * g.y_row + j * g.y_col + column;
         if (++j == cols) j = 0, ++i;
       }
+      if (ahead) ask_for(tile.a[mr - 1] + runs.layout.col_step, mr * g.source.window);
       rows_kernel(mr, nr)(tile, step);
     }
     done += steps;
@@ -142,6 +148,7 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
         }
       }
     }
+    end_far();
   });
 }
 

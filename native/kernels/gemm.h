@@ -49,6 +49,7 @@ struct RowsStep {
   bool accumulate;                 // add them to y
   int tail;                        // lanes in use of the last vector
   const Finish* finish = nullptr;  // where these are the last steps
+  bool far = false;                // y is, see far.h
 };
 
 template <int NR>
@@ -64,6 +65,11 @@ RECEPTIVE_INLINE void store_row(float* p, int tail, const Vec* row) {
   } else {
     store(p + (NR - 1) * Vec::width, row[NR - 1], tail);
   }
+}
+
+template <int NR>
+RECEPTIVE_INLINE void store_row_far(float* p, const Vec* row) {
+  for (int n = 0; n < NR; ++n) store_far(p + n * Vec::width, row[n]);
 }
 
 template <int MR, int NR>
@@ -116,6 +122,11 @@ void rows_tile(const RowsTile& rows, const RowsStep& step) {
     }
   }
   if (step.finish) finish_rows<MR, NR>(rows, *step.finish, step.tail, acc);
+  if (step.far) {
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m) store_row_far<NR>(rows.y[m], acc[m]);
+    return;
+  }
 #pragma GCC unroll 8
   for (int m = 0; m < MR; ++m) store_row<NR>(rows.y[m], step.tail, acc[m]);
 }
@@ -132,6 +143,7 @@ struct OuterStep {
   const float* bias;  // as in RowsStep
   bool accumulate;    // start from y
   int tail;           // lanes in use of the last vector, in b and in y
+  int64_t ahead = 0;  // floats: how far before it is read b is asked for, where it is far, see far.h
 };
 
 template <int MR, int NR, bool kTail>
@@ -140,6 +152,10 @@ RECEPTIVE_INLINE void outer_sum(const OuterStep& step, Vec (&acc)[MR][NR]) {
     const float* a = step.a + i * step.a_row;
     const float* b = step.b + i * step.b_row;
     for (int64_t j = 0; j < step.cols; ++j, a += step.a_col, b += step.b_col) {
+      if (step.ahead > 0) {
+#pragma GCC unroll 4
+        for (int n = 0; n < NR; ++n) prefetch(b + step.ahead + n * Vec::width);
+      }
       Vec w[NR];
 #pragma GCC unroll 4
       for (int n = 0; n < NR; ++n) w[n] = kTail && n == NR - 1 ? load(b + n * Vec::width, step.tail) : load(b + n * Vec::width);

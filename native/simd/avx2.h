@@ -21,6 +21,9 @@ RECEPTIVE_INLINE Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
 RECEPTIVE_INLINE Vec load(const float* p, int n) { return {_mm256_maskload_ps(p, lanes(n))}; }
 RECEPTIVE_INLINE void store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
 RECEPTIVE_INLINE void store(float* p, Vec a, int n) { _mm256_maskstore_ps(p, lanes(n), a.v); }
+RECEPTIVE_INLINE void store_far(float* p, Vec a) { _mm256_stream_ps(p, a.v); }
+RECEPTIVE_INLINE void end_far() { _mm_sfence(); }
+RECEPTIVE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 RECEPTIVE_INLINE Vec load_u8(const uint8_t* p) {
   return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
 }

@@ -21,6 +21,9 @@ RECEPTIVE_INLINE Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
 RECEPTIVE_INLINE Vec load(const float* p, int n) { return {_mm512_maskz_loadu_ps(lanes(n), p)}; }
 RECEPTIVE_INLINE void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
 RECEPTIVE_INLINE void store(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, lanes(n), a.v); }
+RECEPTIVE_INLINE void store_far(float* p, Vec a) { _mm512_stream_ps(p, a.v); }
+RECEPTIVE_INLINE void end_far() { _mm_sfence(); }
+RECEPTIVE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 RECEPTIVE_INLINE Vec load_u8(const uint8_t* p) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
 }

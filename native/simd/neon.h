@@ -36,6 +36,9 @@ RECEPTIVE_INLINE void store(float* p, Vec a, int n) {
     default: return store(p, a);
   }
 }
+RECEPTIVE_INLINE void store_far(float* p, Vec a) { store(p, a); }
+RECEPTIVE_INLINE void end_far() {}
+RECEPTIVE_INLINE void prefetch(const float* p) { __builtin_prefetch(p); }
 RECEPTIVE_INLINE Vec load_u8(const uint8_t* p) {
   uint32_t bytes;
   memcpy(&bytes, p, sizeof bytes);

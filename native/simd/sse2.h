@@ -35,6 +35,9 @@ RECEPTIVE_INLINE void store(float* p, Vec a, int n) {
     default: return store(p, a);
   }
 }
+RECEPTIVE_INLINE void store_far(float* p, Vec a) { _mm_stream_ps(p, a.v); }
+RECEPTIVE_INLINE void end_far() { _mm_sfence(); }
+RECEPTIVE_INLINE void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 RECEPTIVE_INLINE Vec load_u8(const uint8_t* p) {
   int32_t bytes;
   memcpy(&bytes, p, sizeof bytes);

@@ -8,6 +8,8 @@
 //   Vec                     v of Vec::width floats;   + - * /   fma(a, b, c) = a*b + c   max min sqrt abs
 //   copy_sign(a, sign)      |a| with the sign of the other
 //   load store              whole, unaligned; with n (0 <= n <= width): the first n lanes, the rest reads as zero, is not written
+//   store_far, end_far      a whole vector, aligned, past the caches; what a thread calls behind its last one
+//   prefetch                asks for the line at p, which need not be anyone's
 //   Mask                    a < b, a > b, a == b;   select(mask, a, b)
 //   reduce_add reduce_max   over the lanes, in a fixed order
 //   round_to_int, exp2_of   what exp() needs: nearest integer; 2^n for integral n in [-126, 127]
