@@ -1,9 +1,13 @@
 // Depthwise convolution.
 //
-//   for each chunk of output pixels, for each run of them in a row
-//     for each tile of MR pixels that see all columns of taps, or one that does not
-//       for each NR vectors of channels                          a pixel's channels are read as they lie, one line after the other
-//         acc[MR][NR] in registers over the taps inside the image
+//   for each chunk of output pixels, for each line of them in a row
+//     3, 5 or 7 taps beside each other and a stride of 1 or 2:
+//       for each vector of channels, for each tile of MR pixels    what the line sees stays in L1
+//         acc[MR] in registers: each input is loaded once for all the taps that see it
+//     any others:
+//       for each tile of MR pixels that see all columns of taps, or one that does not
+//         for each NR vectors of channels
+//           acc[MR][NR] in registers over the taps inside the image
 #include "conv2d_depthwise.h"
 
 #include "far.h"
@@ -65,62 +69,92 @@ void taps_tile(const RowsTile& rows, const TapsStep& step) {
   if (c < step.channels) taps_block<MR, 1, true>(rows, step, c, static_cast<int>(step.channels - c));
 }
 
-constexpr int kSlideMR = 8;
-constexpr int kSlideColumns = (kSlideMR - 1) * 2 + 7;  // the most that a tile of slide_tile sees
-
-// Neighbouring pixels of a row, and the columns of the input that they see.
-struct SlideTile {
-  const float* a[kSlideColumns];  // in the first row of taps; beyond the image a line of zeros
-  int64_t moves[kSlideColumns];   // -1, or 0 for that line: what the offset of a row of taps is masked with
-  float* y[kSlideMR];
-  int count;  // of the pixels, those that are wanted
-  // What the next tile will be the first to see, if that is far: so many floats in each of so many rows.
-  const float* next;
-  int64_t next_floats, next_rows, row;
+// What becomes of a line.
+struct Sliding {
+  const float* w;  // of the first row of taps inside
+  int64_t w_row, w_col;
+  const float* bias;  // or null
+  float* y;
+  int64_t pixel;  // floats from a pixel's y to the next
+  const Finish* finish;
+  bool far;
 };
 
-// The same for KW taps beside each other, a stride of S and MR neighbouring pixels: each input is loaded once for all the taps that see it.
 template <int KW, int S, int MR, bool kTail>
-RECEPTIVE_INLINE void slide_block(const SlideTile& tile, const TapsStep& step, int64_t c, int lanes) {
+RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c, int lanes) {
   const auto read = [&](const float* p) { return kTail ? load(p, lanes) : load(p); };
-  Vec acc[MR][1];
+  const Vec start = to.bias ? read(to.bias + c) : zero();
+  for (int64_t first = 0; first < line.pixels; first += MR) {
+    line.ask(c, first * S, MR * S);
+    Vec acc[MR][1];
 #pragma GCC unroll 8
-  for (int m = 0; m < MR; ++m) acc[m][0] = step.bias ? read(step.bias + c) : zero();
-  for (int64_t t = 0; t < step.count; t += KW) {
-    Vec w[KW];
+    for (int m = 0; m < MR; ++m) acc[m][0] = start;
+    const float* const* cells = line.cells + first * S;
+    const int64_t* moves = line.moves + first * S;
+    for (int64_t r = 0; r < line.rows; ++r) {
+      Vec w[KW];
 #pragma GCC unroll 8
-    for (int k = 0; k < KW; ++k) w[k] = read(step.taps[t + k].w + c);
-    const int64_t offset = step.taps[t].offset;
+      for (int k = 0; k < KW; ++k) w[k] = read(to.w + r * to.w_row + k * to.w_col + c);
+      const int64_t offset = r * line.row;
 #pragma GCC unroll 32
-    for (int p = 0; p < (MR - 1) * S + KW; ++p) {
-      const Vec x = read(tile.a[p] + (offset & tile.moves[p]) + c);
+      for (int p = 0; p < (MR - 1) * S + KW; ++p) {
+        const Vec x = read(cells[p] + (offset & moves[p]) + c);
 #pragma GCC unroll 8
-      for (int k = 0; k < KW; ++k) {
-        if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S][0] = fma(x, w[k], acc[(p - k) / S][0]);
+        for (int k = 0; k < KW; ++k) {
+          if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S][0] = fma(x, w[k], acc[(p - k) / S][0]);
+        }
       }
     }
-  }
-  RowsTile there;
+    const int64_t count = line.pixels - first;
+    RowsTile there;
 #pragma GCC unroll 8
-  for (int m = 0; m < MR; ++m) {
-    if (m == tile.count) break;
-    there.y[0] = tile.y[m] + c;
-    Vec one[1][1] = {{acc[m][0]}};
-    if (step.finish) finish_rows<1, 1>(there, *step.finish, lanes, one);
-    step.far ? store_row_far<1>(there.y[0], one[0]) : store_row<1>(there.y[0], lanes, one[0]);
+    for (int m = 0; m < MR; ++m) {
+      if (m == count) break;
+      there.y[0] = to.y + (first + m) * to.pixel + c;
+      Vec one[1][1] = {{acc[m][0]}};
+      if (to.finish) finish_rows<1, 1>(there, *to.finish, lanes, one);
+      to.far ? store_row_far<1>(there.y[0], one[0]) : store_row<1>(there.y[0], lanes, one[0]);
+    }
   }
 }
 
 template <int KW, int S, int MR>
-void slide_tile(const SlideTile& tile, const TapsStep& step) {
-  const int64_t share = tile.next_floats * Vec::width / step.channels;
-  const float* next = tile.next;
+void slide_line(const Line& line, const Sliding& to) {
   int64_t c = 0;
-  for (; c + Vec::width <= step.channels; c += Vec::width, next += share) {
-    for (int64_t r = 0; r < tile.next_rows; ++r) ask_for(next + r * tile.row, share);
-    slide_block<KW, S, MR, false>(tile, step, c, Vec::width);
+  for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, false>(line, to, c, Vec::width);
+  if (c < line.channels) slide_block<KW, S, MR, true>(line, to, c, static_cast<int>(line.channels - c));
+}
+
+using SlideKernel = void (*)(const Line&, const Sliding&);
+
+// Pixels of a tile and the function for it.
+struct Slide {
+  int pixels;
+  SlideKernel kernel;
+};
+constexpr int kMostSliding = 8;
+
+// Of tiles of 8, 7 or 4 pixels those that fill a line best: rows of 7 to 224 pixels are as common as powers of two.
+template <int KW, int S>
+static Slide slide_for(int64_t pixels) {
+  static constexpr Slide slides[] = {{kMostSliding, slide_line<KW, S, kMostSliding>}, {7, slide_line<KW, S, 7>}, {4, slide_line<KW, S, 4>}};
+  const auto cost = [&](const Slide& slide) { return (pixels + slide.pixels - 1) / slide.pixels * (slide.pixels + 1); };
+  Slide best = slides[0];
+  for (const Slide& slide : slides) {
+    if (cost(slide) < cost(best)) best = slide;
   }
-  if (c < step.channels) slide_block<KW, S, MR, true>(tile, step, c, static_cast<int>(step.channels - c));
+  return best;
+}
+
+static Slide slide_for(const Axis& cols, int64_t pixels) {
+  switch (cols.taps * 2 + cols.stride) {
+    case 7: return slide_for<3, 1>(pixels);
+    case 8: return slide_for<3, 2>(pixels);
+    case 11: return slide_for<5, 1>(pixels);
+    case 12: return slide_for<5, 2>(pixels);
+    case 15: return slide_for<7, 1>(pixels);
+    default: return slide_for<7, 2>(pixels);
+  }
 }
 
 struct TapsFamily {
@@ -129,17 +163,6 @@ struct TapsFamily {
   template <int MR, int NR>
   static constexpr Kernel tile = taps_tile<MR, NR>;
 };
-using SlideKernel = void (*)(const SlideTile&, const TapsStep&);
-
-// Of 3, 5 or 7 taps, a stride of 1 or 2, and half as many pixels where a row has few.
-static SlideKernel slide_kernel(int64_t taps, int64_t stride, bool few) {
-  static constexpr SlideKernel kernels[3][2][2] = {
-      {{slide_tile<3, 1, kSlideMR>, slide_tile<3, 1, kSlideMR / 2>}, {slide_tile<3, 2, kSlideMR>, slide_tile<3, 2, kSlideMR / 2>}},
-      {{slide_tile<5, 1, kSlideMR>, slide_tile<5, 1, kSlideMR / 2>}, {slide_tile<5, 2, kSlideMR>, slide_tile<5, 2, kSlideMR / 2>}},
-      {{slide_tile<7, 1, kSlideMR>, slide_tile<7, 1, kSlideMR / 2>}, {slide_tile<7, 2, kSlideMR>, slide_tile<7, 2, kSlideMR / 2>}}};
-  return kernels[(taps - 3) / 2][stride - 1][few];
-}
-
 static constexpr Grid<TapsFamily> taps_kernel;
 
 // Outputs [begin, end) along an axis, those whose taps are all inside.
@@ -208,56 +231,52 @@ static void run_anywhere(const Depthwise& d, const Run& run, Tap* taps) {
   border(run.last);
 }
 
-static void run_sliding(const Depthwise& d, const Run& run, Tap* taps, const float* zeros) {
-  const Axis& cols = d.source.cols;
-  const int64_t count = list_taps(d, run.down, {0, cols.taps}, taps), width = run.last - run.first;
-  const int most = width <= kSlideMR / 2 ? kSlideMR / 2 : kSlideMR;
-  const SlideKernel kernel = slide_kernel(cols.taps, cols.stride, most < kSlideMR);
-  const Tiles tiles(width, most);
-  for (int64_t t = 0; t < tiles.count; ++t) {
-    const int64_t first = run.first + tiles.begin(t), column = first * cols.stride + cols.origin;
-    SlideTile tile;
-    tile.count = static_cast<int>(tiles.begin(t + 1) - tiles.begin(t));
-    const int seen = static_cast<int>((most - 1) * cols.stride + cols.taps);
-    for (int p = 0; p < seen; ++p) {
-      const bool there = column + p >= 0 && column + p < cols.in && count > 0;
-      tile.a[p] = there ? d.source.data + (run.line + column + p) * d.source.channels : zeros;
-      tile.moves[p] = there ? -1 : 0;
+// What comes from far comes best in the order it lies in: there a line is one tile, all channels of it, and asks for what the tile beside
+// it will be the first to see.
+static void run_sliding(const Depthwise& d, const Run& run, const Room& room, const float* zeros) {
+  const Source& source = d.source;
+  const Axis& cols = source.cols;
+  const Slide slide = slide_for(cols, run.last - run.first);
+  const bool far = d.reads_far();
+  for (int64_t first = run.first, last; first < run.last; first = last) {
+    last = far ? smaller(run.last, first + slide.pixels) : run.last;
+    const int64_t width = seen_by((last - first + slide.pixels - 1) / slide.pixels * slide.pixels, cols);
+    Line line = line_of(source, room, zeros, run.image, run.row, run.down, first, last, width, 0, 1);
+    if (far) {
+      line.next_cols = slide.pixels * cols.stride, line.next_rows = smaller(source.rows.stride, line.rows), line.next_row = line.row;
+      const int64_t beside = first * cols.stride + cols.origin + width;
+      line.next = source.data + (run.line + beside) * line.channels + (line.rows - line.next_rows) * line.row;
     }
-    for (int m = 0; m < tile.count; ++m) tile.y[m] = output_of(d, run, first + m);
-    tile.row = cols.in * d.source.channels;
-    tile.next_rows = d.reads_far() ? smaller(d.source.rows.stride, run.down.last - run.down.first) : 0;
-    tile.next_floats = most * cols.stride * d.source.channels;
-    tile.next = d.source.data + (run.line + (run.down.last - run.down.first - tile.next_rows) * cols.in + column) * d.source.channels +
-                tile.next_floats;
-    kernel(tile, {taps, count, d.source.channels, d.bias, d.finish, d.far()});
+    slide.kernel(line, {d.w + run.down.first * d.w_row, d.w_row, d.w_col, d.bias, output_of(d, run, first), d.y_col, d.finish, d.far()});
   }
 }
 
 // Output pixels [first, last) of a row, those of them that there are.
-static void run_row(const Depthwise& d, int64_t image, int64_t row, int64_t first, int64_t last, Tap* taps, const float* zeros) {
+static void run_row(const Depthwise& d, int64_t image, int64_t row, int64_t first, int64_t last, const Room& room, Tap* taps,
+                    const float* zeros) {
   const Axis &rows = d.source.rows, &cols = d.source.cols;
   last = smaller(last, cols.out);
   if (row >= rows.out || first >= last) return;
   const Inside down = inside(rows, row);
   const int64_t line = (image * rows.in + row * rows.stride + down.first * rows.dilation + rows.origin) * cols.in;
   const Run run = {image, row, first, last, down, line};
-  const bool slides = cols.dilation == 1 && cols.stride <= 2 && (cols.taps == 3 || cols.taps == 5 || cols.taps == 7);
-  slides ? run_sliding(d, run, taps, zeros) : run_anywhere(d, run, taps);
+  beside(cols) ? run_sliding(d, run, room, zeros) : run_anywhere(d, run, taps);
 }
 
 void depthwise(Context& context, const Depthwise* parts, int64_t count) {
-  int64_t rows = 0, cols = 0, taps = 0, all_taps = 0;
+  int64_t rows = 0, cols = 0, taps = 0, all_taps = 0, width = 0;
   for (int64_t p = 0; p < count; ++p) {
     const Source& source = parts[p].source;
     rows = larger(rows, source.rows.out), cols = larger(cols, source.cols.out);
     taps = larger(taps, taps_of(source)), all_taps += taps_of(source);
+    width = larger(width, beside(source.cols) ? seen_by(source.cols.out + kMostSliding, source.cols) : 0);
   }
   if (rows == 0 || cols == 0) return;
   const int64_t channels = parts[0].source.channels, pixels = parts[0].source.images * rows * cols;
   const int64_t chunks = larger<int64_t>(smaller(pixels / kMaxMR, pixels * all_taps * channels / kDepthwiseGrain), 1);
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   Tap* lists = static_cast<Tap*>(context.scratch(static_cast<size_t>(slots * taps) * sizeof(Tap)));
+  const Room rooms = room_for(slots * width, context);
   float* zeros = static_cast<float*>(context.scratch(static_cast<size_t>(channels) * sizeof(float)));
   memset(zeros, 0, static_cast<size_t>(channels) * sizeof(float));
 
@@ -265,9 +284,10 @@ void depthwise(Context& context, const Depthwise* parts, int64_t count) {
     const int64_t end = (chunk + 1) * pixels / chunks;
     for (int64_t pixel = chunk * pixels / chunks; pixel < end;) {
       const int64_t row = pixel / cols % rows, image = pixel / cols / rows, first = pixel % cols;
-      const int64_t width = smaller(cols - first, end - pixel);
-      for (int64_t p = 0; p < count; ++p) run_row(parts[p], image, row, first, first + width, lists + slot * taps, zeros);
-      pixel += width;
+      const int64_t wide = smaller(cols - first, end - pixel);
+      for (int64_t p = 0; p < count; ++p)
+        run_row(parts[p], image, row, first, first + wide, rooms.at(slot * width), lists + slot * taps, zeros);
+      pixel += wide;
     }
     end_far();
   });

@@ -8,7 +8,6 @@
 // Each chunk has its own sums; they are added in order, so the result does not depend on the number of threads.
 #include "conv2d_depthwise.h"
 #include "conv2d_parts.h"
-#include "split.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -22,37 +21,32 @@ constexpr int tap_rows(int kw) {
   return fit < 1 ? 1 : fit > kMostTapRows || kw == 1 ? kMostTapRows : fit < kw ? fit : kw;
 }
 
-// An output row, and what it sees of the input: column i of it begins at cells[i], in the first row of taps inside the image, or is a line
-// of zeros, which moves[i] keeps where it is: -1, or 0 for that line.
-struct Line {
-  const float* const* cells;
-  const int64_t* moves;
-  int64_t row;  // floats from a row of taps to the next
+// The gradients of a line, and where the sums of taps lie.
+struct Gradients {
   const float* g;
-  int64_t pixels, channels;
   int64_t tap_row;  // floats from the sums of a row of taps to the next
-  // The row below, if that is far: so many floats in each of so many rows of x, and of g.
-  const float* next_x;
-  int64_t next_rows, next_row, next_floats, next_g_floats;
+  bool far;
 };
 
 // Adds to the sums of `rows` rows of KW taps, at `sums`, those of channels [c, c + lanes); cells[0..) begin at row `skip` of those inside.
 template <int KW, int S, bool kTail>
-RECEPTIVE_INLINE void line_block(const Line& line, int rows, int64_t skip, int64_t c, int lanes, float* sums) {
+RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, int rows, int64_t skip, int64_t c, int lanes, float* sums) {
   constexpr int kRows = tap_rows(KW);
   const auto read = [&](const float* p) { return kTail ? load(p, lanes) : load(p); };
   Vec acc[kRows][KW];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int k = 0; k < KW; ++k) acc[r][k] = r < rows ? read(sums + r * line.tap_row + k * line.channels + c) : zero();
+    for (int k = 0; k < KW; ++k) acc[r][k] = r < rows ? read(sums + r * from.tap_row + k * line.channels + c) : zero();
   }
   for (int64_t first = 0; first < line.pixels; first += kPixels) {
     Vec g[kPixels];
 #pragma GCC unroll 4
-    for (int m = 0; m < kPixels; ++m) g[m] = first + m < line.pixels ? read(line.g + (first + m) * line.channels + c) : zero();
+    for (int m = 0; m < kPixels; ++m) g[m] = first + m < line.pixels ? read(from.g + (first + m) * line.channels + c) : zero();
     const float* const* cells = line.cells + first * S;
     const int64_t* moves = line.moves + first * S;
+    if (skip == 0) line.ask(c, first * S, kPixels * S);
+    if (from.far && skip == 0) ask_for(from.g + line.pixels * (line.channels + c) + first * Vec::width, kPixels * Vec::width);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       if (r >= rows) break;
@@ -72,46 +66,36 @@ RECEPTIVE_INLINE void line_block(const Line& line, int rows, int64_t skip, int64
     if (r >= rows) break;
 #pragma GCC unroll 8
     for (int k = 0; k < KW; ++k) {
-      float* const to = sums + r * line.tap_row + k * line.channels + c;
+      float* const to = sums + r * from.tap_row + k * line.channels + c;
       kTail ? store(to, acc[r][k], lanes) : store(to, acc[r][k]);
     }
   }
 }
 
-// The same for all channels, and for `count` rows of taps, as many at once as fit.
+// The same for all channels, and for all rows of taps inside, as many at once as fit.
 template <int KW, int S>
-void line_sums(const Line& line, int64_t count, float* sums) {
-  const int64_t share = line.next_floats * Vec::width / line.channels, g_share = line.next_g_floats * Vec::width / line.channels;
-  const float *next = line.next_x, *next_g = line.g + line.pixels * line.channels;
-  for (int64_t skip = 0; skip < count; skip += tap_rows(KW)) {
-    const int rows = static_cast<int>(smaller<int64_t>(tap_rows(KW), count - skip));
-    float* const to = sums + skip * line.tap_row;
+void line_sums(const Line& line, const Gradients& from, float* sums) {
+  for (int64_t skip = 0; skip < line.rows; skip += tap_rows(KW)) {
+    const int rows = static_cast<int>(smaller<int64_t>(tap_rows(KW), line.rows - skip));
+    float* const to = sums + skip * from.tap_row;
     int64_t c = 0;
-    for (; c + Vec::width <= line.channels; c += Vec::width) {
-      if (skip == 0) {
-        for (int64_t r = 0; r < line.next_rows; ++r) ask_for(next + r * line.next_row, share);
-        ask_for(next_g, g_share);
-        next += share, next_g += g_share;
-      }
-      line_block<KW, S, false>(line, rows, skip, c, Vec::width, to);
-    }
-    if (c < line.channels) line_block<KW, S, true>(line, rows, skip, c, static_cast<int>(line.channels - c), to);
+    for (; c + Vec::width <= line.channels; c += Vec::width) line_block<KW, S, false>(line, from, rows, skip, c, Vec::width, to);
+    if (c < line.channels) line_block<KW, S, true>(line, from, rows, skip, c, static_cast<int>(line.channels - c), to);
   }
 }
 
-using LineKernel = void (*)(const Line&, int64_t, float*);
+using LineKernel = void (*)(const Line&, const Gradients&, float*);
 
-// How the columns of taps are taken: KW at a time, S columns of the line from a pixel to the next.
+// How many columns of taps are taken at a time.
 struct Columns {
-  int64_t together, stride;
+  int64_t together;
   LineKernel kernel;
 };
 static Columns columns_for(const Axis& cols) {
   static constexpr LineKernel kernels[3][2] = {
       {line_sums<3, 1>, line_sums<3, 2>}, {line_sums<5, 1>, line_sums<5, 2>}, {line_sums<7, 1>, line_sums<7, 2>}};
-  const bool beside = cols.dilation == 1 && cols.stride <= 2 && (cols.taps == 3 || cols.taps == 5 || cols.taps == 7);
-  if (beside) return {cols.taps, cols.stride, kernels[(cols.taps - 3) / 2][cols.stride - 1]};
-  return {1, 1, line_sums<1, 1>};
+  if (beside(cols)) return {cols.taps, kernels[(cols.taps - 3) / 2][cols.stride - 1]};
+  return {1, line_sums<1, 1>};
 }
 
 void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
@@ -120,17 +104,16 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
     memset(a.dw, 0, static_cast<size_t>(s.kh * s.kw * s.C) * sizeof(float));
     return;
   }
-  const Axis rows = {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, cols = {s.OW, s.W, s.sw, s.kw, s.dw, -s.left};
-  const Columns columns = columns_for(cols);
+  const Source source = {a.x, s.N, s.C, s.C, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
+  const Columns columns = columns_for(source.cols);
   const int64_t C = s.C, size = s.kh * s.kw * C, lines = s.N * s.OH;
   const int64_t chunks = larger<int64_t>(1, smaller(smaller(lines, kMostParts), lines * s.OW * size / kRowsGrain));
   const int64_t slots = chunks == 1 ? 1 : context.threads();
-  const int64_t width = ((s.OW + kPixels - 1) / kPixels * kPixels - 1) * columns.stride + columns.together;  // cells of a line
-  const auto scratch = [&](int64_t n, size_t each) { return context.scratch(static_cast<size_t>(n) * each); };
-  const float** cells = static_cast<const float**>(scratch(slots * width, sizeof(const float*)));
-  int64_t* moves = static_cast<int64_t*>(scratch(slots * width, sizeof(int64_t)));
-  float* parts = chunks == 1 ? a.dw : static_cast<float*>(scratch(chunks * size, sizeof(float)));
-  float* zeros = static_cast<float*>(scratch(C, sizeof(float)));
+  const int64_t whole = (s.OW + kPixels - 1) / kPixels * kPixels, width = columns.together == 1 ? whole : seen_by(whole, source.cols);
+  const Room rooms = room_for(slots * width, context);
+  const auto floats = [&](int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); };
+  float* const parts = chunks == 1 ? a.dw : floats(chunks * size);
+  float* const zeros = floats(C);
   memset(zeros, 0, static_cast<size_t>(C) * sizeof(float));
   const bool far_x = is_read_far(s.N * s.H * s.W * C), far_g = is_read_far(lines * s.OW * C);
 
@@ -138,25 +121,17 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
     float* const sums = parts + chunk * size;
     memset(sums, 0, static_cast<size_t>(size) * sizeof(float));
     for (int64_t i = chunk * lines / chunks; i < (chunk + 1) * lines / chunks; ++i) {
-      const Inside down = inside(rows, i % s.OH);
-      const int64_t h = i % s.OH * s.sh - s.top + down.first * s.dh, last = h + (down.last - down.first - 1) * s.dh;
+      const Inside down = inside(source.rows, i % s.OH);
       if (down.first == down.last) continue;
-      const float* const x = a.x + (i / s.OH * s.H + h) * s.W * C;
-      Line line = {
-          cells + slot * width, moves + slot * width, s.dh * s.W * C, a.g + i * s.OW * C, s.OW, C, s.kw * C, nullptr, 0, s.W * C, 0,
-          far_g ? s.OW * C : 0};
-      if (far_x) {
-        line.next_x = a.x + (i / s.OH * s.H + last + 1) * s.W * C;
-        line.next_rows = smaller(s.sh, s.H - 1 - last), line.next_floats = s.W * C;
-      }
+      const int64_t below = i % s.OH * s.sh - s.top + (down.last - 1) * s.dh + 1;
       for (int64_t tap = 0; tap < s.kw; tap += columns.together) {
-        for (int64_t j = 0; j < width; ++j) {
-          const int64_t w = columns.together > 1 ? j - s.left : j * s.sw + tap * s.dw - s.left;
-          const bool there = w >= 0 && w < s.W;
-          cells[slot * width + j] = there ? x + w * C : zeros;
-          moves[slot * width + j] = there ? -1 : 0;
+        const int64_t step = columns.together == 1 ? s.sw : 1;
+        Line line = line_of(source, rooms.at(slot * width), zeros, i / s.OH, i % s.OH, down, 0, s.OW, width, tap, step);
+        if (far_x && tap == 0) {
+          line.next = a.x + (i / s.OH * s.H + below) * s.W * C;
+          line.next_cols = s.W, line.next_rows = smaller(s.sh, s.H - below), line.next_row = s.W * C;
         }
-        columns.kernel(line, down.last - down.first, sums + (down.first * s.kw + tap) * C);
+        columns.kernel(line, {a.g + i * s.OW * C, s.kw * C, far_g}, sums + (down.first * s.kw + tap) * C);
       }
     }
   });
