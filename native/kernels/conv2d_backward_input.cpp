@@ -124,6 +124,32 @@ static void filtered_backward_input(Filter filter, const Filtered& filtered, con
   filter_forward(filter, filtered, {exchanged + (taps - 1) * tap, -s.kw * tap, -tap, s.C}, a.g, a.b, a.dx, context);
 }
 
+// Groups of a few channels, of one phase: a convolution of the gradient with the taps in reverse order and each group's weights transposed.
+static void grouped_backward_input(const Conv2dBackwardInputArgs<float>& a, const Phase& row, const Phase& col, float* dx,
+                                   Context& context) {
+  const Conv2dShape& s = a.shape;
+  const int64_t size = s.C / s.groups, taps = s.kh * s.kw, tap = size * s.C;
+  bool made;
+  float* const w = static_cast<float*>(context.keep(static_cast<size_t>(taps * tap) * sizeof(float), &made));
+  for (int64_t block = 0; block < (made ? 0 : taps * tap); block += size) {  // of a tap, an input channel and a group
+    const int64_t i = block / s.C % size, first = block - i * s.C + i;
+    for (int64_t k = 0; k < size; ++k) w[first + k * s.C] = a.w[block + k];
+  }
+  const Depthwise d = {{a.g, s.N, s.C, s.C, row.axis, col.axis},
+                       w + (row.last * s.kw + col.last) * tap,
+                       -row.every * s.kw * tap,
+                       -col.every * tap,
+                       a.b,
+                       dx,
+                       s.H * s.W * s.C,
+                       s.sh * s.W * s.C,
+                       s.sw * s.C,
+                       nullptr,
+                       size,
+                       s.C};
+  depthwise(context, &d, 1);
+}
+
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
@@ -149,6 +175,9 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
     }
     return depthwise(context, parts, count);
   }
+
+  if (is_grouped(s) && count == 1 && beside(cols[0].axis))
+    return grouped_backward_input(a, rows[0], cols[0], dx_of(rows[0], cols[0]), context);
 
   const Panels panels(Cg);
   Gather* gathers = static_cast<Gather*>(context.scratch(static_cast<size_t>(count) * sizeof(Gather)));

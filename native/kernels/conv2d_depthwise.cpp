@@ -72,7 +72,7 @@ void taps_tile(const RowsTile& rows, const TapsStep& step) {
 // What becomes of a line.
 struct Sliding {
   const float* w;  // of the first row of taps inside
-  int64_t w_row, w_col;
+  int64_t w_row, w_col, w_channel, group;
   const float* bias;  // or null
   float* y;
   int64_t pixel;  // floats from a pixel's y to the next
@@ -80,8 +80,8 @@ struct Sliding {
   bool far;
 };
 
-template <int KW, int S, int MR, bool kTail>
-RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c, int lanes) {
+template <int KW, int S, int MR, bool kGrouped, bool kTail>
+RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, const GroupOrder& groups, int64_t c, int lanes) {
   const auto read = [&](const float* p) { return kTail ? load(p, lanes) : load(p); };
   const Vec start = to.bias ? read(to.bias + c) : zero();
   for (int64_t first = 0; first < line.pixels; first += MR) {
@@ -92,16 +92,20 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c
     const float* const* cells = line.cells + first * S;
     const int64_t* moves = line.moves + first * S;
     for (int64_t r = 0; r < line.rows; ++r) {
-      Vec w[KW];
-#pragma GCC unroll 8
-      for (int k = 0; k < KW; ++k) w[k] = read(to.w + r * to.w_row + k * to.w_col + c);
       const int64_t offset = r * line.row;
-#pragma GCC unroll 32
-      for (int p = 0; p < (MR - 1) * S + KW; ++p) {
-        const Vec x = read(cells[p] + (offset & moves[p]) + c);
+      for (int64_t g = 0; g < (kGrouped ? to.group : 1); ++g) {
+        const Order order = order_of(groups.lane, static_cast<int>(g));
+        Vec w[KW];
 #pragma GCC unroll 8
-        for (int k = 0; k < KW; ++k) {
-          if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S][0] = fma(x, w[k], acc[(p - k) / S][0]);
+        for (int k = 0; k < KW; ++k) w[k] = read(to.w + r * to.w_row + k * to.w_col + g * to.w_channel + c);
+#pragma GCC unroll 32
+        for (int p = 0; p < (MR - 1) * S + KW; ++p) {
+          Vec x = read(cells[p] + (offset & moves[p]) + c);
+          if (kGrouped) x = permute(x, order);
+#pragma GCC unroll 8
+          for (int k = 0; k < KW; ++k) {
+            if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S][0] = fma(x, w[k], acc[(p - k) / S][0]);
+          }
         }
       }
     }
@@ -118,11 +122,12 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c
   }
 }
 
-template <int KW, int S, int MR>
+template <int KW, int S, int MR, bool kGrouped>
 void slide_line(const Line& line, const Sliding& to) {
+  const GroupOrder groups(to.group);
   int64_t c = 0;
-  for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, false>(line, to, c, Vec::width);
-  if (c < line.channels) slide_block<KW, S, MR, true>(line, to, c, static_cast<int>(line.channels - c));
+  for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, kGrouped, false>(line, to, groups, c, Vec::width);
+  if (c < line.channels) slide_block<KW, S, MR, kGrouped, true>(line, to, groups, c, static_cast<int>(line.channels - c));
 }
 
 using SlideKernel = void (*)(const Line&, const Sliding&);
@@ -135,9 +140,10 @@ struct Slide {
 constexpr int kMostSliding = 8;
 
 // Of tiles of 8, 7 or 4 pixels those that fill a line best: rows of 7 to 224 pixels are as common as powers of two.
-template <int KW, int S>
+template <int KW, int S, bool kGrouped>
 static Slide slide_for(int64_t pixels) {
-  static constexpr Slide slides[] = {{kMostSliding, slide_line<KW, S, kMostSliding>}, {7, slide_line<KW, S, 7>}, {4, slide_line<KW, S, 4>}};
+  static constexpr Slide slides[] = {
+      {kMostSliding, slide_line<KW, S, kMostSliding, kGrouped>}, {7, slide_line<KW, S, 7, kGrouped>}, {4, slide_line<KW, S, 4, kGrouped>}};
   const auto cost = [&](const Slide& slide) { return (pixels + slide.pixels - 1) / slide.pixels * (slide.pixels + 1); };
   Slide best = slides[0];
   for (const Slide& slide : slides) {
@@ -146,14 +152,15 @@ static Slide slide_for(int64_t pixels) {
   return best;
 }
 
+template <bool kGrouped>
 static Slide slide_for(const Axis& cols, int64_t pixels) {
   switch (cols.taps * 2 + cols.stride) {
-    case 7: return slide_for<3, 1>(pixels);
-    case 8: return slide_for<3, 2>(pixels);
-    case 11: return slide_for<5, 1>(pixels);
-    case 12: return slide_for<5, 2>(pixels);
-    case 15: return slide_for<7, 1>(pixels);
-    default: return slide_for<7, 2>(pixels);
+    case 7: return slide_for<3, 1, kGrouped>(pixels);
+    case 8: return slide_for<3, 2, kGrouped>(pixels);
+    case 11: return slide_for<5, 1, kGrouped>(pixels);
+    case 12: return slide_for<5, 2, kGrouped>(pixels);
+    case 15: return slide_for<7, 1, kGrouped>(pixels);
+    default: return slide_for<7, 2, kGrouped>(pixels);
   }
 }
 
@@ -236,7 +243,8 @@ static void run_anywhere(const Depthwise& d, const Run& run, Tap* taps) {
 static void run_sliding(const Depthwise& d, const Run& run, const Room& room, const float* zeros) {
   const Source& source = d.source;
   const Axis& cols = source.cols;
-  const Slide slide = slide_for(cols, run.last - run.first);
+  const int64_t pixels = run.last - run.first;
+  const Slide slide = d.group > 1 ? slide_for<true>(cols, pixels) : slide_for<false>(cols, pixels);
   const bool far = d.reads_far();
   for (int64_t first = run.first, last; first < run.last; first = last) {
     last = far ? smaller(run.last, first + slide.pixels) : run.last;
@@ -247,7 +255,8 @@ static void run_sliding(const Depthwise& d, const Run& run, const Room& room, co
       const int64_t beside = first * cols.stride + cols.origin + width;
       line.next = source.data + (run.line + beside) * line.channels + (line.rows - line.next_rows) * line.row;
     }
-    slide.kernel(line, {d.w + run.down.first * d.w_row, d.w_row, d.w_col, d.bias, output_of(d, run, first), d.y_col, d.finish, d.far()});
+    slide.kernel(line, {d.w + run.down.first * d.w_row, d.w_row, d.w_col, d.w_channel, d.group, d.bias, output_of(d, run, first), d.y_col,
+                        d.finish, d.far()});
   }
 }
 
@@ -273,7 +282,7 @@ void depthwise(Context& context, const Depthwise* parts, int64_t count) {
   }
   if (rows == 0 || cols == 0) return;
   const int64_t channels = parts[0].source.channels, pixels = parts[0].source.images * rows * cols;
-  const int64_t chunks = larger<int64_t>(smaller(pixels / kMaxMR, pixels * all_taps * channels / kDepthwiseGrain), 1);
+  const int64_t chunks = larger<int64_t>(smaller(pixels / kMaxMR, pixels * all_taps * channels * parts[0].group / kDepthwiseGrain), 1);
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   Tap* lists = static_cast<Tap*>(context.scratch(static_cast<size_t>(slots * taps) * sizeof(Tap)));
   const Room rooms = room_for(slots * width, context);

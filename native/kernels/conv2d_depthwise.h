@@ -1,4 +1,5 @@
-// Depthwise convolution: each channel is convolved with its own kernel. conv2d_depthwise.cpp, conv2d_depthwise_weight.cpp.
+// Convolution by channels: output channels along the lanes of a vector see input channels in the lanes of one vector. Depthwise, where each
+// channel has its own kernel, and groups of as many channels as divide a vector. conv2d_depthwise.cpp, conv2d_depthwise_weight.cpp.
 #pragma once
 
 #include "conv2d_source.h"
@@ -8,7 +9,14 @@ namespace receptive::RECEPTIVE_ISA {
 
 RECEPTIVE_INLINE bool is_depthwise(const Conv2dShape& s) { return s.groups == s.C && s.K == s.C; }
 
-// Output pixel (i, j) of an image lies at y + image*y_image + i*y_row + j*y_col; tap (a, b) has its weights at w + a*w_row + b*w_col.
+// Whether the channels of several groups fill a vector.
+RECEPTIVE_INLINE bool is_grouped(const Conv2dShape& s) {
+  const int64_t size = s.C / s.groups;
+  return s.groups > 1 && s.K == s.C && size > 1 && size < Vec::width && Vec::width % size == 0;
+}
+
+// Output pixel (i, j) of an image lies at y + image*y_image + i*y_row + j*y_col; tap (a, b) of a group's input channel g has its weights,
+// one for each output channel, at w + a*w_row + b*w_col + g*w_channel.
 struct Depthwise {
   Source source;  // window unset
   const float* w;
@@ -17,6 +25,8 @@ struct Depthwise {
   float* y;
   int64_t y_image, y_row, y_col;
   const Finish* finish = nullptr;
+  int64_t group = 1;  // channels of one
+  int64_t w_channel = 0;
 
   bool reads_far() const { return is_read_far(source.images * source.rows.in * source.cols.in * source.channels); }
   bool far() const { return writes_far(y, source.images * y_image, y_col) && source.channels % Vec::width == 0; }
@@ -51,6 +61,14 @@ struct Line {
   void ask(int64_t c, int64_t first, int64_t count) const {
     const int64_t n = smaller(count, next_cols - first) * Vec::width;
     for (int64_t r = 0; r < next_rows; ++r) ask_for(next + r * next_row + c * next_cols + first * Vec::width, n);
+  }
+};
+
+// For each lane the first channel of its group, in the vector.
+struct GroupOrder {
+  int32_t lane[16];
+  explicit GroupOrder(int64_t group) {
+    for (int i = 0; i < 16; ++i) lane[i] = static_cast<int32_t>(i - i % group);
   }
 };
 

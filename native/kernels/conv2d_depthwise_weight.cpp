@@ -24,20 +24,22 @@ constexpr int tap_rows(int kw) {
 // The gradients of a line, and where the sums of taps lie.
 struct Gradients {
   const float* g;
-  int64_t tap_row;  // floats from the sums of a row of taps to the next
+  int64_t tap_row, tap;  // floats from the sums of a row of taps to the next, and of a tap
+  int64_t group;         // channels of one
   bool far;
 };
 
 // Adds to the sums of `rows` rows of KW taps, at `sums`, those of channels [c, c + lanes); cells[0..) begin at row `skip` of those inside.
-template <int KW, int S, bool kTail>
-RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, int rows, int64_t skip, int64_t c, int lanes, float* sums) {
+template <int KW, int S, bool kGrouped, bool kTail>
+RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, const Order& order, int rows, int64_t skip, int64_t c, int lanes,
+                                 float* sums) {
   constexpr int kRows = tap_rows(KW);
   const auto read = [&](const float* p) { return kTail ? load(p, lanes) : load(p); };
   Vec acc[kRows][KW];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int k = 0; k < KW; ++k) acc[r][k] = r < rows ? read(sums + r * from.tap_row + k * line.channels + c) : zero();
+    for (int k = 0; k < KW; ++k) acc[r][k] = r < rows ? read(sums + r * from.tap_row + k * from.tap + c) : zero();
   }
   for (int64_t first = 0; first < line.pixels; first += kPixels) {
     Vec g[kPixels];
@@ -53,7 +55,8 @@ RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, int ro
       const int64_t offset = (skip + r) * line.row;
 #pragma GCC unroll 16
       for (int p = 0; p < (kPixels - 1) * S + KW; ++p) {
-        const Vec x = read(cells[p] + (offset & moves[p]) + c);
+        Vec x = read(cells[p] + (offset & moves[p]) + c);
+        if (kGrouped) x = permute(x, order);
 #pragma GCC unroll 8
         for (int k = 0; k < KW; ++k) {
           if (p >= k && (p - k) % S == 0 && (p - k) / S < kPixels) acc[r][k] = fma(x, g[(p - k) / S], acc[r][k]);
@@ -66,21 +69,30 @@ RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, int ro
     if (r >= rows) break;
 #pragma GCC unroll 8
     for (int k = 0; k < KW; ++k) {
-      float* const to = sums + r * from.tap_row + k * line.channels + c;
+      float* const to = sums + r * from.tap_row + k * from.tap + c;
       kTail ? store(to, acc[r][k], lanes) : store(to, acc[r][k]);
     }
   }
 }
 
-// The same for all channels, and for all rows of taps inside, as many at once as fit.
-template <int KW, int S>
+// The same for all channels, and for all rows of taps inside, as many at once as fit; for each input channel of a group.
+template <int KW, int S, bool kGrouped>
 void line_sums(const Line& line, const Gradients& from, float* sums) {
+  const GroupOrder groups(from.group);
   for (int64_t skip = 0; skip < line.rows; skip += tap_rows(KW)) {
     const int rows = static_cast<int>(smaller<int64_t>(tap_rows(KW), line.rows - skip));
-    float* const to = sums + skip * from.tap_row;
-    int64_t c = 0;
-    for (; c + Vec::width <= line.channels; c += Vec::width) line_block<KW, S, false>(line, from, rows, skip, c, Vec::width, to);
-    if (c < line.channels) line_block<KW, S, true>(line, from, rows, skip, c, static_cast<int>(line.channels - c), to);
+    for (int64_t c = 0; c < line.channels; c += Vec::width) {
+      const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, line.channels - c));
+      for (int64_t g = 0; g < (kGrouped ? from.group : 1); ++g) {
+        const Order order = order_of(groups.lane, static_cast<int>(g));
+        float* const to = sums + skip * from.tap_row + g * line.channels;
+        if (lanes == Vec::width) {
+          line_block<KW, S, kGrouped, false>(line, from, order, rows, skip, c, lanes, to);
+        } else {
+          line_block<KW, S, kGrouped, true>(line, from, order, rows, skip, c, lanes, to);
+        }
+      }
+    }
   }
 }
 
@@ -91,22 +103,25 @@ struct Columns {
   int64_t together;
   LineKernel kernel;
 };
+template <bool kGrouped>
 static Columns columns_for(const Axis& cols) {
-  static constexpr LineKernel kernels[3][2] = {
-      {line_sums<3, 1>, line_sums<3, 2>}, {line_sums<5, 1>, line_sums<5, 2>}, {line_sums<7, 1>, line_sums<7, 2>}};
+  static constexpr LineKernel kernels[3][2] = {{line_sums<3, 1, kGrouped>, line_sums<3, 2, kGrouped>},
+                                               {line_sums<5, 1, kGrouped>, line_sums<5, 2, kGrouped>},
+                                               {line_sums<7, 1, kGrouped>, line_sums<7, 2, kGrouped>}};
   if (beside(cols)) return {cols.taps, kernels[(cols.taps - 3) / 2][cols.stride - 1]};
-  return {1, line_sums<1, 1>};
+  return {1, line_sums<1, 1, kGrouped>};
 }
 
 void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.OH == 0 || s.OW == 0) {
-    memset(a.dw, 0, static_cast<size_t>(s.kh * s.kw * s.C) * sizeof(float));
+    memset(a.dw, 0, static_cast<size_t>(s.kh * s.kw * s.C / s.groups * s.K) * sizeof(float));
     return;
   }
   const Source source = {a.x, s.N, s.C, s.C, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
-  const Columns columns = columns_for(source.cols);
-  const int64_t C = s.C, size = s.kh * s.kw * C, lines = s.N * s.OH;
+  const int64_t group = s.C / s.groups;
+  const Columns columns = group > 1 ? columns_for<true>(source.cols) : columns_for<false>(source.cols);
+  const int64_t C = s.C, tap_size = group * C, size = s.kh * s.kw * tap_size, lines = s.N * s.OH;
   const int64_t chunks = larger<int64_t>(1, smaller(smaller(lines, kMostParts), lines * s.OW * size / kRowsGrain));
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   const int64_t whole = (s.OW + kPixels - 1) / kPixels * kPixels, width = columns.together == 1 ? whole : seen_by(whole, source.cols);
@@ -131,7 +146,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
           line.next = a.x + (i / s.OH * s.H + below) * s.W * C;
           line.next_cols = s.W, line.next_rows = smaller(s.sh, s.H - below), line.next_row = s.W * C;
         }
-        columns.kernel(line, {a.g + i * s.OW * C, s.kw * C, far_g}, sums + (down.first * s.kw + tap) * C);
+        columns.kernel(line, {a.g + i * s.OW * C, s.kw * tap_size, tap_size, group, far_g}, sums + (down.first * s.kw + tap) * tap_size);
       }
     }
   });

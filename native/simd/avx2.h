@@ -12,6 +12,9 @@ struct Vec {
 struct Mask {
   __m256 m;
 };
+struct Order {
+  __m256i v;
+};
 
 RECEPTIVE_INLINE __m256i lanes(int n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
 
@@ -60,6 +63,11 @@ RECEPTIVE_INLINE Mask operator<(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, 
 RECEPTIVE_INLINE Mask operator>(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }
 RECEPTIVE_INLINE Mask operator==(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
 RECEPTIVE_INLINE Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_ps(b.v, a.v, m.m)}; }
+
+RECEPTIVE_INLINE Order order_of(const int32_t* p, int shift) {
+  return {_mm256_add_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_set1_epi32(shift))};
+}
+RECEPTIVE_INLINE Vec permute(Vec a, Order order) { return {_mm256_permutevar8x32_ps(a.v, order.v)}; }
 
 RECEPTIVE_INLINE float reduce_add(Vec a) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));

@@ -12,6 +12,9 @@ struct Vec {
 struct Mask {
   __mmask16 m;
 };
+struct Order {
+  __m512i v;
+};
 
 RECEPTIVE_INLINE __mmask16 lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 
@@ -48,6 +51,9 @@ RECEPTIVE_INLINE Mask operator<(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, 
 RECEPTIVE_INLINE Mask operator>(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
 RECEPTIVE_INLINE Mask operator==(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
 RECEPTIVE_INLINE Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
+
+RECEPTIVE_INLINE Order order_of(const int32_t* p, int shift) { return {_mm512_add_epi32(_mm512_loadu_si512(p), _mm512_set1_epi32(shift))}; }
+RECEPTIVE_INLINE Vec permute(Vec a, Order order) { return {_mm512_permutexvar_ps(order.v, a.v)}; }
 
 RECEPTIVE_INLINE float reduce_add(Vec a) { return _mm512_reduce_add_ps(a.v); }
 RECEPTIVE_INLINE float reduce_max(Vec a) { return _mm512_reduce_max_ps(a.v); }

@@ -12,6 +12,9 @@ struct Vec {
 struct Mask {
   uint32x4_t m;
 };
+struct Order {
+  uint8x16_t v;  // of bytes
+};
 
 RECEPTIVE_INLINE Vec zero() { return {vdupq_n_f32(0.0f)}; }
 RECEPTIVE_INLINE Vec broadcast(float x) { return {vdupq_n_f32(x)}; }
@@ -86,6 +89,12 @@ RECEPTIVE_INLINE Vec min(Vec a, Vec b) { return select(a < b, a, b); }
 RECEPTIVE_INLINE Vec sqrt(Vec a) { return {vsqrtq_f32(a.v)}; }
 RECEPTIVE_INLINE Vec abs(Vec a) { return {vabsq_f32(a.v)}; }
 RECEPTIVE_INLINE Vec copy_sign(Vec a, Vec sign) { return {vbslq_f32(vdupq_n_u32(0x80000000u), sign.v, a.v)}; }
+
+RECEPTIVE_INLINE Order order_of(const int32_t* p, int shift) {
+  const uint32x4_t lanes = vreinterpretq_u32_s32(vaddq_s32(vld1q_s32(p), vdupq_n_s32(shift)));
+  return {vreinterpretq_u8_u32(vmlaq_n_u32(vdupq_n_u32(0x03020100), lanes, 0x04040404))};
+}
+RECEPTIVE_INLINE Vec permute(Vec a, Order order) { return {vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(a.v), order.v))}; }
 
 RECEPTIVE_INLINE float reduce_add(Vec a) { return vaddvq_f32(a.v); }
 RECEPTIVE_INLINE float reduce_max(Vec a) { return vmaxvq_f32(a.v); }

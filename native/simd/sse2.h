@@ -12,6 +12,9 @@ struct Vec {
 struct Mask {
   __m128 m;
 };
+struct Order {
+  int32_t lane[4];
+};
 
 RECEPTIVE_INLINE Vec zero() { return {_mm_setzero_ps()}; }
 RECEPTIVE_INLINE Vec broadcast(float x) { return {_mm_set1_ps(x)}; }
@@ -84,6 +87,14 @@ RECEPTIVE_INLINE Mask operator<(Vec a, Vec b) { return {_mm_cmplt_ps(a.v, b.v)};
 RECEPTIVE_INLINE Mask operator>(Vec a, Vec b) { return {_mm_cmpgt_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Mask operator==(Vec a, Vec b) { return {_mm_cmpeq_ps(a.v, b.v)}; }
 RECEPTIVE_INLINE Vec select(Mask m, Vec a, Vec b) { return {_mm_or_ps(_mm_and_ps(m.m, a.v), _mm_andnot_ps(m.m, b.v))}; }
+
+// SSE2 cannot: through memory.
+RECEPTIVE_INLINE Order order_of(const int32_t* p, int shift) { return {{p[0] + shift, p[1] + shift, p[2] + shift, p[3] + shift}}; }
+RECEPTIVE_INLINE Vec permute(Vec a, const Order& order) {
+  float lanes[4];
+  store(lanes, a);
+  return {_mm_setr_ps(lanes[order.lane[0]], lanes[order.lane[1]], lanes[order.lane[2]], lanes[order.lane[3]])};
+}
 
 RECEPTIVE_INLINE float reduce_add(Vec a) {
   const __m128 s = _mm_add_ps(a.v, _mm_movehl_ps(a.v, a.v));

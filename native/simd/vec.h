@@ -11,6 +11,7 @@
 //   store_far, end_far      a whole vector, aligned, past the caches; what a thread calls behind its last one
 //   prefetch                asks for the line at p, which need not be anyone's
 //   Mask                    a < b, a > b, a == b;   select(mask, a, b)
+//   permute(a, order)       lane i of the result is lane order[i] of a; order_of(p, n): width 32-bit numbers from p on, plus n
 //   reduce_add reduce_max   over the lanes, in a fixed order
 //   round_to_int, exp2_of   what exp() needs: nearest integer; 2^n for integral n in [-126, 127]
 //   load_u8                 width bytes, or the first n, widened to floats

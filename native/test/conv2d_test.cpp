@@ -56,7 +56,13 @@ std::vector<Case> cases() {
       {1, 15, 15, 3, 4, 3, 3, 3, 3, 0, 0, 0, 0, 2, 2},                  // and without
       {1, 1, 1, 2, 3, 3, 3, 1, 1, 5000, 5000, 5000, 5000, 5000, 5000},  // taps far apart: the copy keeps them separate
       {1, 3, 2, 1, 2, 2, 2, 1, 1, 30000, 0, 0, 0, 30000, 1},
-      {2, 8, 8, 12, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4},  // groups
+      {2, 8, 8, 12, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4},   // groups
+      {2, 9, 15, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},  // groups of 8 channels, 4, 2 and 16: several in a vector, and not
+      {1, 9, 15, 40, 40, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1, 10},
+      {2, 14, 7, 36, 36, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 9},
+      {1, 7, 9, 22, 22, 7, 7, 1, 1, 3, 3, 3, 3, 1, 1, 11},
+      {1, 6, 6, 22, 22, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 11},
+      {1, 5, 6, 32, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},
       {1, 9, 7, 34, 51, 3, 3, 2, 1, 1, 0, 1, 2, 1, 2, 17},
       {2, 10, 10, 96, 96, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 96},  // depthwise
       {1, 12, 11, 35, 35, 5, 5, 2, 2, 2, 2, 2, 2, 1, 1, 35},
@@ -76,7 +82,7 @@ std::vector<Case> cases() {
   std::mt19937 random(1);
   const auto pick = [&](int64_t low, int64_t high) { return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1)); };
   while (all.size() < 360) {
-    const int64_t groups = pick(0, 2) ? 1 : pick(2, 5), C = groups * pick(1, 20), K = groups * pick(1, 40);
+    const int64_t groups = pick(0, 2) ? 1 : pick(2, 5), C = groups * pick(1, 20), K = pick(0, 1) ? C : groups * pick(1, 40);
     const Case c = {pick(1, 3), pick(1, 14), pick(1, 14), C,          K,          pick(1, 5), pick(1, 5), pick(1, 3),
                     pick(1, 3), pick(0, 3),  pick(0, 3),  pick(0, 3), pick(0, 3), pick(1, 3), pick(1, 3), groups};
     if (valid(c)) all.push_back(c);
