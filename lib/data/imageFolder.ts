@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { availableParallelism, freemem } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { tensor } from '../create';
+import { dtypeOf } from '../dtype';
 import { ReceptiveError, rangeError, typeError } from '../errors';
 import { asFileError, fileError } from '../formats/file';
 import { decodeImage, type Fit, type Frame, fits, loadDecoder } from '../formats/image';
@@ -17,7 +18,7 @@ import type { Samples } from './dataset';
 import { namesIn } from './folder';
 import { type Normalization, PixelDataset } from './images';
 import { checkPath } from './labelled';
-import { checkClasses, checkStrings } from './textDataset';
+import { checkClasses } from './textDataset';
 
 /** What image files are brought to. */
 export interface ReadImageOptions {
@@ -67,14 +68,21 @@ export class ImageFolder extends PixelDataset {
   readonly files: readonly string[];
   /** Files that were left out because they cannot be decoded. */
   readonly skipped: readonly SkippedFile[];
+  readonly #sources: readonly (string | Uint8Array)[];
   readonly #frame: Frame;
   readonly #cached: Tensor | null;
 
   /** @internal */
-  constructor(frame: Frame, { files, labels, skipped, cached }: Opened, classes: readonly string[], normalization: Normalization) {
+  constructor(
+    frame: Frame,
+    { files, labels, skipped, cached, sources = files }: Opened,
+    classes: readonly string[],
+    normalization: Normalization,
+  ) {
     super('imageFolder', Int32Array.from(labels), frame.channels, { classes, normalization });
     this.files = files;
     this.skipped = skipped;
+    this.#sources = sources;
     this.#frame = frame;
     this.#cached = cached;
   }
@@ -89,7 +97,7 @@ export class ImageFolder extends PixelDataset {
     const { height, width, channels } = this.#frame;
     const bytes = new Uint8Array(indices.length * height * width * channels);
     await concurrently(indices, async (index, i) => {
-      bytes.set(await decodeImage(this.files[index]!, this.#frame), i * height * width * channels);
+      bytes.set(await decodeImage(this.#sources[index]!, this.#frame), i * height * width * channels);
     });
     return { x: tensor(bytes, [indices.length, height, width, channels]), y };
   }
@@ -135,19 +143,22 @@ export async function imageFolder(options: ImageFolderOptions): Promise<ImageFol
 }
 
 /**
- * Image files as a batch of `data.imageFolder` would hold them, float32 [n,H,W,C]: what a network that learnt from such batches takes.
+ * Image files, by their paths or as bytes, as a batch of `data.imageFolder` would hold them, float32 [n,H,W,C]: what a network that learnt
+ * from such batches takes.
  *
  * ```ts
  * const x = await data.readImages(['cat.jpg', 'dog.png'], { size: 64 }); // [2, 64, 64, 3]
  * ```
  * @throws ReceptiveError `ERR_UNSUPPORTED` where sharp is not installed; `ERR_FILE`, which names the file that is missing or damaged.
  */
-export async function readImages(files: readonly string[], options: ReadImageOptions): Promise<Tensor> {
-  checkStrings('readImages', 'files', files);
+export async function readImages(files: readonly (string | Uint8Array)[], options: ReadImageOptions): Promise<Tensor> {
+  const isFile = (file: unknown) => typeof file === 'string' || dtypeOf(file) === 'uint8';
+  if (!Array.isArray(files) || !files.every(isFile)) throw typeError('readImages', 'files', files, 'a list of paths, or of bytes');
   checkOptions('readImages', options, readNames);
   const frame = frameOf('readImages', options);
   const { normalization = photographs[frame.channels]! } = options;
-  const found: Opened = { files: [...files], labels: files.map(() => 0), skipped: [], cached: null };
+  const shown = files.map((file, i) => (typeof file === 'string' ? file : `image ${i}`));
+  const found: Opened = { files: shown, labels: files.map(() => 0), skipped: [], cached: null, sources: files };
   const images = new ImageFolder(frame, found, ['image'], normalization);
   try {
     const { x, y } = await images.batch(Int32Array.from(files.keys()));
@@ -174,6 +185,8 @@ interface Found {
 }
 
 interface Opened extends Found {
+  /** What is decoded, where that is not the files. */
+  readonly sources?: readonly (string | Uint8Array)[];
   readonly skipped: readonly SkippedFile[];
   /** The images, uint8 [N,H,W,C], where they are kept. */
   readonly cached: Tensor | null;

@@ -42,16 +42,24 @@ export function loadDecoder(): Sharp {
   }
 }
 
+/** The most pixels of an image that comes as bytes, from who knows whom: small files can claim to be very large images. */
+const mostPixels = 2 ** 26;
+
 /**
  * The pixels of an image file (PNG, JPEG, WebP, GIF, AVIF, TIFF), uint8 [height,width,channels]: turned upright by what EXIF says, in sRGB
  * or grey, 16 bits a colour rounded to 8, resized, and laid over the background unless there is a channel for transparency.
+ * @param source A path, or the bytes of such a file, at most 2^26 pixels then.
  * @throws ReceptiveError `ERR_FILE`, which names the file that is missing, damaged or no image.
  */
-export async function decodeImage(path: string, { height, width, channels, fit, background }: Frame): Promise<Uint8Array> {
+export async function decodeImage(source: string | Uint8Array, { height, width, channels, fit, background }: Frame): Promise<Uint8Array> {
   const sharp = loadDecoder();
   try {
     const [r, g, b] = background;
-    const upright = sharp(await readFile(path), { failOn: 'error' }).rotate();
+    const own = typeof source === 'string';
+    const upright = sharp(own ? await readFile(source) : source, {
+      failOn: 'error',
+      ...(!own && { limitInputPixels: mostPixels }),
+    }).rotate();
     const opaque = channels === 4 ? upright.ensureAlpha() : upright.flatten({ background: { r, g, b } });
     const { data, info } = await opaque
       .resize(width, height, { fit, background: { r, g, b, alpha: channels === 4 ? 0 : 1 } })
@@ -63,7 +71,7 @@ export async function decodeImage(path: string, { height, width, channels, fit, 
     }
     return data;
   } catch (cause) {
-    throw decodingError(path, cause as NodeJS.ErrnoException);
+    throw decodingError(typeof source === 'string' ? source : 'the image', cause as NodeJS.ErrnoException);
   }
 }
 

@@ -41,13 +41,12 @@ export interface Program {
   readonly inputs: readonly SessionValue[];
   /** Their names, and shapes where these are known beforehand. */
   readonly outputs: readonly (Pick<SessionValue, 'name'> & Partial<SessionValue>)[];
+  /** As many plans for different shapes are kept, those used last. Default 8. */
+  readonly plans?: number;
   run(inputs: readonly Tensor[]): readonly Tensor[];
 }
 
 const runNames: OptionNames<RunOptions> = { signal: true };
-
-/** As many plans for different shapes are kept, those used last. */
-const mostPlans = 8;
 
 /**
  * A model ready to serve: its operations are laid out once for each shape of its inputs, fused, with weights packed and all memory in one
@@ -185,7 +184,7 @@ export class Session implements Disposable {
     const plan = known ?? this.#traced(shapes, (record) => new Plan(optimised(graphOf(record, constant), this.#constants)));
     this.#plans.delete(key);
     this.#plans.set(key, plan); // the last in the order is the one used last
-    if (this.#plans.size > mostPlans) {
+    if (this.#plans.size > (this.#program.plans ?? 8)) {
       const [oldest, old] = this.#plans.entries().next().value!;
       this.#plans.delete(oldest);
       old.dispose();
@@ -261,9 +260,13 @@ export interface CompileOptions {
   input?: InputSpec;
   /** Where it takes several: each under the name `run` is to know it by, in the order of the function's parameters. */
   inputs?: Readonly<Record<string, InputSpec>>;
+  /** As many shapes of the inputs are kept ready, those used last; each takes memory of its own. Default 8. */
+  plans?: number;
+  /** Whether the model becomes the session's own: its parameters are used where they are, and disposed of with it. Default false: copied. */
+  owned?: boolean;
 }
 
-const compileNames: OptionNames<CompileOptions> = { input: true, inputs: true };
+const compileNames: OptionNames<CompileOptions> = { input: true, inputs: true, plans: true, owned: 'boolean' };
 
 /**
  * Makes a session of a model, in inference mode (whatever its mode is now), with its parameters as they are now: training it further does
@@ -277,7 +280,8 @@ const compileNames: OptionNames<CompileOptions> = { input: true, inputs: true };
 export async function compile(model: Module, options: CompileOptions): Promise<Session> {
   if (!(model instanceof Module)) throw typeError('compile', 'model', model, 'a Module');
   checkOptions('compile', options, compileNames);
-  const { input, inputs } = options;
+  const { input, inputs, plans = 8, owned = false } = options;
+  if (!Number.isSafeInteger(plans) || plans < 1) throw rangeError('compile', 'plans', plans, 'a positive integer');
   if ((input === undefined) === (inputs === undefined)) {
     throw typeError('compile', 'options', options, 'either input, or inputs by name');
   }
@@ -285,9 +289,10 @@ export async function compile(model: Module, options: CompileOptions): Promise<S
   return new Session({
     name: model.constructor.name,
     model,
-    owned: false,
+    owned,
     inputs: Object.entries(specs).map(([name, spec]) => checkSpec(name, spec)),
     outputs: [{ name: 'output' }],
+    plans,
     run: (given) => [model.forward(...given)],
   });
 }

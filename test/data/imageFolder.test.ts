@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
@@ -219,6 +219,20 @@ describe('readImages', () => {
     expect((await data.readImages([], { size: 8 })).shape).toEqual([0, 8, 8, 3]);
   });
 
+  test('the bytes of files, and no vast images of them', async () => {
+    await write({ 'a.png': grey(10) });
+    const options = { size: 4, channels: 1 } as const;
+    const bytes = await readFile(join(dir, 'a.png'));
+    const x = await data.readImages([bytes, join(dir, 'a.png')], options);
+    const numbers = x.dataSync();
+    expect([...numbers.subarray(0, 16)]).toEqual([...numbers.subarray(16)]);
+    await expect(data.readImages([Buffer.from('none')], options)).rejects.toThrow(/^the image: cannot be decoded/);
+    const vast = await sharp({ create: { width: 9000, height: 8000, channels: 3, background: '#000' } })
+      .png()
+      .toBuffer();
+    await expect(data.readImages([vast], options)).rejects.toThrow(/^the image: cannot be decoded: .*pixel limit/);
+  });
+
   test('frees what it makes besides, and names a file that cannot be read', async () => {
     await write({ 'a.png': grey(10), 'b.png': Buffer.from('none') });
     await settle();
@@ -229,7 +243,7 @@ describe('readImages', () => {
     );
     await expect(data.readImages([join(dir, 'c.png')], { size: 8 })).rejects.toThrow(`${join(dir, 'c.png')}: ENOENT`);
     await expect(data.readImages('c.png' as never, { size: 8 })).rejects.toThrow(
-      'readImages: files is "c.png", expected a list of strings',
+      'readImages: files is "c.png", expected a list of paths, or of bytes',
     );
     await expect(data.readImages([], { size: -1 })).rejects.toThrow('readImages: size is -1');
     await settle();

@@ -170,6 +170,33 @@ test('plans for the shapes used last are kept', async () => {
   expect(memory().bytes).toBeLessThanOrEqual(bytes * 1.5);
 });
 
+test('as many plans are kept as are asked for', async () => {
+  const kept = async (plans: number) => {
+    using session = await compile(new nn.Sequential(new nn.Linear(2, 512), new nn.Softmax(), new nn.Linear(512, 2)), {
+      input: [-1, 2],
+      plans,
+    });
+    for (let n = 1; n <= 20; n++) (await session.run({ input: randn([n, 2]) })).output!.dispose();
+    await settle();
+    return memory().bytes;
+  };
+  expect((await kept(20)) - (await kept(2))).toBeGreaterThan(20 * 512 * 4);
+  await expect(compile(new nn.ReLU(), { input: [1], plans: 0 })).rejects.toThrow('compile: plans is 0, expected a positive integer');
+});
+
+test('a session that owns its model uses its parameters where they are, and frees them', async () => {
+  const model = new nn.Linear(3, 2);
+  const x = randn([1, 3]);
+  const expected = await eager(model, x).data();
+  await settle();
+  const before = memory().tensors;
+  const session = await compile(model, { input: [-1, 3], owned: true });
+  expect(memory().tensors).toBe(before);
+  expect(await (await session.run({ input: x })).output!.data()).toEqual(expected);
+  session.dispose();
+  expect(model.parameters().every(({ disposed }) => disposed)).toBe(true);
+});
+
 describe('a signal', () => {
   const deep = () => new nn.Sequential(...Array.from({ length: 60 }, () => new nn.Conv2d(32, 32, 3, { padding: 1 })));
 
