@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'ERR_DTYPE' // element types that do not go together
   | 'ERR_DISPOSED' // a tensor used after dispose()
   | 'ERR_AUTOGRAD' // misuse of the tape
+  | 'ERR_BUSY' // more work than is accepted at a time
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_KERNEL' // data found to be bad while a kernel ran
   | 'ERR_FILE' // a file that is missing, truncated or not what it claims to be

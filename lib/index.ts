@@ -16,6 +16,7 @@ export * as ops from './ops';
 export * as optim from './optim';
 export { manualSeed, type RandomState, randomState, setRandomState } from './random';
 export { memory, type RuntimeInfo, runtime, setNumThreads } from './runtime';
+export * from './serve';
 export type { Shape } from './shape';
 export * as signal from './signal';
 export { type NestedNumbers, Tensor } from './tensor';

@@ -252,7 +252,8 @@ export class Tensor implements Disposable {
   }
 }
 
-function nest(data: TypedArray, shape: Shape): NestedNumbers {
+/** @internal The elements of a shape as arrays in arrays. */
+export function nest(data: TypedArray, shape: Shape): NestedNumbers {
   let at = 0;
   const level = (axis: number): NestedNumbers =>
     axis === shape.length ? data[at++]! : Array.from({ length: shape[axis]! }, () => level(axis + 1));

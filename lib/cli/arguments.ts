@@ -62,3 +62,10 @@ export function shape(text: string): number[] {
 
 /** Numbers between commas. */
 export const positiveIntegers = (text: string): number[] => text.split(',').map(positiveInteger);
+
+/** Numbers of any kind between commas. */
+export function numbers(text: string): number[] {
+  const list = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (!list.every(Number.isFinite)) throw new InvalidArgumentError('Expected numbers with commas between them.');
+  return list;
+}

@@ -6,6 +6,7 @@ import { addConvert } from './convert';
 import { addEvaluate } from './evaluate';
 import { addInspect } from './inspect';
 import { addPredict } from './predict';
+import { addServe } from './serve';
 import { addTrain } from './train';
 
 const program = new Command('receptive')
@@ -19,6 +20,7 @@ addEvaluate(program);
 addPredict(program);
 addInspect(program);
 addConvert(program);
+addServe(program);
 
 program.parseAsync().catch((error: unknown) => {
   // What a user can put right is one line; anything else is a defect, and shows where.

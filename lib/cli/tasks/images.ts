@@ -3,7 +3,7 @@ import * as data from '../../data';
 import { ReceptiveError, rangeError } from '../../errors';
 import { oneOf, positiveInteger, someOf } from '../arguments';
 import { addPartOptions, type DividedDescription, divideData, heldOutOf, type PartOptions } from './parts';
-import { firstFew, formatOf, type ImageDescription, inOrder, inputOf, showFiles, showLabelled } from './pictures';
+import { firstFew, formatOf, type ImageDescription, inOrder, inputOf, servingImages, showFiles, showLabelled } from './pictures';
 import type { EvaluateOptions, Task, TrainOptions } from './task';
 
 /** What a model file says of a network for the images of some folder. */
@@ -96,6 +96,7 @@ export const images: Task<FolderDescription> = {
   },
 
   input: inputOf,
+  serving: servingImages,
 
   async open(saved, options) {
     const { batchSize, heldOut: only } = options as EvaluateOptions & { heldOut: boolean };

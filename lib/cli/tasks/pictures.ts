@@ -22,6 +22,12 @@ export function inputOf({ images: { size, channels = 3 } }: ImageDescription): {
   return { shape: [1, ...(typeof size === 'number' ? [size, size] : size), channels], dtype: 'float32' };
 }
 
+/** How a network for images is served: image files become its input as those of `predict` do. */
+export function servingImages({ path, description }: SavedModel<ImageDescription>) {
+  const [, ...image] = inputOf(description).shape;
+  return { input: ['N', ...image], images: formatOf(path, description) };
+}
+
 /** What a network makes of an image, and the image as it sees it. */
 interface Recognised {
   readonly predicted: string;

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { Dtype } from '../../dtype';
+import type { CompileOptions } from '../../graph/session';
 import type { Module } from '../../nn';
+import type { Served } from '../../serve';
 import type { Shape } from '../../shape';
 import type { Batches } from '../../train';
 import type { Output } from '../output';
@@ -87,6 +89,8 @@ export interface Task<D extends Description = Description> {
   prepare(options: TrainOptions): Promise<Job<D>>;
   /** An input of one sample as the network takes it, for `inspect`; absent where that has no size of its own. */
   input?(description: D): { readonly shape: Shape; readonly dtype: Dtype };
+  /** How a network is compiled to be served, and how requests become its input. */
+  serving(saved: SavedModel<D>): CompileOptions & Pick<Served, 'images' | 'tokenizer'>;
   /** The samples to measure a network on. */
   open(saved: SavedModel<D>, options: EvaluateOptions): Promise<Part>;
   /** Shows what a network makes of the inputs that follow the model's name, or of samples. */

@@ -34,6 +34,9 @@ interface TextTrainOptions extends TrainOptions, SourceOptions, PartOptions {
   dropout?: number;
 }
 
+/** Shapes a service keeps ready: eight sizes of a batch at eight lengths of a text. */
+const mostPlans = 64;
+
 /** Texts with one label each. */
 export const text: Task<TextDescription> = {
   summary: 'tell apart texts by labelled examples',
@@ -81,6 +84,13 @@ export const text: Task<TextDescription> = {
   },
 
   input: ({ tokenizer }) => ({ shape: [1, tokenizer?.maxLength ?? 64], dtype: 'int32' }),
+
+  serving(saved) {
+    const { tokenizer } = restore(saved);
+    // Texts are padded to one of a few lengths; what is behind a text makes no difference to either network.
+    const length = saved.description.architecture === 'charCnn' ? tokenizer.maxLength! : 'L';
+    return { input: { shape: ['N', length], dtype: 'int32' }, plans: mostPlans, tokenizer };
+  },
 
   async open(saved, options) {
     const { data: path, batchSize, heldOut: only } = options as EvaluateOptions & SourceOptions & { heldOut: boolean };

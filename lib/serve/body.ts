@@ -1,0 +1,65 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Problem } from './problem';
+
+// Bodies of requests, which come from strangers: no more is read than is allowed, and all together hold no more than a budget.
+
+/** The most bytes of bodies in memory at a time, where a single one may not be larger. */
+const mostTogether = 2 ** 28;
+
+export class Bodies {
+  #held = 0;
+
+  /** @param most Bytes of one body. */
+  constructor(private readonly most: number) {}
+
+  get #budget(): number {
+    return Math.max(mostTogether, this.most);
+  }
+
+  /**
+   * The whole body. What it holds counts until `free` is called with it.
+   * @param onStop Is given what ends the reading.
+   * @throws Problem 413, 503, or 400 where the client stops in the middle.
+   */
+  read(request: IncomingMessage, response: ServerResponse, onStop: (stop: (reason: Error) => void) => void): Promise<Buffer> {
+    const { 'content-length': announced, 'content-encoding': encoding = 'identity', expect } = request.headers;
+    const length = announced === undefined ? null : Number(announced);
+    if (encoding !== 'identity') throw new Problem(415, 'ERR_MEDIA_TYPE', `the body is encoded as ${encoding}, expected it as it is`);
+    if (length !== null && length > this.most) throw this.#tooLarge();
+    if (this.#held + (length ?? 0) > this.#budget) throw this.#noRoom();
+    if (expect !== undefined) response.writeContinue();
+    const chunks: Buffer[] = [];
+    let size = 0;
+    return new Promise((resolve, reject) => {
+      const end = (error: Error | null) => {
+        request.off('data', onData).off('end', onEnd).off('error', onError);
+        if (!error) return resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+        this.#held -= size;
+        reject(error);
+      };
+      const onData = (chunk: Buffer) => {
+        size += chunk.byteLength;
+        this.#held += chunk.byteLength;
+        chunks.push(chunk);
+        if (size > this.most) end(this.#tooLarge());
+        else if (this.#held > this.#budget) end(this.#noRoom());
+      };
+      const onEnd = () => end(null);
+      const onError = () => end(new Problem(400, 'ERR_BODY', 'the body ends before its length'));
+      request.on('data', onData).on('end', onEnd).on('error', onError);
+      onStop(end);
+    });
+  }
+
+  free(body: Buffer): void {
+    this.#held -= body.byteLength;
+  }
+
+  #tooLarge(): Problem {
+    return new Problem(413, 'ERR_BODY_TOO_LARGE', `the body is larger than ${this.most} bytes`);
+  }
+
+  #noRoom(): Problem {
+    return new Problem(503, 'ERR_BUSY', 'too many bytes of other requests are in memory', { 'Retry-After': '1' });
+  }
+}

@@ -1,0 +1,68 @@
+import { type Dtype, dtypeOf, dtypes, type TypedArray } from '../dtype';
+import { dtypeError, rangeError, shapeError, typeError } from '../errors';
+import type { Session, SessionValue } from '../graph/session';
+import { type Shape, showShape, sizeOf } from '../shape';
+
+/** Numbers of this process, in row-major order, with their shape: what batches are put together from, and cut into. */
+export interface HostArray {
+  readonly data: TypedArray;
+  readonly shape: Shape;
+}
+
+/** Whether an axis of an input or output may have any length. */
+export const varies = (length: number | string | undefined): boolean => typeof length === 'string' || length === -1;
+
+/** Whether the first axis of everything that goes in or comes out may have any length: rows that can run together. */
+export const hasRows = ({ inputs, outputs }: Session): boolean =>
+  inputs.length > 0 && [...inputs, ...outputs].every(({ shape }) => varies(shape[0]));
+
+export const arrayOf = (dtype: Dtype, length: number): TypedArray => new dtypes[dtype].array(length);
+
+/** How an input is named in messages. */
+export const called = (name: string): string => `input ${JSON.stringify(name)}`;
+
+/**
+ * The data of each input, in the session's order, and how many rows there are: 1 where they are no rows.
+ * @throws TypeError, RangeError that name the input that is missing, unknown, or not of the type and shape the session takes.
+ */
+export function checkFeeds(session: Session, feeds: Readonly<Record<string, HostArray>>): { arrays: HostArray[]; rows: number } {
+  if (typeof feeds !== 'object' || feeds === null) throw typeError('run', 'feeds', feeds, 'an object of inputs by name');
+  for (const name of Object.keys(feeds)) {
+    if (!session.inputs.some((input) => input.name === name)) {
+      throw rangeError('run', 'input', name, `one of ${session.inputs.map((input) => input.name).join(', ')}`);
+    }
+  }
+  const lengths = new Map<string, number>();
+  const arrays = session.inputs.map((input) => checkFeed(input, feeds[input.name], lengths));
+  if (!hasRows(session)) return { arrays, rows: 1 };
+  const rows = arrays[0]!.shape[0]!;
+  const other = arrays.findIndex(({ shape }) => shape[0] !== rows);
+  if (other > 0) {
+    const [a, b] = [session.inputs[0]!, session.inputs[other]!];
+    throw shapeError('run', `${called(a.name)} has ${rows} rows, ${called(b.name)} has ${arrays[other]!.shape[0]}`);
+  }
+  return { arrays, rows };
+}
+
+function checkFeed({ name, shape, dtype }: SessionValue, feed: HostArray | undefined, lengths: Map<string, number>): HostArray {
+  const what = called(name);
+  if (typeof feed !== 'object' || feed === null || !Array.isArray(feed.shape)) throw typeError('run', what, feed, '{ data, shape }');
+  const came = dtypeOf(feed.data);
+  if (came === undefined) throw typeError('run', `the data of ${what}`, feed.data, 'a typed array of numbers');
+  if (came !== dtype) throw dtypeError('run', `${what} is ${came}, expected ${dtype}`);
+  const fits =
+    feed.shape.length === shape.length &&
+    feed.shape.every((n, axis) => {
+      const wanted = shape[axis]!;
+      if (!Number.isSafeInteger(n) || n < 0) return false;
+      if (typeof wanted === 'number') return wanted < 0 || wanted === n;
+      const known = lengths.get(wanted) ?? n;
+      lengths.set(wanted, known);
+      return known === n;
+    });
+  if (!fits) throw shapeError('run', `${what} has shape ${showShape(feed.shape)}, expected [${shape.join(',')}]`);
+  if (sizeOf(feed.shape) !== feed.data.length) {
+    throw shapeError('run', `${what} holds ${feed.data.length} numbers, its shape ${showShape(feed.shape)} takes ${sizeOf(feed.shape)}`);
+  }
+  return { data: feed.data, shape: feed.shape };
+}

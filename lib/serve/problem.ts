@@ -1,0 +1,31 @@
+/** A request that is answered with an error: the status, a code for programs, a sentence for people. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+  }
+}
+
+/** Codes of errors that bad input makes. */
+const faults: ReadonlySet<unknown> = new Set(['ERR_INVALID_TYPE', 'ERR_INVALID_VALUE', 'ERR_SHAPE', 'ERR_DTYPE', 'ERR_KERNEL']);
+
+/**
+ * What a request is told of an error. The sentence is that of the operation which found the fault: what is around it may name files of
+ * this machine, and so may all other errors, which are told to nobody.
+ */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof Error && faults.has((error as Error & { code?: unknown }).code)) {
+    let inner: Error = error;
+    while (inner.cause instanceof Error) inner = inner.cause;
+    return new Problem(400, (error as Error & { code: string }).code, inner.message);
+  }
+  return new Problem(500, 'ERR_INTERNAL', 'the model could not be run; the log of the service says why');
+}
+
+/** The fault of a request that cannot be read. */
+export const unreadable = (message: string, code = 'ERR_BODY'): Problem => new Problem(400, code, message);

@@ -1,0 +1,515 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  compile,
+  data,
+  manualSeed,
+  models,
+  nn,
+  ops,
+  randn,
+  type Served,
+  type ServeOptions,
+  type Service,
+  type Session,
+  serve,
+  type Tensor,
+} from '../../lib';
+import { distance } from '../support/agree';
+import { png } from '../support/png';
+import { bytesOf, octets, parseMetrics, predict, send, talk } from './support';
+
+let service: Service;
+/** One that several tests use. */
+let kept: Service | null = null;
+const make = async (served: Parameters<typeof serve>[0], options: ServeOptions = {}) => {
+  service = await serve(served, { port: 0, ...options });
+  return service;
+};
+afterEach(() => (service === kept ? undefined : service?.stop()));
+
+const lenet = () => {
+  manualSeed(1);
+  return compile(models.lenet5(), { input: ['N', 28, 28, 1] });
+};
+const image = () => randn([1, 28, 28, 1]).dataSync() as Float32Array;
+
+/** Multiplies by a number, after so many products of large matrices that it takes a while. */
+class Slow extends nn.Module {
+  readonly matrix = new nn.Parameter(randn([700, 700]));
+  constructor(
+    readonly factor: number,
+    readonly steps: number,
+  ) {
+    super();
+  }
+  forward(x: Tensor): Tensor {
+    let waste: Tensor = this.matrix;
+    for (let i = 0; i < this.steps; i++) waste = ops.matmul(waste, ops.mul(ops.add(this.matrix, ops.mul(ops.sum(x), 1e-9)), 1e-3));
+    return ops.add(ops.mul(x, this.factor), ops.mul(ops.sum(waste), 0));
+  }
+}
+const slow = (steps = 40, factor = 2) => compile(new Slow(factor, steps), { input: [1, 2] });
+
+const histogram = (samples: Map<string, number>, name: string) => samples.get(`${name}_count`)!;
+const metricsOf = async () => parseMetrics(await (await fetch(`${service.url}/metrics`)).text());
+
+describe('answers', () => {
+  test('concurrent requests are batched, and each gets its own answer', async () => {
+    const session = await lenet();
+    const direct = await lenet();
+    await make(session, { maxBatch: 8, maxWait: 30 });
+    const inputs = Array.from({ length: 40 }, image);
+    const replies = await Promise.all(inputs.map((input) => predict(service, bytesOf(input), octets)));
+    for (const [i, { status, json }] of replies.entries()) {
+      expect(status).toBe(200);
+      const { output } = await direct.run({ input: { data: inputs[i], shape: [1, 28, 28, 1] } });
+      expect(distance(json.outputs.output[0], output.dataSync())).toBeLessThan(1e-5);
+    }
+    const samples = await metricsOf();
+    expect(samples.get('receptive_batch_rows_sum')).toBe(40);
+    expect(histogram(samples, 'receptive_batch_rows')).toBeLessThan(20);
+    expect(samples.get('receptive_requests_total{route="/predict",status="200"}')).toBe(40);
+    direct.dispose();
+  });
+
+  test('JSON, nested or flat, with and without the batch axis, gives what raw numbers give', async () => {
+    await make(await lenet());
+    const input = image();
+    const nested = Array.from({ length: 28 }, (_, i) => Array.from({ length: 28 }, (_, j) => [input[28 * i + j]]));
+    const bodies = [
+      { inputs: [nested] },
+      { inputs: nested },
+      { inputs: { input: nested } },
+      { inputs: { input: { data: [...input], shape: [1, 28, 28, 1] } } },
+      { inputs: { data: [...input], shape: [28, 28, 1] } },
+    ];
+    const raw = await predict(service, bytesOf(input), octets);
+    for (const body of bodies) expect((await predict(service, body)).json).toEqual(raw.json);
+    const two = bytesOf(Float32Array.of(...input, ...input));
+    const both = await predict(service, two, octets, '?shape=2,28,28,1');
+    expect(both.json.outputs.output).toHaveLength(2);
+    expect(distance(both.json.outputs.output[1], raw.json.outputs.output[0])).toBeLessThan(1e-5);
+    expect((await predict(service, two, { ...octets, 'x-tensor-shape': '2,28,28,1' })).json).toEqual(both.json);
+  });
+
+  test('raw numbers where only those are accepted', async () => {
+    await make(await lenet());
+    const input = image();
+    const { json } = await predict(service, bytesOf(input), octets);
+    const { headers, bytes } = await predict(service, bytesOf(input), { ...octets, accept: 'application/octet-stream' });
+    expect(headers).toMatchObject({ 'content-type': 'application/octet-stream', 'x-tensor-shape': '1,10', 'x-tensor-dtype': 'float32' });
+    expect([...new Float32Array(new Uint8Array(bytes).buffer)]).toEqual(json.outputs.output[0]);
+  });
+
+  test('image files, as data.readImages prepares them, with labels', async () => {
+    const labels = [...'abcdefghijkl'].slice(0, 10);
+    const images: data.ReadImageOptions = { size: 28, channels: 1, fit: 'contain', normalization: { mean: 0.1, std: 0.3 } };
+    await make({ session: await lenet(), labels, images });
+    const direct = await lenet();
+    const file = png({ width: 20, height: 30, type: 2, depth: 8, samples: Array.from({ length: 1800 }, (_, i) => (i * 37) % 256) });
+    const { status, json } = await predict(service, file, { 'content-type': 'image/png' }, '?top=3');
+    expect(status).toBe(200);
+    const { output } = await direct.run({ input: await data.readImages([file], images) });
+    const shares = ops.softmax(output).dataSync();
+    const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
+    expect(json.predictions[0].predicted).toBe(labels[order[0]]);
+    expect(Object.keys(json.predictions[0].probabilities)).toEqual(order.slice(0, 3).map((k) => labels[k]));
+    for (const k of order.slice(0, 3)) expect(json.predictions[0].probabilities[labels[k]]).toBeCloseTo(shares[k], 5);
+    const broken = await predict(service, file.subarray(0, 100), { 'content-type': 'image/png' });
+    expect([broken.status, broken.json.error.code]).toEqual([400, 'ERR_IMAGE']);
+    direct.dispose();
+  });
+
+  test('texts, alone and several, each as the model sees it without padding', async () => {
+    manualSeed(2);
+    const tokenizer = await data.Tokenizer.fit(['a fine film', 'not for me at all'], { maxLength: 40 });
+    const model = models.textCnn({ vocabulary: tokenizer.size, classes: 2, embeddingDim: 8, filters: 4 });
+    const session = await compile(model, { input: { shape: ['N', 'L'], dtype: 'int32' }, plans: 64 });
+    await make({ session, tokenizer, labels: ['bad', 'good'] });
+    model.eval();
+    const texts = ['a fine film', 'not for me', '', 'fine '.repeat(100)];
+    const shares = texts.map((text) => ops.softmax(model.forward(tokenizer.batch([text || 'unheard']))).dataSync());
+    const { json } = await predict(service, { texts });
+    for (const [i, { probabilities }] of json.predictions.entries()) {
+      if (texts[i] !== '') expect(probabilities.good).toBeCloseTo(shares[i][1], 5);
+    }
+    const one = await predict(service, texts[0], { 'content-type': 'text/plain; charset=utf-8' });
+    expect(one.json.predictions[0].probabilities.good).toBeCloseTo(shares[0][1], 5);
+  });
+
+  test('several inputs, and rows of int32', async () => {
+    class Two extends nn.Module {
+      forward(a: Tensor, b: Tensor): Tensor {
+        return ops.add(ops.cast(a, 'float32'), b);
+      }
+    }
+    const session = await compile(new Two(), { inputs: { a: { shape: ['N', 2], dtype: 'int32' }, b: ['N', 2] } });
+    await make(session);
+    const { json } = await predict(service, {
+      inputs: {
+        a: [
+          [1, 2],
+          [3, 4],
+        ],
+        b: [
+          [0.5, 0.5],
+          [0.25, 0],
+        ],
+      },
+    });
+    expect(json).toEqual({
+      outputs: {
+        output: [
+          [1.5, 2.5],
+          [3.25, 4],
+        ],
+      },
+    });
+    const missing = await predict(service, { inputs: { a: [[1, 2]] } });
+    expect([missing.status, missing.json.error.message]).toEqual([400, 'input "b" is missing']);
+    const fraction = await predict(service, { inputs: { a: [[1, 2.5]], b: [[1, 2]] } });
+    expect([fraction.status, fraction.json.error.code]).toEqual([400, 'ERR_INVALID_VALUE']);
+    expect((await predict(service, bytesOf(Int32Array.of(1, 2)), octets)).status).toBe(415);
+  });
+});
+
+describe('what is refused', () => {
+  beforeAll(async () => {
+    kept = await make({ session: await lenet(), name: 'digits' }, { maxBody: 20_000 });
+  });
+  afterAll(async () => {
+    await kept?.stop();
+    kept = null;
+  });
+
+  test.each<[string, unknown, Record<string, string>, string, number, string, RegExp]>([
+    ['no JSON', '{"inputs": [', {}, '', 400, 'ERR_JSON', /^the body is not JSON/],
+    ['not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), {}, '', 400, 'ERR_BODY', /not UTF-8/],
+    ['no object', '[1]', {}, '', 400, 'ERR_BODY', /no JSON object/],
+    ['another member', { input: [1] }, {}, '', 400, 'ERR_BODY', /members input, expected one of inputs/],
+    ['another input', { inputs: { x: [1] } }, {}, '', 400, 'ERR_BODY', /no input "x", expected input/],
+    ['another shape', { inputs: [[1, 2]] }, {}, '', 400, 'ERR_SHAPE', /has shape \[1,2\], expected \[N,28,28,1\]/],
+    ['uneven', { inputs: [[1, 2], [3]] }, {}, '', 400, 'ERR_SHAPE', /nested unevenly/],
+    ['no numbers', { inputs: [['1']] }, {}, '', 400, 'ERR_INVALID_TYPE', /element 0 of input "input" is "1", expected a number/],
+    ['null', { inputs: [null] }, {}, '', 400, 'ERR_INVALID_TYPE', /is null/],
+    ['a wrong flat shape', { inputs: { data: [1], shape: [1, 28, 28, 1] } }, {}, '', 400, 'ERR_SHAPE', /holds 1 numbers/],
+    ['texts', { texts: ['a'] }, {}, '', 400, 'ERR_BODY', /members texts/],
+    ['raw bytes that are no images', Buffer.alloc(100), octets, '', 400, 'ERR_SHAPE', /say the shape/],
+    ['raw bytes of another shape', Buffer.alloc(100), octets, '?shape=1,28,28,1', 400, 'ERR_SHAPE', /takes 3136/],
+    ['a shape that is none', Buffer.alloc(4), octets, '?shape=1,-1', 400, 'ERR_SHAPE', /lengths with commas/],
+    ['a vast shape', Buffer.alloc(4), octets, '?shape=2147483647,2147483647,2147483647', 400, 'ERR_SHAPE', /lengths with commas/],
+    ['another type', 'x', { 'content-type': 'text/html' }, '', 415, 'ERR_MEDIA_TYPE', /text\/html, expected application\/json/],
+    ['an image, to a model that takes none', 'x', { 'content-type': 'image/png' }, '', 415, 'ERR_MEDIA_TYPE', /image\/png/],
+    ['compressed', 'x', { 'content-encoding': 'gzip' }, '', 415, 'ERR_MEDIA_TYPE', /gzip/],
+    ['too large', Buffer.alloc(20_001), octets, '', 413, 'ERR_BODY_TOO_LARGE', /larger than 20000 bytes/],
+  ])('%s', async (_, body, headers, query, status, code, message) => {
+    const reply = await predict(service, body, headers, query);
+    expect([reply.status, reply.json.error.code]).toEqual([status, code]);
+    expect(reply.json.error.message).toMatch(message);
+    expect(service.pending).toBe(0);
+    expect((await predict(service, bytesOf(image()), octets)).status).toBe(200);
+  });
+
+  test('a body too large that does not say so', async () => {
+    const chunk = `${(10_000).toString(16)}\r\n${'x'.repeat(10_000)}\r\n`;
+    const head = 'POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const got = await talk(service, head + chunk.repeat(3));
+    expect(got).toMatch(/^HTTP\/1.1 413 .*"ERR_BODY_TOO_LARGE"/s);
+    expect(got).toMatch(/^Connection: close/im);
+  });
+
+  test('a client that asks first is told before it sends', async () => {
+    const head = (length: number) =>
+      `POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: ${length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`;
+    expect(await talk(service, head(20_001))).toMatch(/^HTTP\/1.1 413 /);
+    const bytes = bytesOf(new Float32Array(784)).toString('latin1');
+    expect(await talk(service, head(3136), (write) => setTimeout(write, 50, bytes))).toMatch(
+      /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 /,
+    );
+  });
+
+  test('other pages and methods', async () => {
+    const none = await send(`${service.url}/none`, { method: 'GET' });
+    expect([none.status, JSON.parse(none.body.toString()).error.code]).toEqual([404, 'ERR_NOT_FOUND']);
+    const got = await send(`${service.url}/predict`, { method: 'GET' });
+    expect([got.status, got.headers.allow]).toEqual([405, 'POST']);
+    const posted = await send(`${service.url}/metrics`, { body: 'x' });
+    expect([posted.status, posted.headers.allow]).toEqual([405, 'GET, HEAD']);
+    expect((await send(`${service.url}/__proto__`, { method: 'GET' })).status).toBe(404);
+    const head = await send(`${service.url}/healthz`, { method: 'HEAD' });
+    expect([head.status, head.body.length]).toEqual([200, 0]);
+  });
+});
+
+describe('limits', () => {
+  test('more requests than are accepted: 503 with Retry-After, and the others are answered', async () => {
+    await make(await slow(), { maxQueue: 4 });
+    const replies = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((v) => predict(service, { inputs: [[v, v]] })));
+    expect(replies.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 503, 503, 503]);
+    for (const { status, json, headers } of replies) {
+      if (status === 200) continue;
+      expect(json.error.code).toBe('ERR_BUSY');
+      expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1);
+    }
+    expect((await predict(service, { inputs: [[1, 2]] })).json).toEqual({ outputs: { output: [[2, 4]] } });
+  });
+
+  test('a request that takes too long: 504, and its place is free', async () => {
+    await make(await slow(400), { timeout: 60 });
+    const reply = await predict(service, { inputs: [[1, 2]] });
+    expect([reply.status, reply.json.error.code]).toEqual([504, 'ERR_TIMEOUT']);
+    expect(service.pending).toBe(0);
+    const samples = await metricsOf();
+    expect(samples.get('receptive_requests_total{route="/predict",status="504"}')).toBe(1);
+  });
+
+  test('a client that goes away frees its place, and its run stops', async () => {
+    await make(await slow(400), { maxQueue: 1 });
+    const controller = new AbortController();
+    const gone = fetch(`${service.url}/predict`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"inputs": [[1, 2]]}',
+      signal: controller.signal,
+    });
+    gone.catch(() => {});
+    while (service.pending === 0) await pause(5);
+    await pause(20);
+    const began = performance.now();
+    controller.abort();
+    await expect(gone).rejects.toThrow();
+    while (service.pending > 0) await pause(5);
+    expect(performance.now() - began).toBeLessThan(1000);
+    const samples = await metricsOf();
+    expect(samples.get('receptive_requests_total{route="/predict",status="499"}')).toBe(1);
+  });
+
+  test('headers that never end are cut off', async () => {
+    await make(await lenet(), { timeout: 300 });
+    const began = performance.now();
+    const got = await talk(service, 'POST /predict HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    expect(got).toMatch(/^HTTP\/1.1 408 /);
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  test('a body that never ends is cut off, and frees its place', async () => {
+    await make(await lenet(), { timeout: 300 });
+    const got = await talk(
+      service,
+      'POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 3136\r\n\r\nabc',
+    );
+    expect(got).toMatch(/^HTTP\/1.1 (504|408) /);
+    expect(service.pending).toBe(0);
+  });
+});
+
+describe('pages', () => {
+  test('health, readiness and the model', async () => {
+    await make({ session: await lenet(), name: 'digits' });
+    const page = async (path: string) => (await fetch(service.url + path)).json();
+    expect(await page('/healthz')).toEqual({ status: 'ok' });
+    expect(await page('/readyz')).toEqual({ status: 'ready' });
+    expect(await page('/model')).toEqual({
+      name: 'digits',
+      inputs: [{ name: 'input', shape: ['N', 28, 28, 1], dtype: 'float32' }],
+      outputs: [{ name: 'output', shape: [-1, 10], dtype: 'float32' }],
+      labels: null,
+      accepts: ['application/json', 'application/octet-stream'],
+      batches: [1, 2, 4, 8, 16],
+    });
+  });
+
+  test('metrics are well formed, and count', async () => {
+    await make({ session: await lenet(), name: 'a "name"\\\n' });
+    const before = await metricsOf();
+    expect(before.get('receptive_ready')).toBe(1);
+    await predict(service, bytesOf(image()), octets);
+    await predict(service, 'x');
+    const response = await fetch(`${service.url}/metrics`);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const samples = parseMetrics(await response.text());
+    expect(samples.get('receptive_requests_total{route="/predict",status="200"}')).toBe(1);
+    expect(samples.get('receptive_requests_total{route="/predict",status="400"}')).toBe(1);
+    expect(samples.get('receptive_request_seconds_count')).toBe(1);
+    const buckets = [...samples].filter(([name]) => name.startsWith('receptive_request_seconds_bucket')).map(([, n]) => n);
+    expect(buckets).toEqual(buckets.toSorted((a, b) => a - b));
+    expect(buckets.at(-1)).toBe(1);
+    expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(1e7);
+    expect([...samples.keys()].some((key) => key.includes('model="a \\"name\\"\\\\\\n"'))).toBe(true);
+  });
+
+  test('the description is that of the model', async () => {
+    await make({ session: await lenet(), name: 'digits', labels: [...'0123456789'], images: { size: 28, channels: 1 } });
+    // biome-ignore lint/suspicious/noExplicitAny: what it is like is what is tested
+    const document: any = await (await fetch(`${service.url}/openapi.json`)).json();
+    expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'digits' } });
+    expect(Object.keys(document.paths)).toEqual(['/predict', '/model', '/healthz', '/readyz', '/metrics', '/openapi.json']);
+    const { requestBody, responses } = document.paths['/predict'].post;
+    expect(Object.keys(requestBody.content)).toEqual(['application/json', 'application/octet-stream', 'image/*']);
+    // The schema of the input takes what the service takes, and nothing else.
+    const { anyOf } = requestBody.content['application/json'].schema.properties.inputs;
+    const takes = (value: unknown) => anyOf.some((schema: Schema) => valid(schema, value));
+    const whole = (n: number) => Array.from({ length: n }, () => Array.from({ length: 28 }, () => new Array(28).fill([0.5])));
+    for (const [value, status] of [
+      [whole(2), 200],
+      [whole(1)[0], 200],
+      [{ input: whole(1) }, 200],
+      [{ data: new Array(784).fill(0), shape: [1, 28, 28, 1] }, 200],
+      [whole(1)[0][0], 400],
+      [{ output: whole(1) }, 400],
+      ['text', 400],
+    ] as const) {
+      expect([takes(value), (await predict(service, { inputs: value })).status]).toEqual([status === 200, status]);
+    }
+    const { json } = await predict(service, { inputs: whole(1) });
+    expect(valid(responses['200'].content['application/json'].schema, json)).toBe(true);
+    // Every reference leads somewhere.
+    for (const [, at] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+      expect(at.split('/').reduce((value: Record<string, never>, key: string) => value?.[key], document)).toBeDefined();
+    }
+  });
+});
+
+interface Schema {
+  type?: string;
+  items?: Schema;
+  anyOf?: Schema[];
+  required?: string[];
+  properties?: Record<string, Schema>;
+  additionalProperties?: boolean | Schema;
+  minItems?: number;
+  maxItems?: number;
+}
+
+/** What of JSON Schema the description uses. */
+function valid(schema: Schema, value: unknown): boolean {
+  if (schema.anyOf) return schema.anyOf.some((one) => valid(one, value));
+  const { type, items, required = [], properties = {}, additionalProperties = true, minItems = 0, maxItems = Infinity } = schema;
+  if (type === 'array') {
+    return (
+      Array.isArray(value) && value.length >= minItems && value.length <= maxItems && value.every((one) => !items || valid(items, one))
+    );
+  }
+  if (type === 'object') {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+    const others = Object.entries(value).filter(([key]) => !(key in properties));
+    return (
+      required.every((key) => key in value) &&
+      Object.entries(properties).every(([key, one]) => !(key in value) || valid(one, (value as Record<string, unknown>)[key])) &&
+      others.every(([, one]) => additionalProperties === true || (additionalProperties !== false && valid(additionalProperties, one)))
+    );
+  }
+  if (type === 'integer') return Number.isInteger(value);
+  return typeof value === type;
+}
+
+describe('another model', () => {
+  const open = (factor: { now: number | Error }) => async (): Promise<Session> => {
+    if (factor.now instanceof Error) throw factor.now;
+    return slow(3, factor.now);
+  };
+
+  test('takes the place of the one that runs, and no request is lost', async () => {
+    const factor: { now: number | Error } = { now: 2 };
+    const events: string[] = [];
+    await make(open(factor), { onEvent: ({ event }) => events.push(event) });
+    let going = true;
+    const seen = new Map<number, number>();
+    const client = async () => {
+      while (going) {
+        const { status, json } = await predict(service, { inputs: [[1, 2]] });
+        expect(status).toBe(200);
+        const ratio = json.outputs.output[0][0];
+        expect(json.outputs.output[0][1]).toBe(2 * ratio);
+        seen.set(ratio, (seen.get(ratio) ?? 0) + 1);
+      }
+    };
+    const clients = [1, 2, 3, 4].map(client);
+    await pause(100);
+    factor.now = 3;
+    await service.reload();
+    factor.now = new Error('broken');
+    await expect(service.reload()).rejects.toThrow('broken');
+    await pause(100);
+    factor.now = 5;
+    await Promise.all([service.reload(), service.reload()]);
+    await pause(100);
+    going = false;
+    await Promise.all(clients);
+    expect([...seen.keys()]).toEqual([2, 3, 5]);
+    expect(events).toEqual(['reloaded', 'reloadFailed', 'reloaded', 'reloaded']);
+    const samples = await metricsOf();
+    expect([samples.get('receptive_reloads_total{result="ok"}'), samples.get('receptive_reloads_total{result="failed"}')]).toEqual([3, 1]);
+  });
+
+  test('one that cannot run, or whose rows depend on each other, is not taken', async () => {
+    class Share extends nn.Module {
+      forward(x: Tensor): Tensor {
+        return ops.sub(x, ops.mean(x, { axis: 0, keepDims: true }));
+      }
+    }
+    await expect(serve(await compile(new Share(), { input: ['N', 3] }), { port: 0 })).rejects.toThrow(
+      /depends on the other rows .* maxBatch 1/,
+    );
+    await make(await compile(new Share(), { input: ['N', 3] }), { maxBatch: 1 });
+    await expect(service.reload()).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  });
+});
+
+test('stops by answering what has come', async () => {
+  await make(await slow(60));
+  const replies = [1, 2, 3].map((v) => predict(service, { inputs: [[v, v]] }));
+  while (service.pending < 3) await pause(2);
+  const stopped = service.stop();
+  expect(service.stop()).toBe(stopped);
+  for (const [i, reply] of (await Promise.all(replies)).entries()) {
+    expect([reply.status, reply.json.outputs.output[0][0], reply.headers.connection]).toEqual([200, 2 * (i + 1), 'close']);
+  }
+  await stopped;
+  await expect(predict(service, { inputs: [[1, 1]] })).rejects.toThrow(/ECONNREFUSED/);
+});
+
+test('says that it stops while it still accepts', async () => {
+  await make(await lenet(), { drain: 400 });
+  const { url } = service;
+  const stopped = service.stop();
+  const ready = await fetch(`${url}/readyz`);
+  expect([ready.status, await ready.json()]).toEqual([503, { status: 'stopping' }]);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect((await predict({ url }, bytesOf(image()), octets)).status).toBe(200);
+  await stopped;
+});
+
+describe('what serve is given', () => {
+  let session: Session;
+  beforeAll(async () => {
+    session = await lenet();
+  });
+  afterAll(() => session.dispose());
+
+  test.each<[object, RegExp]>([
+    [{ labels: ['a'] }, /1 labels, output "output" is \[-1,10\], expected \[N,1\]/],
+    [{ images: { size: 32, channels: 1 } }, /images are float32 \[N,32,32,1\], the model takes input float32 \[N,28,28,1\]/],
+    [{ scores: 'odds' }, /scores is "odds"/],
+    [{ tokenizer: {} }, /expected a Tokenizer/],
+    [{ label: [] }, /an option name is "label"/],
+  ])('%p', async (more, message) => {
+    await expect(serve({ session, ...more } as Served, { port: 0 })).rejects.toThrow(message);
+  });
+
+  test.each<[object, RegExp]>([
+    [{ port: 70_000 }, /port is 70000/],
+    [{ maxBody: 0 }, /maxBody is 0/],
+    [{ timeout: 0 }, /timeout is 0/],
+    [{ host: '' }, /host is ""/],
+    [{ watch: 'x' }, /expected a function that opens it/],
+    [{ ports: 1 }, /an option name is "ports"/],
+  ])('options %p', async (options, message) => {
+    await expect(serve(session, options as ServeOptions)).rejects.toThrow(message);
+  });
+
+  test('a port that is taken', async () => {
+    await make(await lenet());
+    await expect(serve(session, { port: service.port })).rejects.toThrow(/EADDRINUSE/);
+  });
+});
