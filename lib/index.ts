@@ -5,7 +5,7 @@ export * as data from './data';
 export type { Dtype, TypedArray } from './dtype';
 export { type ErrorCode, ReceptiveError } from './errors';
 export * from './formats/onnx';
-export { load, readSafetensors, type SafetensorsFile, type SaveOptions, save } from './formats/safetensors';
+export { type LoadFileOptions, load, readSafetensors, type SafetensorsFile, type SaveOptions, save } from './formats/safetensors';
 export * from './graph';
 export * as inspect from './inspect';
 export * as losses from './losses';

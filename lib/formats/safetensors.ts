@@ -10,16 +10,21 @@ import { scope } from '../scope';
 import { Tensor } from '../tensor';
 import { asFileError, fileError, readFully, writeAtomically, writeFully } from './file';
 import { fromBfloat, fromHalf } from './half';
+import { checkStateOptions, fromFile, type StateOptions, stateOptionNames, toFile } from './layout';
 import { decodeHeader, type Entry, elementBytes, encodeHeader, type Header, maxHeaderBytes } from './safetensorsHeader';
 
 const names: Readonly<Record<Dtype, string>> = { float32: 'F32', float64: 'F64', int32: 'I32', uint8: 'U8' };
 
-export interface SaveOptions {
-  /** Text to keep with the tensors, such as the architecture's name. `format` is set to receptive. */
+export interface SaveOptions extends StateOptions {
+  /** Text to keep with the tensors, such as the architecture's name. `format` is set to receptive, or to pt with PyTorch's layout. */
   metadata?: Readonly<Record<string, string>>;
 }
 
-const saveOptionNames: OptionNames<SaveOptions> = { metadata: true };
+const saveOptionNames: OptionNames<SaveOptions> = { ...stateOptionNames, metadata: true };
+
+export interface LoadFileOptions extends LoadOptions, StateOptions {}
+
+const loadFileNames: OptionNames<LoadFileOptions> = { ...stateOptionNames, ...loadOptionNames };
 
 /**
  * Saves a model's parameters and buffers, or tensors by name, as a safetensors file: the values they have now, whatever is queued later.
@@ -37,15 +42,19 @@ export async function save(path: string, model: Module | StateDict, options: Sav
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') throw typeError('save', `metadata.${key}`, value, 'a string');
   }
-  const tensors = Object.entries(model instanceof Module ? model.stateDict() : model);
-  for (const [name, tensor] of tensors) {
+  checkStateOptions('save', options);
+  if (!(model instanceof Module) && (options.layout === 'torch' || options.keyMap)) {
+    throw typeError('save', 'model', model, 'a Module, whose layers say how their tensors lie');
+  }
+  const given = Object.entries(model instanceof Module ? model.stateDict() : model);
+  for (const [name, tensor] of given) {
     if (!(tensor instanceof Tensor)) throw typeError('save', `tensor ${name}`, tensor, 'a Tensor');
     if (name === '__metadata__') throw typeError('save', 'a tensor name', name, 'another one, the format reserves it');
     tensor.use('save', name);
   }
-  const copies = snapshot(Object.fromEntries(tensors));
+  const copies = model instanceof Module ? toFile(model, options) : snapshot(Object.fromEntries(given));
   try {
-    await writeTensors(path, copies, metadata);
+    await writeTensors(path, copies, { ...metadata, format: options.layout === 'torch' ? 'pt' : 'receptive' });
   } finally {
     disposeAll(copies);
   }
@@ -65,7 +74,7 @@ export async function writeTensors(path: string, named: StateDict, metadata: Rea
     end += size * dtypes[dtype].bytes;
     return { name, dtype: names[dtype], shape, begin, end };
   });
-  const header = encodeHeader({ entries, metadata: { ...metadata, format: 'receptive' } });
+  const header = encodeHeader({ entries, metadata: { ...metadata, format: metadata.format ?? 'receptive' } });
   await writeAtomically(path, async (file) => {
     await writeFully(file, header);
     for (const [, tensor] of tensors) for await (const bytes of piecesOf(tensor)) await writeFully(file, bytes);
@@ -99,21 +108,40 @@ function flatPiece(tensor: Tensor, begin: number, n: number): Tensor {
 
 /**
  * Loads a safetensors file into a model. Nothing is written unless everything fits.
+ *
+ * With `layout: 'torch'` the file is a `state_dict` of PyTorch: kernels are turned round, running_mean is runningMean, num_batches_tracked is
+ * left out. Where the model flattens images, features are put in the order of the layers here; `input` says how large these are where that
+ * matters and the model does not say it itself.
+ *
+ * ```ts
+ * await load('resnet18.safetensors', models.resnet18(), { layout: 'torch' });
+ * ```
  * @param options.strict Whether tensors missing on either side are errors. Default true.
  * @returns The file's metadata.
  */
-export async function load(path: string, model: Module, options: LoadOptions = {}): Promise<Readonly<Record<string, string>>> {
+export async function load(path: string, model: Module, options: LoadFileOptions = {}): Promise<Readonly<Record<string, string>>> {
   if (!(model instanceof Module)) throw typeError('load', 'model', model, 'a Module');
-  checkOptions('load', options, loadOptionNames);
+  checkOptions('load', options, loadFileNames);
+  checkStateOptions('load', options);
   const file = await readSafetensors(path);
   fill(model, path, file, options);
   return file.metadata;
 }
 
 /** @internal Copies what was read from a file into a model, and frees it. */
-export function fill(model: Module, path: string, { tensors }: SafetensorsFile, options: LoadOptions = {}): void {
+export function fill(model: Module, path: string, { tensors }: SafetensorsFile, options: LoadFileOptions = {}): void {
+  const { strict = true, ...state } = options;
   try {
-    model.loadStateDict(tensors, options);
+    if (state.layout !== 'torch' && !state.keyMap) {
+      model.loadStateDict(tensors, { strict });
+    } else {
+      const own = fromFile(model, tensors, state, strict);
+      try {
+        model.loadStateDict(own, { strict: false });
+      } finally {
+        disposeAll(own);
+      }
+    }
   } catch (cause) {
     throw fileError(path, (cause as Error).message, cause);
   } finally {
