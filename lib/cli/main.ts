@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { ReceptiveError } from '../errors';
 import { version } from '../native';
+import { addBench } from './bench';
 import { addConvert } from './convert';
 import { addEvaluate } from './evaluate';
 import { addInspect } from './inspect';
@@ -20,6 +21,7 @@ addEvaluate(program);
 addPredict(program);
 addInspect(program);
 addConvert(program);
+addBench(program);
 addServe(program);
 
 program.parseAsync().catch((error: unknown) => {
