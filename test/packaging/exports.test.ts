@@ -56,7 +56,7 @@ describe('the packed package', () => {
     ]) {
       expect(paths).toContain(path);
     }
-    expect(packed.unpackedSize).toBeLessThan(2 << 20);
+    expect(packed.unpackedSize).toBeLessThan(2.5 * 2 ** 20);
   });
 
   test('require() and import give the same objects under the same names', () => {
