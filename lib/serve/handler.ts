@@ -10,7 +10,10 @@ import { openapi } from './openapi';
 import type { ServiceSettings } from './options';
 import { Problem, problemOf } from './problem';
 
-/** How long a client may still send of a body that was refused, so that it gets to read the answer. In milliseconds. */
+/** A body of a refused request that is read to its end, in bytes: the connection then stays. */
+const passedOver = 2 ** 16;
+
+/** How long a client may still send of a larger one, so that it gets to read the answer. In milliseconds. */
 const refusedBody = 1000;
 
 /** What the handler is told by the service it belongs to. */
@@ -165,8 +168,13 @@ export class Handler {
     const { 'content-length': length = '0', 'transfer-encoding': coding, expect } = request.headers;
     const unread = !request.complete && (length !== '0' || coding !== undefined);
     const { headers: type, body } = json({ error: { code, message } });
+    const send = () => this.#send(response, status, { headers: { ...type, ...headers }, body }, route);
     if (!unread) {
-      this.#send(response, status, { headers: { ...type, ...headers }, body }, route);
+      send();
+      return;
+    }
+    if (coding === undefined && expect === undefined && Number(length) <= passedOver) {
+      request.once('end', send).resume();
       return;
     }
     // The connection cannot be used again. It is closed when the client has sent all, or after a while: closing it before would take the

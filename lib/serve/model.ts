@@ -18,7 +18,10 @@ export interface Served {
   scores?: 'logits' | 'probabilities';
   /** How image files become the input, which then is [N,H,W,C]. Without it images are not taken. */
   images?: ReadImageOptions;
-  /** What makes numbers of texts, for an input [N,L] of int32. Without it texts are not taken. */
+  /**
+   * What makes numbers of texts, for an input [N,L] of int32, padded with 0 behind; texts are cut to its `maxLength`, or to 1024 tokens.
+   * Without it texts are not taken.
+   */
   tokenizer?: Tokenizer;
 }
 

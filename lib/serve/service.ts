@@ -7,7 +7,7 @@ import { Handler } from './handler';
 import { Measures } from './measures';
 import { Model, type Served } from './model';
 import { checkServeOptions, type ServeOptions, type ServiceSettings } from './options';
-import { watchFile } from './watch';
+import { versionOf, watchFile } from './watch';
 
 /** How long connections without a request stay open once the service stops: a request may be on its way. In milliseconds. */
 const idleAtEnd = 500;
@@ -57,7 +57,16 @@ export class Service implements AsyncDisposable {
     const settings = checkServeOptions(options);
     const open = typeof source === 'function' ? source : null;
     if (!open && settings.watch !== undefined) throw typeError('serve', 'model', source, 'a function that opens it, to watch its file');
-    const service = new Service(settings, open, asServed(open ? await open() : (source as Session | Served)));
+    const { watch } = settings;
+    const version = watch === undefined ? null : await versionOf(watch); // of the file that is opened, or of one before
+    const served = asServed(open ? await open() : (source as Session | Served));
+    let service: Service;
+    try {
+      service = new Service(settings, open, served);
+    } catch (error) {
+      if (open) served.session.dispose();
+      throw error;
+    }
     try {
       await service.#model.prepare();
       await new Promise<void>((resolve, reject) => {
@@ -69,8 +78,8 @@ export class Service implements AsyncDisposable {
       throw error;
     }
     service.#server.on('error', (error) => settings.onEvent?.({ event: 'failed', error }));
-    if (settings.watch !== undefined) {
-      service.#unwatch = await watchFile(settings.watch, () => {
+    if (watch !== undefined) {
+      service.#unwatch = watchFile(watch, version, () => {
         service.reload().catch(() => {}); // onEvent was told
       });
     }
@@ -122,7 +131,9 @@ export class Service implements AsyncDisposable {
     let served: Served | null = null;
     try {
       if (this.#stopping) throw new ReceptiveError('ERR_DISPOSED', 'reload: the service is stopping');
-      served = asServed(await open());
+      const opened = asServed(await open());
+      if (opened.session === this.#model.session) throw new ReceptiveError('ERR_INVALID_VALUE', 'reload: the session is the one that runs');
+      served = opened;
       const model = this.#modelOf(served);
       await model.prepare();
       if (this.#stopping) throw new ReceptiveError('ERR_DISPOSED', 'reload: the service is stopping');
@@ -142,7 +153,8 @@ export class Service implements AsyncDisposable {
   }
 
   /**
-   * Accepts no more connections, answers every request that has come, and closes. Calling it again gives the same promise.
+   * Accepts no more connections, answers every request that has come, closes, and disposes of the session. Calling it again gives the same
+   * promise.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 const period = 1000;
 
 /** What tells one version of a file from another: also where it was replaced by renaming, or a link to it was. */
-async function versionOf(path: string): Promise<string | null> {
+export async function versionOf(path: string): Promise<string | null> {
   const found = await stat(path, { bigint: true }).catch(() => null);
   return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`;
 }
@@ -12,10 +12,10 @@ async function versionOf(path: string): Promise<string | null> {
 /**
  * Calls fn when a file has changed and has then stayed the same for a period: not while it is being written. Looks at it from time to
  * time, since systems' notices of changes leave out network drives and links that are pointed elsewhere.
+ * @param known The version there is; another one that is there by now is a change.
  * @returns What ends it.
  */
-export async function watchFile(path: string, fn: () => void): Promise<() => void> {
-  let known = await versionOf(path);
+export function watchFile(path: string, known: string | null, fn: () => void): () => void {
   let before = known;
   let looking = false;
   const timer = setInterval(async () => {

@@ -9,7 +9,7 @@ import { main } from '../cli/support';
 import { temporaryDirectory } from '../packaging/support';
 import { distance } from '../support/agree';
 import { png } from '../support/png';
-import { bytesOf, octets, predict, send } from './support';
+import { bytesOf, octets, predict, send, until } from './support';
 
 // `receptive serve` in a process of its own: signals, files that change, and what it tells strangers.
 
@@ -24,7 +24,7 @@ interface Child {
   readonly events: Record<string, unknown>[];
   readonly errors: () => string;
   readonly ended: Promise<number | null>;
-  until(event: string, count?: number): Promise<Record<string, unknown>>;
+  heard(event: string, count?: number): Promise<Record<string, unknown>>;
 }
 
 const running: ChildProcess[] = [];
@@ -47,7 +47,7 @@ async function start(model: string, ...args: string[]): Promise<Child> {
     errors += chunk;
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const until = async (event: string, count = 1) => {
+  const heard = async (event: string, count = 1) => {
     for (const limit = Date.now() + 30_000; Date.now() < limit; await pause(20)) {
       const found = events.filter((one) => one.event === event);
       if (found.length >= count) return found[count - 1];
@@ -55,8 +55,8 @@ async function start(model: string, ...args: string[]): Promise<Child> {
     }
     throw new Error(`no ${event} ${count}: ${JSON.stringify(events)} ${errors}`);
   };
-  const { url } = await until('listening');
-  return { process: child, url: url as string, events, errors: () => errors, ended, until };
+  const { url } = await heard('listening');
+  return { process: child, url: url as string, events, errors: () => errors, ended, heard };
 }
 
 function network(seed: number): nn.Module {
@@ -89,7 +89,7 @@ test('SIGTERM in the middle of a load: every request that was sent is answered, 
     agent.destroy();
   };
   const clients = Array.from({ length: 16 }, client);
-  while (answered < 200) await pause(5);
+  await until(() => answered >= 200 || lost.length > 0);
   stopping = true;
   service.process.kill('SIGTERM');
   await Promise.all(clients);
@@ -122,18 +122,18 @@ test('a file that changes is opened again; a broken one is not taken; SIGHUP ope
   expect(await agrees(nets[0])).toBeLessThan(1e-5);
 
   renameSync(files[1], path);
-  await service.until('reloaded');
+  await service.heard('reloaded');
   expect(await agrees(nets[1])).toBeLessThan(1e-5);
 
   writeFileSync(path, 'no model');
-  const failed = await service.until('reloadFailed');
+  const failed = await service.heard('reloadFailed');
   expect(failed.message).toMatch(/has 8 bytes|header/);
   expect(await agrees(nets[1])).toBeLessThan(1e-5);
   expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
 
   renameSync(files[2], path);
   service.process.kill('SIGHUP');
-  await service.until('reloaded', 2);
+  await service.heard('reloaded', 2);
   expect(await agrees(nets[2])).toBeLessThan(1e-5);
 
   const metrics = await (await fetch(`${service.url}/metrics`)).text();

@@ -1,5 +1,6 @@
 import { type Agent, request as ask } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Service } from '../../lib';
 
 export interface Reply {
@@ -28,6 +29,13 @@ export function send(
     request.on('error', reject);
     request.end(body);
   });
+}
+
+/** Waits until something is so. */
+export async function until(so: () => boolean, most = 20_000): Promise<void> {
+  for (const limit = performance.now() + most; !so(); await pause(5)) {
+    if (performance.now() > limit) throw new Error(`it is not so after ${most} ms: ${so}`);
+  }
 }
 
 /** A service's answer to a JSON body, or to another one. */
