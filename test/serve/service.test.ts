@@ -36,7 +36,7 @@ const image = () => randn([1, 28, 28, 1]).dataSync() as Float32Array;
 
 /** Multiplies by a number, after so many products of large matrices that it takes a while. */
 class Slow extends nn.Module {
-  readonly matrix = new nn.Parameter(randn([700, 700]));
+  readonly matrix = new nn.Parameter(randn([256, 256]));
   constructor(
     readonly factor: number,
     readonly steps: number,
@@ -49,7 +49,7 @@ class Slow extends nn.Module {
     return ops.add(ops.mul(x, this.factor), ops.mul(ops.sum(waste), 0));
   }
 }
-const slow = (steps = 40, factor = 2) => compile(new Slow(factor, steps), { input: [1, 2] });
+const slow = (steps = 200, factor = 2) => compile(new Slow(factor, steps), { input: [1, 2] });
 
 const histogram = (samples: Map<string, number>, name: string) => samples.get(`${name}_count`)!;
 const metricsOf = async () => parseMetrics(await (await fetch(`${service.url}/metrics`)).text());
@@ -264,7 +264,7 @@ describe('limits', () => {
   });
 
   test('a request that takes too long: 504, and its place is free', async () => {
-    await make(await slow(400), { timeout: 60 });
+    await make(await slow(600), { timeout: 60 });
     const reply = await predict(service, { inputs: [[1, 2]] });
     expect([reply.status, reply.json.error.code]).toEqual([504, 'ERR_TIMEOUT']);
     expect(service.pending).toBe(0);
@@ -273,7 +273,7 @@ describe('limits', () => {
   });
 
   test('a client that goes away frees its place, and its run stops', async () => {
-    await make(await slow(400), { maxQueue: 1 });
+    await make(await slow(600), { maxQueue: 1 });
     const client = ask(`${service.url}/predict`, { method: 'POST', headers: { 'content-type': 'application/json' } });
     const failed = new Promise((resolve) => client.on('error', resolve));
     client.end('{"inputs": [[1, 2]]}');
@@ -409,7 +409,7 @@ function valid(schema: Schema, value: unknown): boolean {
 describe('another model', () => {
   const open = (factor: { now: number | Error }) => async (): Promise<Session> => {
     if (factor.now instanceof Error) throw factor.now;
-    return slow(3, factor.now);
+    return slow(10, factor.now);
   };
 
   test('takes the place of the one that runs, and no request is lost', async () => {
@@ -449,7 +449,7 @@ describe('another model', () => {
   });
 
   test('that is the one that runs is refused, and goes on', async () => {
-    const session = await slow(3);
+    const session = await slow(10);
     await make(async () => session);
     await expect(service.reload()).rejects.toThrow('reload: the session is the one that runs');
     expect((await predict(service, { inputs: [[1, 2]] })).status).toBe(200);
@@ -470,7 +470,7 @@ describe('another model', () => {
 });
 
 test('stops by answering what has come', async () => {
-  await make(await slow(60));
+  await make(await slow(200));
   const replies = [1, 2, 3].map((v) => predict(service, { inputs: [[v, v]] }));
   await until(() => service.pending === 3);
   const stopped = service.stop();
