@@ -99,7 +99,8 @@ export class Handler {
       ended ??= reason;
       stop(ended);
     };
-    const timer = setTimeout(end, settings.timeout, new Problem(504, 'ERR_TIMEOUT', `there was no answer within ${settings.timeout} ms`));
+    const late = () => end(new Problem(504, 'ERR_TIMEOUT', `there was no answer within ${settings.timeout} ms`));
+    const timer = setTimeout(late, settings.timeout);
     response.once('close', () => {
       if (!response.writableFinished) end(gone);
     });
