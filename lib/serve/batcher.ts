@@ -1,8 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { TypedArray } from '../dtype';
+import { tensor } from '../create';
+import { type Dtype, dtypes, type TypedArray } from '../dtype';
 import { ReceptiveError, typeError } from '../errors';
-import { type RunOptions, Session } from '../graph/session';
+import { type Feed, type RunOptions, Session } from '../graph/session';
+import { copyBlock } from '../ops/block';
+import { scope } from '../scope';
 import { sizeOf } from '../shape';
+import { Tensor } from '../tensor';
 import { arrayOf, checkFeeds, type HostArray, hasRows, varies } from './feeds';
 import { type BatcherOptions, checkBatcherOptions, type Limits } from './options';
 
@@ -12,6 +16,9 @@ import { type BatcherOptions, checkBatcherOptions, type Limits } from './options
 
 /** Batches that are under way at the same time. */
 const depth = 2;
+
+/** Bytes that are copied in one go: more of them hold the event loop for longer than a fraction of a millisecond. */
+const mostAtOnce = 2 ** 19;
 
 /** A request: its rows wait, run, in one batch or in several, and come back. */
 export interface Ticket {
@@ -247,7 +254,11 @@ export class Batcher {
     try {
       const rows = parts.reduce((sum, { count }) => sum + count, 0);
       const began = performance.now();
-      const outputs = await this.session.run(this.#feeds(parts, rows), { signal: controller.signal });
+      const gathered = this.#feeds(parts, rows);
+      const feeds = gathered instanceof Promise ? await gathered : gathered;
+      const running = this.session.run(feeds, { signal: controller.signal });
+      for (const feed of Object.values(feeds)) if (feed instanceof Tensor) feed.dispose();
+      const outputs = await running;
       try {
         const tensors = this.session.outputs.map(({ name }) => outputs[name]!);
         const values = await Promise.all(tensors.map((tensor) => tensor.data()));
@@ -267,25 +278,65 @@ export class Batcher {
     }
   }
 
-  /** What a batch of these parts is run on: a request's own numbers where it is one whole, else a copy of all of them. */
-  #feeds(parts: readonly Part[], rows: number): Record<string, HostArray> {
+  /**
+   * What a batch of these parts is run on: a request's own numbers where it is one whole, else a copy of all of them, of much data in
+   * tensors. No promise where nothing is waited for: the next batch uses the same memory.
+   */
+  #feeds(parts: readonly Part[], rows: number): Record<string, Feed> | Promise<Record<string, Feed>> {
     const [{ ticket, count }] = parts as [Part];
+    const { inputs } = this.session;
+    const bytes = ticket.arrays.reduce((sum, { data }) => sum + (data.byteLength / ticket.rows) * rows, 0);
+    if (this.together && bytes > mostAtOnce) return this.#gathered(parts, rows);
     const whole = parts.length === 1 && count === ticket.rows;
-    const feeds = this.session.inputs.map(({ name, dtype }, i) => {
-      const one = ticket.arrays[i]!;
-      if (whole) return [name, one] as const;
-      const rowSize = one.data.length / ticket.rows;
-      const size = rows * rowSize;
-      if ((this.#scratch[i]?.length ?? 0) < size) this.#scratch[i] = arrayOf(dtype, size);
-      const data = this.#scratch[i]!.subarray(0, size);
-      let at = 0;
-      for (const part of parts) {
-        data.set(part.ticket.arrays[i]!.data.subarray(part.from * rowSize, (part.from + part.count) * rowSize), at);
-        at += part.count * rowSize;
-      }
-      return [name, { data, shape: [rows, ...one.shape.slice(1)] }] as const;
-    });
+    const feeds = inputs.map(({ name, dtype }, i) => [name, whole ? ticket.arrays[i]! : this.#copied(parts, rows, i, dtype)] as const);
     return Object.fromEntries(feeds);
+  }
+
+  /** An input's numbers of parts behind each other. */
+  #copied(parts: readonly Part[], rows: number, input: number, dtype: Dtype): HostArray {
+    const [{ ticket }] = parts as [Part];
+    const { data: first, shape } = ticket.arrays[input]!;
+    const size = (first.length / ticket.rows) * rows;
+    if ((this.#scratch[input]?.length ?? 0) < size) this.#scratch[input] = arrayOf(dtype, size);
+    const data = this.#scratch[input]!.subarray(0, size);
+    let at = 0;
+    for (const part of parts) {
+      const own = rowsOf(part.ticket.arrays[input]!, part.from, part.count).data;
+      data.set(own, at);
+      at += own.length;
+    }
+    return { data, shape: [rows, ...shape.slice(1)] };
+  }
+
+  /** The inputs of parts in tensors: uploaded a few rows at a time, between which the event loop runs, and put together by the stream. */
+  async #gathered(parts: readonly Part[], rows: number): Promise<Record<string, Feed>> {
+    const made: Tensor[] = [];
+    try {
+      for (const [i, { dtype }] of this.session.inputs.entries()) {
+        const [, ...rest] = parts[0]!.ticket.arrays[i]!.shape;
+        const batch = scope.outside(() => Tensor.empty([rows, ...rest], dtype));
+        made.push(batch);
+        const together = Math.max(1, Math.floor(mostAtOnce / (batch.size / rows) / dtypes[dtype].bytes));
+        let row = 0;
+        for (const { ticket, from, count } of parts) {
+          for (let first = from; first < from + count; first += together) {
+            const { data, shape } = rowsOf(ticket.arrays[i]!, first, Math.min(together, from + count - first));
+            const origin = rest.map(() => 0);
+            scope.outside(() => {
+              const own = tensor(data, shape);
+              copyBlock(shape, own, [0, ...origin], batch, [row, ...origin]);
+              own.dispose();
+            });
+            row += shape[0]!;
+            await nextTurn();
+          }
+        }
+      }
+      return Object.fromEntries(this.session.inputs.map(({ name }, i) => [name, made[i]!]));
+    } catch (error) {
+      for (const batch of made) batch.dispose();
+      throw error;
+    }
   }
 
   /** Gives each request its rows of a batch's outputs. */

@@ -3,6 +3,9 @@ import { Problem } from './problem';
 
 // Bodies of requests, which come from strangers: no more is read than is allowed, and all together hold no more than a budget.
 
+/** A body of a larger size is put where it ends up as it comes, piece by piece, and not when all of it is there. */
+const large = 2 ** 16;
+
 /** The most bytes of bodies in memory at a time, where a single one may not be larger. */
 const mostTogether = 2 ** 28;
 
@@ -29,18 +32,20 @@ export class Bodies {
     if (this.#held + (length ?? 0) > this.#budget) throw this.#noRoom();
     if (expect !== undefined) response.writeContinue();
     const chunks: Buffer[] = [];
+    const whole = length !== null && length > large ? Buffer.allocUnsafeSlow(length) : null;
     let size = 0;
     return new Promise((resolve, reject) => {
       const end = (error: Error | null) => {
         request.off('data', onData).off('end', onEnd).off('error', onError);
-        if (!error) return resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+        if (!error) return resolve(whole ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
         this.#held -= size;
         reject(error);
       };
       const onData = (chunk: Buffer) => {
+        if (whole) chunk.copy(whole, size);
+        else chunks.push(chunk);
         size += chunk.byteLength;
         this.#held += chunk.byteLength;
-        chunks.push(chunk);
         if (size > this.most) end(this.#tooLarge());
         else if (this.#held > this.#budget) end(this.#noRoom());
       };

@@ -18,6 +18,18 @@ export const hasRows = ({ inputs, outputs }: Session): boolean =>
 
 export const arrayOf = (dtype: Dtype, length: number): TypedArray => new dtypes[dtype].array(length);
 
+/** Little-endian bytes as numbers, in place where they are aligned; the processors this runs on are little-endian. */
+export function numbersOf(dtype: Dtype, bytes: Uint8Array): TypedArray {
+  const length = bytes.byteLength / dtypes[dtype].bytes;
+  if (bytes.byteOffset % dtypes[dtype].bytes === 0) {
+    const view = dtypes[dtype].array as unknown as new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray;
+    return new view(bytes.buffer, bytes.byteOffset, length);
+  }
+  const data = arrayOf(dtype, length);
+  new Uint8Array(data.buffer).set(bytes);
+  return data;
+}
+
 /** How an input is named in messages. */
 export const called = (name: string): string => `input ${JSON.stringify(name)}`;
 

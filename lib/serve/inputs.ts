@@ -2,7 +2,7 @@ import { readImages } from '../data';
 import { type Dtype, dtypes, toArray } from '../dtype';
 import type { SessionValue } from '../graph/session';
 import { maxRank, type Shape, showShape, sizeOf } from '../shape';
-import { arrayOf, called, type HostArray, varies } from './feeds';
+import { called, type HostArray, numbersOf, varies } from './feeds';
 import type { Model } from './model';
 import { Problem, unreadable } from './problem';
 
@@ -80,9 +80,7 @@ function readRaw({ name, dtype, shape: wanted }: SessionValue, said: string | nu
       'ERR_SHAPE',
     );
   }
-  const data = arrayOf(dtype, size);
-  new Uint8Array(data.buffer).set(body); // aligned, and little-endian as every processor this runs on
-  return { data, shape };
+  return { data: numbersOf(dtype, body), shape };
 }
 
 function parseShape(text: string): Shape {

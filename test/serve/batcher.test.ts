@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { Batcher, compile, type HostArray, manualSeed, models, nn, ops, randn, type Session, type Tensor, tensor } from '../../lib';
+import { Batcher, compile, type HostArray, manualSeed, memory, models, nn, ops, randn, type Session, type Tensor, tensor } from '../../lib';
 import { distance } from '../support/agree';
+import { settle } from '../support/memory';
 
 /** Each row squared and added up: what a row gives does not depend on others, and tells whose it is. */
 class Rows extends nn.Module {
@@ -63,6 +64,30 @@ describe('batches', () => {
       ),
       { numRuns: 100 },
     );
+  });
+
+  test('rows of much data, in tensors that are freed', async () => {
+    const session = await compile(new Rows(), { input: ['N', 50_000] });
+    const batcher = new Batcher(session, { maxBatch: 8, maxWait: 20 });
+    await batcher.warm();
+    await settle();
+    const { tensors } = memory();
+    const counts = [1, 2, 5, 1, 9, 3, 1];
+    const inputs = counts.map((n, i) => ({ data: Float32Array.from({ length: 50_000 * n }, (_, k) => i + (k % 7)), shape: [n, 50_000] }));
+    const controller = new AbortController();
+    const gone = batcher.run({ input: inputs[4] }, { signal: controller.signal });
+    const answers = inputs.map((input) => batcher.run({ input }));
+    setImmediate(() => controller.abort(new Error('gone')));
+    await expect(gone).rejects.toThrow('gone');
+    for (const [i, answer] of answers.entries()) {
+      const { output } = await answer;
+      expect(output.shape).toEqual([counts[i], 50_000]);
+      expect(output.data.every((v, k) => v === inputs[i].data[k] ** 2 + 1)).toBe(true);
+    }
+    await batcher.close();
+    await settle();
+    expect(memory().tensors).toBe(tensors);
+    session.dispose();
   });
 
   test('inputs of other lengths run beside them, not with them', async () => {
