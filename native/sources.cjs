@@ -1,5 +1,6 @@
 'use strict';
 // The one source list: what lies in a folder is built. binding.gyp and CMakeLists.txt both ask this script, so neither names a file.
+// What is different on each system lies in a folder of the system's name inside it, as process.platform spells it, and is built there only.
 // Usage: node native/sources.cjs <runtime|ops|kernels|binding|test|bench>  |  isas [arch]  |  flags <isa> <gcc|msvc>
 const fs = require('node:fs');
 const path = require('node:path');
@@ -27,13 +28,12 @@ const isas = {
 };
 
 /** Paths from the package root, with forward slashes, sorted. */
-function sources(folder) {
-  const directory = path.join(__dirname, folder);
-  return fs
-    .readdirSync(directory)
-    .filter((name) => name.endsWith('.cpp'))
-    .sort()
-    .map((name) => `native/${folder}/${name}`);
+function sources(folder, platform = process.platform) {
+  return [folder, `${folder}/${platform}`].flatMap((each) => {
+    const directory = path.join(__dirname, each);
+    const names = fs.existsSync(directory) ? fs.readdirSync(directory).filter((name) => name.endsWith('.cpp')) : [];
+    return names.sort().map((name) => `native/${each}/${name}`);
+  });
 }
 
 function flags(isa, compiler) {

@@ -1,15 +1,6 @@
 #include "cpu.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <cstring>
-#include <string>
-#include <thread>
-
-#if defined(__linux__)
-#include <sched.h>
-#endif
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <xmmintrin.h>
@@ -87,65 +78,5 @@ void flush_denormals() {
 }
 
 #endif
-
-namespace {
-
-#if defined(__linux__)
-// CPUs' worth of time the cgroup grants, or 0 if it grants all. Version 2 first, then version 1, at the usual mount point: inside a
-// container the process's own cgroup is the root there.
-double cgroup_cpus() {
-  double quota = 0, period = 0;
-  if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "re")) {
-    const bool limited = std::fscanf(file, "%lf %lf", &quota, &period) == 2;
-    std::fclose(file);
-    return limited && period > 0 ? quota / period : 0;
-  }
-  const auto number = [](const char* path) {
-    double value = -1;
-    if (std::FILE* file = std::fopen(path, "re")) {
-      if (std::fscanf(file, "%lf", &value) != 1) value = -1;
-      std::fclose(file);
-    }
-    return value;
-  };
-  quota = number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  period = number("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  return quota > 0 && period > 0 ? quota / period : 0;
-}
-#endif
-
-}  // namespace
-
-int current_cpu() {
-#if defined(__linux__)
-  return sched_getcpu();
-#else
-  return -1;
-#endif
-}
-
-void leave_cpu(int cpu) {
-#if defined(__linux__)
-  cpu_set_t allowed, others;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &allowed)) return;
-  others = allowed;
-  CPU_CLR(cpu, &others);
-  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
-  sched_setaffinity(0, sizeof allowed, &allowed);
-#else
-  static_cast<void>(cpu);
-#endif
-}
-
-int usable_cpus() {
-  int cpus = static_cast<int>(std::thread::hardware_concurrency());
-#if defined(__linux__)
-  cpu_set_t mask;
-  if (sched_getaffinity(0, sizeof mask, &mask) == 0) cpus = CPU_COUNT(&mask);
-  const double quota = cgroup_cpus();
-  if (quota > 0) cpus = std::min(cpus, static_cast<int>(std::ceil(quota)));
-#endif
-  return std::max(cpus, 1);
-}
 
 }  // namespace receptive

@@ -1,6 +1,10 @@
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { hasProgram, root, run, sourcesOnDisk, temporaryDirectory, testIf } from './support';
+import { hasProgram, root, run, sourcesOnDisk, type Target, temporaryDirectory, testIf } from './support';
+
+const { units: prebuilt }: { units(target: Target): [string, string, string[]][] } = require('../../scripts/prebuild/build.cjs');
+const { targets }: { targets: Target[] } = require('../../scripts/prebuild/targets.cjs');
+const { flags: flagsOf }: { flags(isa: string, compiler: string): string[] } = require('../../native/sources.cjs');
 
 interface Command {
   readonly directory: string;
@@ -79,6 +83,18 @@ describe('the two builds', () => {
 
   testIf(hasProgram('cmake') && hasProgram('c++'))('both compile each source with the same machine flags', () => {
     expect(cmake()).toEqual(gyp());
+  });
+
+  test('prebuilt binaries are compiled of every source on disk, kernels with the same machine flags', () => {
+    const target = targets.find(({ platform, arch, libc }) => platform === process.platform && arch === process.arch && libc !== 'musl')!;
+    const found = prebuilt(target).filter(([source]) => source.startsWith('native/'));
+    const isaOf = (flags: readonly string[]) => flags.map((flag) => /^-DRECEPTIVE_ISA=(\w+)$/.exec(flag)?.[1]).find(Boolean) ?? 'baseline';
+    expect(found.map(([source, , flags]) => `${isaOf(flags)}: ${source}`).sort()).toEqual(onDisk);
+    for (const [, , flags] of found) {
+      const isa = isaOf(flags);
+      const machine = flags.filter((flag) => flag.startsWith('-m'));
+      expect(machine).toEqual(isa === 'baseline' ? [] : flagsOf(isa, 'gcc').filter((flag) => flag.startsWith('-m')));
+    }
   });
 
   testIf(hasProgram('c++'))('nothing but a kernel is compiled for more than the baseline', () => {

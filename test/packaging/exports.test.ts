@@ -5,8 +5,7 @@ import { root, run, temporaryDirectory } from './support';
 
 interface Packed {
   readonly filename: string;
-  readonly unpackedSize: number;
-  readonly files: readonly { readonly path: string }[];
+  readonly files: readonly { readonly path: string; readonly size: number }[];
 }
 
 const lib: typeof import('../../lib') = require('../..');
@@ -41,7 +40,7 @@ describe('the packed package', () => {
   test('holds what is needed to run and to compile, and nothing else', () => {
     const paths = packed.files.map(({ path }) => path);
     const allowed =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|ARCHITECTURE\.md|docs\/\w+\.md|binding\.gyp|scripts\/headers\.cjs|native\/sources\.cjs|native\/binding\/exports\.map|dist\/.+\.(js|mjs|d\.ts|d\.mts)|native\/(binding|kernels|ops|runtime|simd)\/\w+\.(h|cpp)|prebuilds\/.+\.node)$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|ARCHITECTURE\.md|docs\/\w+\.md|binding\.gyp|scripts\/headers\.cjs|native\/sources\.cjs|native\/binding\/exports\.map|dist\/.+\.(js|mjs|d\.ts|d\.mts)|native\/(binding|kernels|ops|runtime|simd)\/(\w+\/)?\w+\.(h|cpp)|prebuilds\/.+\.node)$/;
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     for (const path of [
       'README.md',
@@ -56,7 +55,8 @@ describe('the packed package', () => {
     ]) {
       expect(paths).toContain(path);
     }
-    expect(packed.unpackedSize).toBeLessThan(2.5 * 2 ** 20);
+    const sources = packed.files.filter(({ path }) => !path.startsWith('prebuilds/')); // scripts/prebuild/check.cjs weighs those
+    expect(sources.reduce((bytes, { size }) => bytes + size, 0)).toBeLessThan(2.5 * 2 ** 20);
   });
 
   test('require() and import give the same objects under the same names', () => {

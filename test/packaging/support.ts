@@ -5,6 +5,15 @@ import { delimiter, join } from 'node:path';
 
 export const root = join(__dirname, '..', '..');
 
+/** A platform that binaries are built for: a row of scripts/prebuild/targets.cjs. */
+export interface Target {
+  readonly name: string;
+  readonly platform: string;
+  readonly arch: string;
+  readonly libc?: 'glibc' | 'musl';
+  readonly file: string;
+}
+
 /** Runs a program to its end and gives what it printed; throws, with what it printed as errors, if it fails. */
 export function run(program: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): string {
   return execFileSync(program, args, { cwd: root, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 26, ...options });
@@ -26,9 +35,10 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
-/** Paths of the C++ sources in a folder of native/, from the root. */
+/** Paths of the C++ sources in a folder of native/ that are built on this system, from the root. */
 export function sourcesOnDisk(folder: string): string[] {
-  return readdirSync(join(root, 'native', folder))
-    .filter((name) => name.endsWith('.cpp'))
-    .map((name) => `native/${folder}/${name}`);
+  return [`native/${folder}`, `native/${folder}/${process.platform}`].flatMap((directory) => {
+    const names = existsSync(join(root, directory)) ? readdirSync(join(root, directory)) : [];
+    return names.filter((name) => name.endsWith('.cpp')).map((name) => `${directory}/${name}`);
+  });
 }

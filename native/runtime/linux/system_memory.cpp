@@ -1,14 +1,12 @@
-#include "system_memory.h"
+#include "../system_memory.h"
+
+#include <malloc.h>
+#include <sys/mman.h>
 
 #include <cstdint>
 #include <new>
 
-#if defined(__linux__)
-#include <malloc.h>
-#include <sys/mman.h>
-#endif
-
-#include "sanitizers.h"
+#include "../sanitizers.h"
 
 namespace receptive {
 
@@ -16,13 +14,7 @@ namespace {
 
 // Large blocks are mapped, not left to the C library, which would keep them when they are released: they are gone from the process at
 // once, and backed by huge pages, which kernels feel. AddressSanitizer looks at what the C++ library hands out only.
-#if defined(__linux__) && !RECEPTIVE_ASAN
-constexpr size_t kMapFrom = size_t{1} << 20;
-#else
-constexpr size_t kMapFrom = SIZE_MAX;
-#endif
-
-#if defined(__linux__)
+constexpr size_t kMapFrom = RECEPTIVE_ASAN ? SIZE_MAX : size_t{1} << 20;
 constexpr size_t kLargestPage = size_t{1} << 16;
 constexpr size_t kHugePage = size_t{2} << 20;
 
@@ -41,27 +33,19 @@ void* map(size_t bytes) noexcept {
   madvise(start + before, bytes, MADV_HUGEPAGE);
   return start + before;
 }
-#endif
 
 }  // namespace
 
 void* system_allocate(size_t bytes) noexcept {
-#if defined(__linux__)
-  if (bytes >= kMapFrom) return map(bytes);
-#endif
-  return ::operator new (bytes, std::align_val_t{kMemoryAlignment}, std::nothrow);
+  return bytes >= kMapFrom ? map(bytes) : ::operator new (bytes, std::align_val_t{kMemoryAlignment}, std::nothrow);
 }
 
 void system_release(void* data, size_t bytes) noexcept {
-#if defined(__linux__)
   if (bytes >= kMapFrom) {
     munmap(data, whole_pages(bytes));
-    return;
+  } else {
+    ::operator delete (data, std::align_val_t{kMemoryAlignment});
   }
-#else
-  (void)bytes;
-#endif
-  ::operator delete (data, std::align_val_t{kMemoryAlignment});
 }
 
 void system_trim() noexcept {
