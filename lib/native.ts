@@ -118,6 +118,19 @@ function checkThreads(asked = process.env.RECEPTIVE_NUM_THREADS): void {
   throw new ReceptiveError('ERR_INVALID_VALUE', `RECEPTIVE_NUM_THREADS is ${JSON.stringify(asked)}, expected an integer from 1 to 256`);
 }
 
+/** This machine as prebuilt binaries are named: "linux-x64 (musl)". */
+function platform(): string {
+  const here = `${process.platform}-${process.arch}`;
+  if (process.platform !== 'linux') return here;
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  return `${here} (${header.glibcVersionRuntime ? `glibc ${header.glibcVersionRuntime}` : 'musl'})`;
+}
+
+const advice: Readonly<Record<string, string>> = {
+  ERR_DLOPEN_DISABLED: 'This process may not load native addons: start Node with --allow-addons.',
+  ERR_ACCESS_DENIED: 'This process may not read it: start Node with --allow-fs-read for the folder of the package.',
+};
+
 function load(): Native {
   checkThreads();
   try {
@@ -125,10 +138,10 @@ function load(): Native {
   } catch (cause) {
     const { code, message } = cause as Error & { code?: unknown };
     if (code === 'ERR_RECEPTIVE') throw new ReceptiveError('ERR_UNSUPPORTED', message, { cause }); // the addon is there, and refuses
+    const todo = advice[String(code)] ?? 'Run "npm rebuild receptive" where a C++17 compiler, make and Python are installed.';
     throw new ReceptiveError(
       'ERR_UNSUPPORTED',
-      `receptive: no native addon for ${process.platform}-${process.arch} (Node ${process.versions.node}). ` +
-        `Run "npm rebuild receptive" where a C++17 compiler and Python are installed. ${message}`,
+      `receptive: no native addon could be loaded for ${platform()}, Node ${process.versions.node}. ${todo} ${message}`,
       { cause },
     );
   }
@@ -137,4 +150,4 @@ function load(): Native {
 export const native: Native = load();
 
 /** The version in package.json. */
-export const version: string = (require(join(root, 'package.json')) as { version: string }).version;
+export const version: string = (require('../package.json') as { version: string }).version;

@@ -8,7 +8,7 @@ interface Packed {
   readonly files: readonly { readonly path: string; readonly size: number }[];
 }
 
-const lib: typeof import('../../lib') = require('../..');
+const lib: typeof import('../../lib') = require('../../lib');
 
 const temporary = temporaryDirectory();
 
@@ -74,6 +74,23 @@ describe('the packed package', () => {
     expect(output.required).toEqual(Object.keys(lib).sort());
   });
 
+  test('require() loads no more than the addon; a name loads what it is of', () => {
+    const script = `
+      const loaded = () => Object.keys(require.cache).filter((file) => !file.endsWith('.node')).map((file) => file.split('receptive/').pop());
+      const receptive = require('receptive');
+      const before = loaded();
+      receptive.tensor([1]);
+      console.log(JSON.stringify({ before, after: loaded() }));
+    `;
+    const { before, after } = JSON.parse(run(process.execPath, ['-e', script], { cwd: folder })) as Record<string, string[]>;
+    const own = (files: string[]) => files.filter((file) => !file.includes('node-gyp-build')).sort();
+    expect(own(before!)).toEqual(['dist/errors.js', 'dist/index.js', 'dist/native.js', 'package.json']);
+    expect(after).toContain('dist/create.js');
+    expect(after!.filter((file) => /dist\/(nn|data|formats|graph|inspect|models|train|cli)\/|node_modules/.test(file))).toEqual(
+      after!.filter((file) => file.includes('node-gyp-build')),
+    );
+  });
+
   test('images without the package that decodes them: the error says what to install', () => {
     const script = "require('receptive').data.imageFolder({ dir: '.', size: 8 }).catch(({ code, message }) => console.log(code, message))";
     expect(run(process.execPath, ['-e', script], { cwd: folder })).toMatch(
@@ -121,11 +138,12 @@ test('the loader says what to do where there is no binary', () => {
   const folder = join(temporary, 'no-binary');
   mkdirSync(folder);
   mkdirSync(join(folder, 'dist'));
-  for (const file of ['native.js', 'errors.js']) copyFileSync(join(root, 'dist', file), join(folder, 'dist', file));
+  for (const file of ['package.json', 'dist/native.js', 'dist/errors.js']) copyFileSync(join(root, file), join(folder, file));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const { status, stderr } = spawnSync(process.execPath, [join(folder, 'dist', 'native.js')], { encoding: 'utf8' });
   expect(status).not.toBe(0);
   expect(stderr).toContain('npm rebuild receptive');
+  expect(stderr).toContain(`${process.platform}-${process.arch}`);
 });
 
 test('the lock file names the packages of every platform, and no registry', () => {

@@ -1,0 +1,1 @@
+require('./train.cjs')(require('receptive')).then(({ isa }) => console.log('good', isa));
