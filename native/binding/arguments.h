@@ -39,8 +39,11 @@ class Arguments {
   Arguments(napi_env env, napi_callback_info info) : env_(env) {
     check(env, napi_get_cb_info(env, info, &count_, values_, nullptr, &data_));
   }
-  // The name errors begin with.
-  void set_function(const char* name) { function_ = name; }
+  // The name errors begin with. Throws TypeError where there are more arguments than any function takes: they were not read.
+  void set_function(const char* name) {
+    function_ = name;
+    require_count(0, kMax);
+  }
 
   size_t count() const { return count_; }
   napi_value value(size_t i) const { return values_[i]; }
