@@ -35,6 +35,16 @@ class HandleScope {
   napi_handle_scope scope_;
 };
 
+// Whether that is the message of an error.
+bool says(napi_env env, napi_value error, const char* message) {
+  bool is = false;
+  napi_value value = nullptr;
+  char text[64] = "";
+  if (napi_is_error(env, error, &is) != napi_ok || !is) return false;
+  check(env, napi_get_named_property(env, error, "message", &value));
+  return napi_get_value_string_utf8(env, value, text, sizeof text, nullptr) == napi_ok && std::strcmp(text, message) == 0;
+}
+
 BindingError kernel_error(const std::string& failure) { return {BindingError::Type::plain, "ERR_KERNEL", failure}; }
 
 }  // namespace
@@ -96,6 +106,8 @@ void Environment::close() {
   reads_.clear();
   if (settled_ != nullptr) napi_release_threadsafe_function(settled_, napi_tsfn_abort);
   if (array_buffer_ != nullptr) napi_delete_reference(env_, array_buffer_);
+  if (capture_ != nullptr) let_go(*capture_->plan);
+  for (const auto& [id, plan] : plans_) let_go(*plan);
   capture_.reset();
   plans_.clear();
   retired_.clear();
@@ -262,12 +274,23 @@ void Environment::upload(double id, const void* bytes) {
   storage.written = true;
 }
 
-// Made by the constructor, which throws when there is no memory; napi_create_arraybuffer ends the process.
+// Made by the constructor, which throws when there is no memory (an error without a code); napi_create_arraybuffer ends the process.
 napi_value Environment::new_array_buffer(size_t bytes, void** data) {
   napi_value constructor, length, buffer;
   check(env_, napi_get_reference_value(env_, array_buffer_, &constructor));
   check(env_, napi_create_double(env_, static_cast<double>(bytes), &length));
-  check(env_, napi_new_instance(env_, constructor, 1, &length, &buffer));
+  const napi_status status = napi_new_instance(env_, constructor, 1, &length, &buffer);
+  if (status == napi_pending_exception) {
+    napi_value error;
+    check(env_, napi_get_and_clear_last_exception(env_, &error));
+    if (!says(env_, error, "Array buffer allocation failed")) {
+      check(env_, napi_throw(env_, error));
+      throw Pending{};
+    }
+    throw BindingError(BindingError::Type::range, "ERR_OUT_OF_MEMORY",
+                       "receptive: out of memory: no " + std::to_string(bytes) + " bytes for an ArrayBuffer");
+  }
+  check(env_, status);
   size_t made = 0;
   check(env_, napi_get_arraybuffer_info(env_, buffer, data, &made));
   if (made != bytes) throw BindingError(BindingError::Type::plain, "ERR_NODE_API", "receptive: ArrayBuffer was replaced");
