@@ -99,6 +99,7 @@ export class Watch {
   }
 }
 
+/** Options of `detectAnomaly`. */
 export interface DetectAnomalyOptions {
   /** The model whose layers and parameters are to be named. */
   model?: Module;

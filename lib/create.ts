@@ -7,6 +7,7 @@ import { takeRandom } from './random';
 import { checkShape, maxRank, type Shape, showShape, sizeOf } from './shape';
 import { type NestedNumbers, Tensor } from './tensor';
 
+/** Options of the functions that make tensors. */
 export interface TensorOptions {
   /** Default: float32, or what the data's own type is. */
   dtype?: Dtype;

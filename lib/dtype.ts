@@ -2,6 +2,7 @@ import { rangeError, typeError } from './errors';
 
 /** Element types. Training is float32; float64 runs plain scalar loops (gradient checks); int32 holds labels, uint8 images. */
 export type Dtype = 'float32' | 'float64' | 'int32' | 'uint8';
+/** The typed arrays that hold elements of tensors. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 interface DtypeInfo {

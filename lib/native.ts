@@ -99,6 +99,7 @@ export type OpName =
   | 'embedding'
   | 'scatter_add';
 
+/** What `memory()` gives. */
 export interface MemoryUse {
   /** Live tensors. */
   readonly tensors: number;

@@ -1,6 +1,7 @@
 import { rangeError } from './errors';
 import { type MemoryUse, native, version } from './native';
 
+/** What `runtime.info()` gives. */
 export interface RuntimeInfo {
   readonly version: string;
   /** The instruction set of the kernels in use: avx512, avx2, sse2 or neon. */
@@ -13,6 +14,7 @@ export interface RuntimeInfo {
 
 /** What is running. */
 export const runtime = {
+  /** Version, instruction set and number of threads. */
   info: (): RuntimeInfo => ({ version, ...native.info() }),
 };
 

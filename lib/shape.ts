@@ -1,5 +1,6 @@
 import { rangeError, shapeError, typeError } from './errors';
 
+/** The lengths of a tensor's axes. */
 export type Shape = readonly number[];
 
 export const maxRank = 6;

@@ -191,6 +191,7 @@ export class Tensor implements Disposable {
     if (--this.#handle.holders === 0) native.free(this.#handle.id);
   }
 
+  /** Frees its memory at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }

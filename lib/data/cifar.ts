@@ -45,6 +45,7 @@ export const cifar10 = reader<SplitOptions>('cifar10', splitOptionNames, (split,
   );
 });
 
+/** Options of `cifar100`. */
 export interface Cifar100Options extends SplitOptions {
   /** Whether labels are the 100 classes or the 20 superclasses. Default fine. */
   labels?: 'fine' | 'coarse';

@@ -11,6 +11,7 @@ import { unhurried } from './unhurried';
 /** A column, by its name in the header or by its place, counted from 0. */
 export type Column = string | number;
 
+/** Options of `csv`. */
 export interface CsvOptions extends TextFileOptions {
   /** The path of the file. */
   file: string;

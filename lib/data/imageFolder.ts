@@ -102,6 +102,7 @@ export class ImageFolder extends PixelDataset {
     return { x: tensor(bytes, [indices.length, height, width, channels]), y };
   }
 
+  /** Frees its memory. */
   override dispose(): void {
     super.dispose();
     this.#cached?.dispose();

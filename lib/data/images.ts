@@ -12,6 +12,7 @@ import type { Dataset, Samples } from './dataset';
 import { divide } from './divide';
 import { checkClasses } from './textDataset';
 
+/** How channels are scaled: (x - mean) / std. */
 export interface Normalization {
   /** Mean of the pixels, where black is 0 and white 1; one number, or one a channel. */
   readonly mean: number | readonly number[];
@@ -62,6 +63,7 @@ export abstract class PixelDataset implements Dataset {
     [this.scale, this.shift] = scope.outside(() => [tensor(std.map((s) => 1 / s)), tensor(mean.map((m, c) => -m / std[c]!))]);
   }
 
+  /** How many there are. */
   get length(): number {
     return this.labels.length;
   }
@@ -107,11 +109,13 @@ export abstract class PixelDataset implements Dataset {
     );
   }
 
+  /** Frees its memory. */
   dispose(): void {
     this.scale.dispose();
     this.shift.dispose();
   }
 
+  /** Frees its memory at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }

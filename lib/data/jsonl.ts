@@ -6,6 +6,7 @@ import { checkPath, checkTextFileOptions, Labelled, type TextFileOptions, textFi
 import type { TextDataset } from './textDataset';
 import { unhurried } from './unhurried';
 
+/** Options of `jsonl`. */
 export interface JsonlOptions extends TextFileOptions {
   /** The path of the file. */
   file: string;

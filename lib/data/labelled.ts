@@ -6,6 +6,7 @@ import { checkClasses, TextDataset } from './textDataset';
 
 // What the readers of texts share.
 
+/** Options of what reads texts from files. */
 export interface TextFileOptions {
   /** The names of the classes, in the order of a network's outputs; any other label is an error. Default: those found, sorted. */
   classes?: readonly string[];

@@ -12,6 +12,7 @@ export interface Batch extends Samples {
   readonly size: number;
 }
 
+/** Options of a `DataLoader`. */
 export interface DataLoaderOptions {
   batchSize: number;
   /** Whether each pass goes through the samples in a new random order. Default false. */
@@ -109,6 +110,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     return this.#augment === undefined ? null : new Augmentation(this.#augment, this.#seed, this.dataset);
   }
 
+  /** What orders of samples are drawn from. */
   get seed(): number {
     return this.#seed;
   }
@@ -152,6 +154,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     return this.shuffle ? permutation(dataset.length, seed, epoch) : identity(dataset.length);
   }
 
+  /** The batches of the next epoch. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
     const { batchSize, dataset, length } = this;
     const order = this.#order();

@@ -5,6 +5,7 @@ import type { ImageDataset } from './images';
 /** The halves published sets come in. */
 export type Split = 'train' | 'test';
 
+/** Options of `split`. */
 export interface SplitOptions {
   /** The folder the files are in. */
   dir: string;

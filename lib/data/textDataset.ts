@@ -5,6 +5,7 @@ import { TokenDataset } from './tokenDataset';
 import type { Tokenizer } from './tokenizer';
 import { unhurried } from './unhurried';
 
+/** Options of a `TextDataset`. */
 export interface TextDatasetOptions {
   /** The names of the classes, in the order of a network's outputs. Default: those of the labels, sorted. */
   classes?: readonly string[];
@@ -43,6 +44,7 @@ export class TextDataset {
     });
   }
 
+  /** How many there are. */
   get length(): number {
     return this.texts.length;
   }

@@ -7,6 +7,7 @@ import { namesIn } from './folder';
 import { checkPath, checkTextFileOptions, Labelled, type TextFileOptions, textFileOptionNames } from './labelled';
 import type { TextDataset } from './textDataset';
 
+/** Options of `textFolder`. */
 export interface TextFolderOptions extends TextFileOptions {
   /** The folder that holds a folder for each class. */
   dir: string;

@@ -118,6 +118,7 @@ export class Tokenizer {
     return new Tokenizer({ ...checkRules(operation, state), vocabulary: [...vocabulary] });
   }
 
+  /** What a tokenizer is made of again. */
   toJSON(): TokenizerState {
     return { tokens: this.tokens, lowercase: this.lowercase, maxLength: this.maxLength, vocabulary: this.#vocabulary };
   }

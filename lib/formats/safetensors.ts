@@ -15,6 +15,7 @@ import { decodeHeader, type Entry, elementBytes, encodeHeader, type Header, maxH
 
 const names: Readonly<Record<Dtype, string>> = { float32: 'F32', float64: 'F64', int32: 'I32', uint8: 'U8' };
 
+/** Options of `save`. */
 export interface SaveOptions extends StateOptions {
   /** Text to keep with the tensors, such as the architecture's name. `format` is set to receptive, or to pt with PyTorch's layout. */
   metadata?: Readonly<Record<string, string>>;
@@ -149,6 +150,7 @@ export function fill(model: Module, path: string, { tensors }: SafetensorsFile, 
   }
 }
 
+/** What a safetensors file holds. */
 export interface SafetensorsFile {
   /** By name, in an object without a prototype. */
   readonly tensors: StateDict;

@@ -27,6 +27,7 @@ export interface SessionValue {
 /** Data for an input: a tensor, or numbers in row-major order with their shape; 64-bit integers must fit 32 bits. */
 export type Feed = Tensor | { readonly data: TypedArray | BigInt64Array; readonly shape: Shape };
 
+/** Options of `Session.run`. */
 export interface RunOptions {
   /** Stops the run between two operations; it then rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -209,6 +210,7 @@ export class Session implements Disposable {
     if (this.#program.owned) this.#program.model.dispose();
   }
 
+  /** Frees its memory at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -255,6 +257,7 @@ function checked(what: string, values: ArrayLike<number>, dtype: Dtype): ArrayLi
 /** A shape, or a shape and an element type; an axis that may vary is -1 or a name. */
 export type InputSpec = readonly (number | string)[] | { readonly shape: readonly (number | string)[]; readonly dtype?: Dtype };
 
+/** Options of `compile`. */
 export interface CompileOptions {
   /** What the model's forward function takes: one input, named `input`. */
   input?: InputSpec;

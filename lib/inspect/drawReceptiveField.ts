@@ -11,6 +11,7 @@ import { type FieldRow, type PerAxis, rowOf, showPerAxis } from './receptiveFiel
 import { type Field, fieldsSvg, middle } from './svg';
 import { centreOf, type Unit, unitBox } from './units';
 
+/** Options of `drawReceptiveField`. */
 export interface DrawOptions {
   /** Default: each layer whose fields are larger, or farther apart, than those of all layers before it. */
   layers?: readonly LayerName[];

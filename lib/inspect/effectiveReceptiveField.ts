@@ -13,6 +13,7 @@ import { Geometry, placeAxes, type Range } from './geometry';
 import { checkInput, checkModel, differentiable, findLayer, type LayerName, traced } from './layers';
 import { centreOf, type Unit, unitBox } from './units';
 
+/** An effective receptive field. */
 export interface EffectiveField {
   /** Places of the input: [H, W]. */
   readonly shape: readonly number[];

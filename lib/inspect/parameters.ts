@@ -7,6 +7,7 @@ import type { Trace, TraceNode, Value } from '../trace';
 import { layersOf, outlined, ownParameters, titleOf } from './layers';
 import { grouped, Report, table } from './table';
 
+/** A row of `parameters`. */
 export interface ParametersRow {
   readonly name: string;
   readonly type: string;
@@ -17,6 +18,7 @@ export interface ParametersRow {
   readonly unshared: number;
 }
 
+/** The sums of `parameters`. */
 export interface ParametersTotal {
   readonly shared: number;
   readonly unshared: number;

@@ -9,6 +9,7 @@ import { layersOf, outlined, ownParameters, titleOf } from './layers';
 import { type PerAxis, rowOf, showPerAxis } from './receptiveField';
 import { grouped, Report, table } from './table';
 
+/** A row of `summary`. */
 export interface SummaryRow {
   /** The layer's dotted name; with #2, #3, … behind it where the layer runs again. */
   readonly name: string;
@@ -22,6 +23,7 @@ export interface SummaryRow {
   readonly receptiveField: PerAxis | null;
 }
 
+/** The sums of `summary`. */
 export interface SummaryTotal {
   /** Numbers the model learns, each counted once, layers that did not run included. */
   readonly parameters: number;

@@ -10,6 +10,7 @@ import { tidy } from '../tidy';
 import { checkPair, checkReduction, reduced } from './reduction';
 import { type LossOptions, lossOptionNames } from './regression';
 
+/** Options of `bceWithLogits`. */
 export interface BceWithLogitsOptions extends LossOptions {
   /** How much each element counts; stretches to the logits' shape. Default: all the same. */
   weight?: Tensor | null;

@@ -6,6 +6,7 @@ import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { checkReduction, type Reduction, reductions } from './reduction';
 
+/** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
   /** How much each class counts [C]. Default: all the same. */
   weight?: Tensor | null;

@@ -9,6 +9,7 @@ import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { checkPair, type Reduction, reduced, reductions } from './reduction';
 
+/** Options of `klDiv`. */
 export interface KlDivOptions {
   /** Whether the target, as the input, holds logarithms of probabilities. Default false. */
   logTarget?: boolean;

@@ -6,6 +6,7 @@ import { sameShape, showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { checkReduction, type Reduction, reductions } from './reduction';
 
+/** Options of `nll`. */
 export interface NllOptions {
   /** How much each class counts [C]. Default: all the same. */
   weight?: Tensor | null;

@@ -7,6 +7,7 @@ import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { checkPair, checkReduction, type Reduction, reduced } from './reduction';
 
+/** Options of losses over pairs of numbers. */
 export interface LossOptions {
   /** Default 'mean'. */
   reduction?: Reduction;
@@ -47,11 +48,13 @@ export const mse = define('mse', square);
  */
 export const l1 = define('l1', abs);
 
+/** Options of `huber`. */
 export interface HuberOptions extends LossOptions {
   /** The difference at which the square becomes a line. Default 1. */
   delta?: number;
 }
 
+/** Options of `smoothL1`. */
 export interface SmoothL1Options extends LossOptions {
   /** The difference at which the square becomes a line; 0 for the absolute error itself. Default 1. */
   beta?: number;

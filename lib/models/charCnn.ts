@@ -8,6 +8,7 @@ import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 
+/** Options of `models.charCnn`. */
 export interface CharCnnOptions {
   /** How many numbers characters may have, padding (0) and unknown ones (1) included: a tokenizer's `size`. */
   vocabulary: number;

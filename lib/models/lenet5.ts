@@ -2,6 +2,7 @@ import { rangeError } from '../errors';
 import { Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '../nn';
 import { checkOptions, type OptionNames } from '../options';
 
+/** Options of `models.lenet5`. */
 export interface LeNet5Options {
   /** Default 10. */
   classes?: number;

@@ -2,6 +2,7 @@ import { rangeError } from '../errors';
 import { Flatten, Linear, ReLU, Sequential } from '../nn';
 import { checkOptions, type OptionNames } from '../options';
 
+/** Options of `models.mlp`. */
 export interface MlpOptions {
   /** Numbers in one sample; samples of any shape are flattened. */
   inputs: number;

@@ -6,6 +6,7 @@ import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { initialise } from './parts';
 
+/** Options of `models.mobilenetV2`. */
 export interface MobilenetV2Options {
   /** Default 1000. */
   classes?: number;

@@ -3,6 +3,7 @@ import { BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequenti
 import { checkOptions, type OptionNames } from '../options';
 import { initialise } from './parts';
 
+/** Options of `models.smallVgg`. */
 export interface SmallVggOptions {
   /** Default 10. */
   classes?: number;

@@ -9,6 +9,7 @@ import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 
+/** Options of `models.textCnn`. */
 export interface TextCnnOptions {
   /** How many numbers tokens may have, padding (0) included: a tokenizer's `size`. */
   vocabulary: number;

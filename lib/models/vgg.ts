@@ -6,6 +6,7 @@ import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { initialise } from './parts';
 
+/** Options of `models.vgg`. */
 export interface VggOptions {
   /** Default 1000. */
   classes?: number;

@@ -11,6 +11,7 @@ import { call, count } from './layer';
 import { Module } from './module';
 import { Buffer, Parameter } from './parameter';
 
+/** Options of `BatchNorm`. */
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;

@@ -33,8 +33,11 @@ export interface ConvOptions<Size, Around> extends ConvLayerOptions<Size, Around
   paddingMode?: PaddingMode;
 }
 
+/** Options of `Conv1d`. */
 export interface Conv1dOptions extends ConvOptions<number, Padding1d> {}
+/** Options of `Conv2d`. */
 export interface Conv2dOptions extends ConvOptions<Pair, Padding> {}
+/** Options of `Conv3d`. */
 export interface Conv3dOptions extends ConvOptions<Triple, Padding3d> {}
 
 const names: OptionNames<Conv2dOptions> = { ...windowOptionNames, paddingMode: true, groups: true, bias: 'boolean' };
@@ -59,6 +62,7 @@ abstract class Conv<Size, Around> extends ConvLayer<Size, Around> {
     this.paddingMode = paddingMode;
   }
 
+  /** The convolution itself, without padding by other values than zeros. */
   protected abstract convolve(x: Tensor, options: Arguments<Size, Around>): Tensor;
 
   forward(x: Tensor): Tensor {

@@ -10,7 +10,9 @@ export interface ConvTransposeOptions<Size, Around> extends ConvLayerOptions<Siz
   outputPadding?: Size;
 }
 
+/** Options of `ConvTranspose1d`. */
 export interface ConvTranspose1dOptions extends ConvTransposeOptions<number, Padding1d> {}
+/** Options of `ConvTranspose2d`. */
 export interface ConvTranspose2dOptions extends ConvTransposeOptions<Pair, Padding> {}
 
 const names: OptionNames<ConvTranspose2dOptions> = { ...windowOptionNames, outputPadding: true, groups: true, bias: 'boolean' };

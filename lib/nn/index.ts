@@ -23,6 +23,7 @@ export { Embedding, type EmbeddingOptions } from './embedding';
 export { Flatten } from './flatten';
 export { GlobalAvgPool1d, GlobalAvgPool2d, GlobalMaxPool1d, GlobalMaxPool2d } from './globalPool';
 export { Identity } from './identity';
+/** Initialisers of weights. */
 export * as init from './init';
 export { Linear, type LinearOptions } from './linear';
 export { LocallyConnected2d, type LocallyConnected2dOptions } from './locallyConnected2d';

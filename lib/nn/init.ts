@@ -20,6 +20,7 @@ export function fans(weight: Tensor): { in: number; out: number } {
   return { in: shape[rank - 2]! * window, out: shape[rank - 1]! * window };
 }
 
+/** What follows a layer, for `gain`. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu';
 
 /** How much a weight's standard deviation is raised to make up for what follows it. @param slope Of the leaky rectifier, default 0.01. */
@@ -89,6 +90,7 @@ export function xavierNormal(tensor: Tensor, scale = 1): Tensor {
   return normal(tensor, 0, scale * Math.sqrt(2 / (fans(tensor).in + fans(tensor).out)));
 }
 
+/** Options of Kaiming initialisers. */
 export interface KaimingOptions {
   /** Whose variance is kept: that of values going forward (in) or of gradients coming back (out). Default in. */
   mode?: 'in' | 'out';

@@ -7,6 +7,7 @@ import { call, count, weightAndBias } from './layer';
 import { Module } from './module';
 import type { Parameter } from './parameter';
 
+/** Options of `Linear`. */
 export interface LinearOptions {
   /** Whether a learned number is added to every output. Default true. */
   bias?: boolean;

@@ -9,6 +9,7 @@ import { call, count, weightAndBias } from './layer';
 import { Module } from './module';
 import type { Parameter } from './parameter';
 
+/** Options of `LocallyConnected2d`. */
 export interface LocallyConnected2dOptions extends WindowOptions {
   /** Height and width of the input, which say how many places there are. */
   inputSize: Pair;

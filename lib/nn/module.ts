@@ -8,6 +8,7 @@ import { Buffer, Parameter } from './parameter';
 /** Tensors by name, as `stateDict` gives them and safetensors files hold them. */
 export type StateDict = Record<string, Tensor>;
 
+/** Options of `load` and `loadStateDict`. */
 export interface LoadOptions {
   /** Whether names missing on either side are errors. Default true. */
   strict?: boolean;
@@ -139,6 +140,7 @@ export abstract class Module {
     }
   }
 
+  /** Frees its memory at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -10,6 +10,7 @@ import { call, count } from './layer';
 import { Module } from './module';
 import { Parameter } from './parameter';
 
+/** Options of `LayerNorm`. */
 export interface LayerNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
@@ -19,6 +20,7 @@ export interface LayerNormOptions {
   bias?: boolean;
 }
 
+/** Options of `GroupNorm`. */
 export interface GroupNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
@@ -26,6 +28,7 @@ export interface GroupNormOptions {
   affine?: boolean;
 }
 
+/** Options of `InstanceNorm`. */
 export interface InstanceNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;

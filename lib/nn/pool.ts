@@ -11,12 +11,19 @@ import type { Tensor } from '../tensor';
 import { call } from './layer';
 import { Module } from './module';
 
+/** Options of `MaxPool1d`. */
 export type MaxPool1dOptions = Omit<MaxOptions1d, 'kernelSize'>;
+/** Options of `MaxPool2d`. */
 export type MaxPool2dOptions = Omit<MaxOptions2d, 'kernelSize'>;
+/** Options of `MaxPool3d`. */
 export type MaxPool3dOptions = Omit<MaxOptions3d, 'kernelSize'>;
+/** Options of `MaxUnpool2d`. */
 export type MaxUnpool2dOptions = Omit<UnpoolOptions, 'kernelSize' | 'outputSize'>;
+/** Options of `AvgPool1d`. */
 export type AvgPool1dOptions = Omit<AvgOptions1d, 'kernelSize'>;
+/** Options of `AvgPool2d`. */
 export type AvgPool2dOptions = Omit<AvgOptions2d, 'kernelSize'>;
+/** Options of `AvgPool3d`. */
 export type AvgPool3dOptions = Omit<AvgOptions3d, 'kernelSize'>;
 
 const maxNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, ceilMode: 'boolean' };
@@ -56,6 +63,7 @@ export class MaxPool1d extends Pool<number, MaxPool1dOptions> {
     super(1, maxNames, kernelSize, options);
   }
 
+  /** The result for an input. */
   forward(x: Tensor): Tensor {
     return maxPool1d(x, { kernelSize: this.kernelSize, ...this.options });
   }
@@ -92,6 +100,7 @@ export class MaxUnpool2d extends Pool<Pair, MaxUnpool2dOptions> {
     super(2, windowOptionNames, kernelSize, options);
   }
 
+  /** The result for what a pool gave and where its maxima lay. */
   override forward(y: Tensor, indices: Tensor): Tensor;
   /** @param outputSize Height and width of the pool's input, where it is not the usual one. */
   override forward(y: Tensor, indices: Tensor, outputSize?: Pair): Tensor;

@@ -7,6 +7,7 @@ import { call, count } from './layer';
 import { Module } from './module';
 import { Parameter } from './parameter';
 
+/** Options of `PReLU`. */
 export interface PReLUOptions {
   /** What every slope begins as. Default 0.25. */
   init?: number;

@@ -12,12 +12,14 @@ export class Sequential extends Module implements Iterable<Module> {
     for (const module of modules) this.append(module);
   }
 
+  /** Adds a module at the end. */
   append(module: Module): this {
     if (!(module instanceof Module)) throw typeError('Sequential', `module ${this.length}`, module, 'a Module');
     this.#modules.push(module);
     return this;
   }
 
+  /** How many there are. */
   get length(): number {
     return this.#modules.length;
   }
@@ -27,6 +29,7 @@ export class Sequential extends Module implements Iterable<Module> {
     return this.#modules.at(index);
   }
 
+  /** Its modules, in order. */
   [Symbol.iterator](): Iterator<Module> {
     return this.#modules.values();
   }

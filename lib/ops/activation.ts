@@ -79,6 +79,7 @@ export function checkAlpha(operation: string, alpha: number): void {
   if (!(Number.isFinite(alpha) && alpha >= 0)) throw rangeError(operation, 'alpha', alpha, 'a finite number of at least 0');
 }
 
+/** Options of `gelu`. */
 export interface GeluOptions {
   /** 'tanh' takes the normal distribution for σ(2·√(2/π)·(x + 0.044715·x³)), as GPT-2 did. Default 'none', the exact one. */
   approximate?: 'none' | 'tanh';

@@ -19,6 +19,7 @@ const op: Op<[Tensor], { readonly axis: number; readonly keepDims: boolean }> = 
   reach: ([x], attrs) => [reduced(x!.length, (axis) => axis === attrs.axis, attrs.keepDims)],
 };
 
+/** Options of `argmax`. */
 export interface ArgmaxOptions {
   /** Whether the axis stays, with dimension 1. Default false. */
   keepDims?: boolean;

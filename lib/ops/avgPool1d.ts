@@ -4,6 +4,7 @@ import type { Tensor } from '../tensor';
 import { type AvgPoolOptions, avgPooling, avgPoolOptionNames } from './avgPool2d';
 import { checkPadding, makeWindow, type Padding1d, type Window1d } from './window';
 
+/** Options of `avgPool1d`. */
 export interface AvgPool1dOptions extends AvgPoolOptions<number, Padding1d> {}
 
 const op = avgPooling<Window1d>('avgPool1d');

@@ -21,6 +21,7 @@ export interface AvgPoolOptions<Size, Around> {
   countIncludePad?: boolean;
 }
 
+/** Options of `avgPool2d`. */
 export interface AvgPool2dOptions extends AvgPoolOptions<Pair, Padding> {}
 
 /** @internal */

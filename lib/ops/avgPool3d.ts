@@ -7,6 +7,7 @@ import { inferPool } from './maxPool2d';
 import { checkPadding, makeWindow, type Padding3d, type Triple, type Window3d, windowReach } from './window';
 import { columns, depthWindow, planes, planeWindow } from './window3d';
 
+/** Options of `avgPool3d`. */
 export interface AvgPool3dOptions extends AvgPoolOptions<Triple, Padding3d> {}
 
 // The mean of a window is the mean of its planes' means: cells inside and cells in the padding are both counted along each axis on its own.

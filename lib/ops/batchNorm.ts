@@ -9,6 +9,7 @@ import { add, mul, sub } from './binary';
 import { checkRectifier, checkSummand, clip, type Finish, type Rectifier, rectified } from './rectifier';
 import { neg, rsqrt } from './unary';
 
+/** Options of `batchNorm`. */
 export interface BatchNormOptions extends Finish {
   /** Scale γ [C]. Default: none. */
   weight?: Tensor | null;

@@ -5,6 +5,7 @@ import { type ConvOptions, convolution, finishedConvOptionNames, finishing, grou
 import type { Finish } from './rectifier';
 import { makeWindow, type Padding1d, type Window1d } from './window';
 
+/** Options of `conv1d`. */
 export interface Conv1dOptions extends ConvOptions<number, Padding1d>, Finish {}
 
 const op = convolution<Window1d>('conv1d');

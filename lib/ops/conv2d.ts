@@ -40,6 +40,7 @@ export interface ConvOptions<Size, Around> extends SlidingOptions<Size, Around> 
   algorithm?: ConvAlgorithm;
 }
 
+/** Options of `conv2d`. */
 export interface Conv2dOptions extends ConvOptions<Pair, Padding>, Finish {}
 
 /** @internal */

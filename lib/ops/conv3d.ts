@@ -10,6 +10,7 @@ import { permute } from './transpose';
 import { makeWindow, type Padding3d, type Triple, type Window3d } from './window';
 import { planes, planeWindow } from './window3d';
 
+/** Options of `conv3d`. */
 export interface Conv3dOptions extends ConvOptions<Triple, Padding3d> {}
 
 type Attrs = ConvAttrs<Window3d>;

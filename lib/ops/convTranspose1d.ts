@@ -5,6 +5,7 @@ import { grouping } from './conv2d';
 import { type ConvTransposeOptions, convTransposeOptionNames, transposedConvolution } from './convTranspose2d';
 import { makeTransposedWindow, type Padding1d, type Window1d } from './window';
 
+/** Options of `convTranspose1d`. */
 export interface ConvTranspose1dOptions extends ConvTransposeOptions<number, Padding1d> {}
 
 const op = transposedConvolution<Window1d>('convTranspose1d');

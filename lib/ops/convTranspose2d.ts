@@ -29,6 +29,7 @@ export interface ConvTransposeOptions<Size, Around> extends ConvOptions<Size, Ar
   outputPadding?: Size;
 }
 
+/** Options of `convTranspose2d`. */
 export interface ConvTranspose2dOptions extends ConvTransposeOptions<Pair, Padding> {}
 
 /** @internal */

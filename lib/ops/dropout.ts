@@ -7,6 +7,7 @@ import { Tensor } from '../tensor';
 import { multiplied } from './gradients';
 import { reshape } from './reshape';
 
+/** Options of `dropout`. */
 export interface DropoutOptions {
   /** Whether anything is dropped. Default false. */
   training?: boolean;

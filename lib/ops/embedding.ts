@@ -4,6 +4,7 @@ import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { lookup } from './gather';
 
+/** Options of `embedding`. */
 export interface EmbeddingOptions {
   /** A row that stands for padding and gets no gradient; a negative one counts from the end. Default: none. */
   paddingIdx?: number | null;

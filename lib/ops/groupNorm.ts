@@ -9,6 +9,7 @@ import { Tensor } from '../tensor';
 // Layer, group and instance norm are one operation over x seen as [samples, places, groups, depth]: each sample's group is brought to
 // mean 0 and variance 1 over its places and depth.
 
+/** Options of normalisations within a sample. */
 export interface NormOptions {
   /** Scale γ. Default: none. */
   weight?: Tensor | null;
@@ -18,11 +19,13 @@ export interface NormOptions {
   eps?: number;
 }
 
+/** Options of `layerNorm`. */
 export interface LayerNormOptions extends NormOptions {
   /** The lengths of the last axes, which are normalised together; a number for the last one alone. Default: that of the last axis. */
   normalizedShape?: number | readonly number[];
 }
 
+/** Options of `groupNorm`. */
 export interface GroupNormOptions extends NormOptions {
   /** How many groups of neighbouring channels are normalised, each for itself. Divides the channels. */
   groups: number;

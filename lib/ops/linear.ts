@@ -13,6 +13,7 @@ import { reshape } from './reshape';
 
 const rows = (x: Tensor): Tensor => x.view([sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]!]);
 
+/** Options of `linear`. */
 export interface LinearOptions extends Pick<Finish, 'activation'> {}
 
 const names: OptionNames<LinearOptions> = { activation: true };

@@ -8,6 +8,7 @@ import { Tensor } from '../tensor';
 import { sumTo } from './gradients';
 import { makeWindow, outputSize, type Window, type WindowOptions, windowOptionNames, windowReach } from './window';
 
+/** Options of `locallyConnected2d`. */
 export interface LocallyConnected2dOptions extends WindowOptions {
   /** Added to the output, a number for each place and channel: [H',W',K]. */
   bias?: Tensor | null;

@@ -7,6 +7,7 @@ import { type Shape, showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { clip } from './rectifier';
 
+/** Options of `matmul`. */
 export interface MatmulOptions {
   /** Whether a is taken with its last two axes exchanged. Default false. */
   transposeA?: boolean;

@@ -4,6 +4,7 @@ import type { Tensor } from '../tensor';
 import { type MaxPoolOptions, maxPooling, maxPoolOptionNames } from './maxPool2d';
 import { checkPadding, makeWindow, type Padding1d, type Window1d } from './window';
 
+/** Options of `maxPool1d`. */
 export interface MaxPool1dOptions extends MaxPoolOptions<number, Padding1d> {}
 
 const op = maxPooling<Window1d>('maxPool1d');

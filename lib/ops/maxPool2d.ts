@@ -30,6 +30,7 @@ export interface MaxPoolOptions<Size, Around> extends SlidingOptions<Size, Aroun
   ceilMode?: boolean;
 }
 
+/** Options of `maxPool2d`. */
 export interface MaxPool2dOptions extends MaxPoolOptions<Pair, Padding> {}
 
 /** @internal */

@@ -6,6 +6,7 @@ import { inferPool, type MaxPoolAttrs, type MaxPoolOptions, maxPoolNumbers, maxP
 import { checkPadding, makeWindow, type Padding3d, type Triple, type Window3d, windowReach } from './window';
 import { columns, depthWindow, planes, planeWindow } from './window3d';
 
+/** Options of `maxPool3d`. */
 export interface MaxPool3dOptions extends MaxPoolOptions<Triple, Padding3d> {}
 
 // The largest value of a window is the largest of its planes' largest. The first of equal planes wins, and in it the first of equal cells:

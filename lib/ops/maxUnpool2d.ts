@@ -16,6 +16,7 @@ import {
   windowOptionNames,
 } from './window';
 
+/** Options of `maxUnpool2d`. */
 export interface MaxUnpool2dOptions extends WindowOptions {
   /** Height and width of the pool's window. */
   kernelSize: Pair;

@@ -14,6 +14,7 @@ import { addBlock, copyBlock } from './block';
  */
 export type PadMode = 'constant' | 'reflect' | 'replicate';
 
+/** Options of `pad`. */
 export interface PadOptions {
   /** Default 'constant'. */
   mode?: PadMode;

@@ -10,6 +10,7 @@ import { expand } from './expand';
 import { scaled } from './gradients';
 import { reshape } from './reshape';
 
+/** Options of reductions. */
 export interface ReduceOptions {
   /** The axis or axes to reduce; negative ones count from the end. Default: all. */
   axis?: number | readonly number[];

@@ -7,6 +7,7 @@ import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { transpose } from './transpose';
 
+/** Options of `softmax`. */
 export interface SoftmaxOptions {
   /** The axis along which the values become a distribution; a negative one counts from the end. Default the last. */
   axis?: number;

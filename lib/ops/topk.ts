@@ -26,6 +26,7 @@ const op: Op<[Tensor], Attrs> = {
   reach: ([x]) => [x!.map((_, i) => (i < x!.length - 1 ? along(i) : null))],
 };
 
+/** Options of `topk`. */
 export interface TopkOptions {
   /** The axis along which elements are compared; a negative one counts from the end. Default the last. */
   axis?: number;

@@ -7,8 +7,10 @@ import { isIndex, type Shape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { type Pair, perAxis } from './window';
 
+/** How `upsample` finds values between cells. */
 export type UpsampleMode = 'nearest' | 'bilinear';
 
+/** Options of `upsample`. */
 export interface UpsampleOptions {
   /** Height and width of the output. Either this or `scale` is given. */
   size?: Pair;

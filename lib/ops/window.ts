@@ -55,8 +55,11 @@ export interface SlidingOptions<Size, Around> {
   dilation?: Size;
 }
 
+/** Options of a window that slides over an image. */
 export type WindowOptions = SlidingOptions<Pair, Padding>;
+/** Options of a window that slides through a volume. */
 export type Window3dOptions = SlidingOptions<Triple, Padding3d>;
+/** Options of a window that slides along a sequence. */
 export type Window1dOptions = SlidingOptions<number, Padding1d>;
 
 export const windowOptionNames: OptionNames<SlidingOptions<unknown, unknown>> = { stride: true, padding: true, dilation: true };

@@ -5,6 +5,7 @@ import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { atLeastZero, fraction, type Group, Optimizer, type Slot, type Updated } from './optimizer';
 
+/** Options of `Adam`. */
 export interface AdamOptions {
   /** Learning rate. Default 0.001. */
   lr?: number;

@@ -3,6 +3,7 @@ import { checkOptions, type OptionNames } from '../options';
 import { checkMode, isBetter, type Mode } from './best';
 import { atLeastZero } from './optimizer';
 
+/** Options of `Plateau`. */
 export interface PlateauOptions {
   /** Whether low or high scores are good. Default 'min'. */
   mode?: Mode;
@@ -90,6 +91,7 @@ export class Plateau {
     return this.#state;
   }
 
+  /** Goes on from what `state` gave. */
   restore(state: PlateauState): void {
     const { scale, best, bad, cooling } = state ?? {};
     if (![scale, best ?? 0, bad, cooling].every(Number.isFinite)) throw typeError('Plateau.restore', 'state', state, 'what state() gave');

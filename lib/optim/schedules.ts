@@ -7,6 +7,7 @@ import { atLeastZero } from './optimizer';
 /** The learning rate of a step, counted from 0, of a run of so many steps. */
 export type Schedule = (step: number, steps: number) => number;
 
+/** Options of `step`. */
 export interface StepOptions {
   /** Steps between two falls; `30 * loader.length` is every 30 epochs. */
   stepSize: number;
@@ -31,6 +32,7 @@ export function step(lr: number, options: StepOptions): Schedule {
   return (at) => lr * gamma ** Math.floor(at / stepSize);
 }
 
+/** Options of `multiStep`. */
 export interface MultiStepOptions {
   /** The steps at which the rate falls. */
   milestones: readonly number[];
@@ -57,6 +59,7 @@ export function multiStep(lr: number, options: MultiStepOptions): Schedule {
   return (at) => lr * gamma ** sorted.filter((milestone) => milestone <= at).length;
 }
 
+/** Options of `exponential`. */
 export interface ExponentialOptions {
   /** What the rate is multiplied by over stepSize steps. */
   gamma: number;
@@ -84,6 +87,7 @@ export function exponential(lr: number, options: ExponentialOptions): Schedule {
 /** From one value to another along half a cosine; progress from 0 to 1. */
 const halfCosine = (from: number, to: number, progress: number): number => to + ((from - to) * (1 + Math.cos(Math.PI * progress))) / 2;
 
+/** Options of `cosine`. */
 export interface CosineOptions {
   /** The learning rate at the end. Default 0. */
   final?: number;
@@ -105,6 +109,7 @@ export function cosine(lr: number, options: CosineOptions = {}): Schedule {
   return (at, steps) => halfCosine(lr, final, at / steps);
 }
 
+/** Options of `cosineRestarts`. */
 export interface CosineRestartsOptions extends CosineOptions {
   /** Steps of the first fall. */
   period: number;
@@ -135,6 +140,7 @@ export function cosineRestarts(lr: number, options: CosineRestartsOptions): Sche
   };
 }
 
+/** Options of `oneCycle`. */
 export interface OneCycleOptions {
   /** The share of the run in which the rate rises, from 0 to 1. Default 0.3. */
   pctStart?: number;
@@ -167,6 +173,7 @@ export function oneCycle(lr: number, options: OneCycleOptions = {}): Schedule {
   };
 }
 
+/** Options of `warmUp`. */
 export interface WarmUpOptions {
   /** Steps until the schedule itself begins. */
   steps: number;

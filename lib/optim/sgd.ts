@@ -4,6 +4,7 @@ import { checkOptions, type OptionNames } from '../options';
 import { Tensor } from '../tensor';
 import { atLeastZero, type Group, Optimizer, type Slot, type Updated } from './optimizer';
 
+/** Options of `SGD`. */
 export interface SGDOptions {
   /** Learning rate. */
   lr: number;

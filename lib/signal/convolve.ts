@@ -21,6 +21,7 @@ export type ConvolveMode = 'full' | 'same' | 'valid';
 /** 'direct' sums the products, 'fft' multiplies the spectra, 'auto' takes what is estimated to be faster. */
 export type ConvolveMethod = 'auto' | 'direct' | 'fft';
 
+/** Options of `convolve`. */
 export interface ConvolveOptions {
   /**
    * Default 'auto'. The error of 'fft' is relative to the largest values that meet, so beside them small ones lose digits; and one value

@@ -7,6 +7,7 @@ import type { StateDict } from '../nn/module';
 import { disposeAll } from '../nn/stateDict';
 import { checkOptions, type OptionNames } from '../options';
 
+/** Where checkpoints go, how often, and how many are kept. */
 export interface CheckpointOptions {
   /** The folder they go to, made where it is missing. It belongs to one training. */
   dir: string;

@@ -39,6 +39,7 @@ export const confusionMatrix: Tally<number[][]> = {
 /** Of classes one number: their mean, classes that neither occur nor were guessed left out; or as if they were one class. Or one number each. */
 export type Average = 'macro' | 'micro' | 'none';
 
+/** Options of metrics that average over classes. */
 export interface AverageOptions<A extends Average = Average> {
   /** Default 'macro'. */
   average?: A;

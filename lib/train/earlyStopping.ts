@@ -6,6 +6,7 @@ import { atLeastZero } from '../optim/optimizer';
 import { checkOptions, type OptionNames } from '../options';
 import { Watch, type WatchOptions } from './watch';
 
+/** When a training stops before its last epoch. */
 export interface EarlyStoppingOptions extends WatchOptions {
   /** After so many epochs in a row without a better score the training ends. */
   patience: number;

@@ -8,6 +8,7 @@ import type { Metric } from './metric';
 import { type Batches, pipelined } from './pipeline';
 import { Totals } from './totals';
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
   /** Stops after the running batch; the promise then rejects with the signal's reason. */
   signal?: AbortSignal;

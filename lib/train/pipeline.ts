@@ -19,6 +19,7 @@ export interface Batches extends AsyncIterable<SizedSamples> {
    * gone through and left out when a training is resumed, so they must come in the same order.
    */
   state?(): object;
+  /** Goes on from what `state` gave. */
   restore?(state: object): void;
 }
 

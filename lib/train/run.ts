@@ -38,6 +38,7 @@ export type Step<M> = BatchScores<M> & {
   images: number;
 };
 
+/** Options of `Trainer.fit`. */
 export interface FitOptions<M> {
   /** Passes over the training data. */
   epochs: number;

@@ -5,6 +5,7 @@ import type { TensorProto } from './proto';
 
 // Small tensors on the host: shapes and what is computed of them, constants, and what initialisers hold before they are uploaded.
 
+/** A small tensor on the host. */
 export interface HostTensor {
   readonly type: ElementType;
   readonly shape: Shape;

@@ -16,6 +16,7 @@ import { type Step, stepsOf, withLastUses, withoutConstants } from './steps';
 import { channelsLast, inOrder, Run, Value } from './value';
 import { statesOf } from './weights';
 
+/** Options of `importOnnx`. */
 export interface ImportOptions {
   /**
    * Whether inputs and outputs of 4 and 5 axes are images and volumes [N,H,W,C] and [N,D,H,W,C], which then nothing turns around, or

@@ -34,6 +34,7 @@ export interface TensorProto {
   external: ExternalData | null;
 }
 
+/** What kind of value an attribute holds. */
 export type AttributeKind = 'float' | 'int' | 'string' | 'tensor' | 'floats' | 'ints' | 'strings' | 'graph' | 'other';
 
 export interface AttributeProto {
@@ -54,6 +55,7 @@ export interface NodeProto {
 /** A dimension: a number, the name of one that varies, or '' for one that varies and has none. */
 export type Dimension = number | string;
 
+/** What a graph says of a value: its name, element type and shape. */
 export interface ValueInfo {
   readonly name: string;
   /** Undefined where it is no tensor, or of a type that is not known. */

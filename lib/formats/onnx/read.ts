@@ -11,6 +11,7 @@ import { type AttributeKind, decodeModel, decodeTensor, type GraphProto, type Mo
 /** The value of an attribute. Integers are bigint, exact. */
 export type AttributeValue = number | bigint | string | HostTensor | readonly number[] | readonly bigint[] | readonly string[] | null;
 
+/** An attribute of a node. */
 export interface OnnxAttribute {
   readonly kind: AttributeKind;
   readonly value: AttributeValue;

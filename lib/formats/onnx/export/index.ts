@@ -19,6 +19,7 @@ import { layerRows } from './layers';
 import { moveRows } from './moves';
 import type { Rows } from './rows';
 
+/** Options of `exportOnnx`. */
 export interface ExportOptions {
   /** What the model is given: a shape, a tensor (whose values do not matter), or a list of them for a model of several inputs. */
   input: Shape | Tensor | readonly (Shape | Tensor)[];
