@@ -102,7 +102,10 @@ export class MaxUnpool2d extends Pool<Pair, MaxUnpool2dOptions> {
 
   /** The result for what a pool gave and where its maxima lay. */
   override forward(y: Tensor, indices: Tensor): Tensor;
-  /** @param outputSize Height and width of the pool's input, where it is not the usual one. */
+  /**
+   * The result for what a pool gave and where its maxima lay.
+   * @param outputSize Height and width of the pool's input, where it is not the usual one.
+   */
   override forward(y: Tensor, indices: Tensor, outputSize?: Pair): Tensor;
   override forward(y: Tensor, indices: Tensor, outputSize?: Pair): Tensor {
     return maxUnpool2d(y, indices, { kernelSize: this.kernelSize, ...this.options, outputSize });
