@@ -32,10 +32,12 @@ describe('prebuilt binaries', () => {
     expect(run(process.execPath, ['-e', script], { env }).trim()).toBe(join(folder, file));
   });
 
-  test.each(targets.filter(({ file }) => existsSync(join(root, file))).map((target) => [target.name, target] as const))(
-    'the one for %s, which is there, is as it should be',
-    (_, target) => expect(check.problems(target, readFileSync(join(root, target.file)))).toEqual([]),
-  );
+  // `npm run prebuild:check` wants all of them.
+  test('those that are there are as they should be', () => {
+    for (const target of targets.filter(({ file }) => existsSync(join(root, file)))) {
+      expect([target.name, ...check.problems(target, readFileSync(join(root, target.file)))]).toEqual([target.name]);
+    }
+  });
 
   // A build of this machine stands for a binary that nobody should publish: it needs the machine's own libraries, and has names.
   testIf(process.platform === 'linux')('a binary built for this machine alone is refused, for what is wrong with it', () => {
