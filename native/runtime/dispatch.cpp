@@ -13,7 +13,9 @@ namespace receptive {
   namespace isa {                 \
   extern const KernelTable table; \
   }
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(RECEPTIVE_ONLY)
+RECEPTIVE_EXTERN(RECEPTIVE_ONLY)
+#elif defined(__x86_64__) || defined(_M_X64)
 RECEPTIVE_EXTERN(avx512)
 RECEPTIVE_EXTERN(avx2)
 RECEPTIVE_EXTERN(sse2)
@@ -26,7 +28,9 @@ RECEPTIVE_EXTERN(neon)
 namespace {
 
 const KernelTable* const compiled[] = {
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(RECEPTIVE_ONLY)
+    &RECEPTIVE_ONLY::table
+#elif defined(__x86_64__) || defined(_M_X64)
     &avx512::table, &avx2::table, &sse2::table
 #else
     &neon::table
