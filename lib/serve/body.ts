@@ -9,8 +9,12 @@ const large = 2 ** 16;
 /** The most bytes of bodies in memory at a time, where a single one may not be larger. */
 const mostTogether = 2 ** 28;
 
+/** The most bytes of large bodies that are over, kept for the next ones: thousands of them would each be garbage to collect. */
+const mostSpare = 2 ** 26;
+
 export class Bodies {
   #held = 0;
+  #spare: Buffer[] = [];
 
   /** @param most Bytes of one body. */
   constructor(private readonly most: number) {}
@@ -32,10 +36,12 @@ export class Bodies {
     if (this.#held + (length ?? 0) > this.#budget) throw this.#noRoom();
     if (expect !== undefined) response.writeContinue();
     const chunks: Buffer[] = [];
-    const whole = length !== null && length > large ? Buffer.allocUnsafeSlow(length) : null;
+    const whole = length !== null && length > large ? this.#ofSize(length) : null;
     let size = 0;
     return new Promise((resolve, reject) => {
+      let resume: NodeJS.Immediate | undefined;
       const end = (error: Error | null) => {
+        clearImmediate(resume);
         request.off('data', onData).off('end', onEnd).off('error', onError);
         if (!error) return resolve(whole ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
         this.#held -= size;
@@ -48,6 +54,11 @@ export class Bodies {
         this.#held += chunk.byteLength;
         if (size > this.most) end(this.#tooLarge());
         else if (this.#held > this.#budget) end(this.#noRoom());
+        else if (whole && size < whole.byteLength) {
+          // One piece a turn of the event loop: many large bodies that arrive together would else be read in a single one.
+          request.pause();
+          resume = setImmediate(() => request.resume());
+        }
       };
       const onEnd = () => end(null);
       const onError = () => end(new Problem(400, 'ERR_BODY', 'the body ends before its length'));
@@ -56,8 +67,18 @@ export class Bodies {
     });
   }
 
-  free(body: Buffer): void {
+  /** @param over Whether nothing reads from it any more. */
+  free(body: Buffer, over: boolean): void {
     this.#held -= body.byteLength;
+    const spare = this.#spare.reduce((sum, { byteLength }) => sum + byteLength, body.byteLength);
+    if (over && body.byteLength > large && spare <= mostSpare) this.#spare.push(body);
+    if (this.#held === 0) this.#spare = [];
+  }
+
+  /** Memory for a body of this size, which it will fill. */
+  #ofSize(bytes: number): Buffer {
+    const i = this.#spare.findIndex(({ byteLength }) => byteLength === bytes);
+    return i < 0 ? Buffer.allocUnsafeSlow(bytes) : this.#spare.splice(i, 1)[0]!;
   }
 
   #tooLarge(): Problem {

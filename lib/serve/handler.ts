@@ -128,7 +128,7 @@ export class Handler {
       this.#refuse(request, response, ended ?? error, '/predict');
     } finally {
       clearTimeout(timer);
-      if (body) this.#bodies.free(body);
+      if (body) this.#bodies.free(body, response.statusCode === 200 && !ended);
       this.#pending--;
       model.release();
     }
