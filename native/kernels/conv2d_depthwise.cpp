@@ -249,7 +249,7 @@ static void run_sliding(const Depthwise& d, const Run& run, const Room& room, co
   for (int64_t first = run.first, last; first < run.last; first = last) {
     last = far ? smaller(run.last, first + slide.pixels) : run.last;
     const int64_t width = seen_by((last - first + slide.pixels - 1) / slide.pixels * slide.pixels, cols);
-    Line line = line_of(source, room, zeros, run.image, run.row, run.down, first, last, width, 0, 1);
+    Line line = line_of(source, room, zeros, run.image, run.row, run.down, first, last, width, width, 0, 1);
     if (far) {
       line.next_cols = slide.pixels * cols.stride, line.next_rows = smaller(source.rows.stride, line.rows), line.next_row = line.row;
       const int64_t beside = first * cols.stride + cols.origin + width;

@@ -92,16 +92,17 @@ RECEPTIVE_INLINE bool beside(const Axis& cols) {
   return cols.dilation == 1 && cols.stride <= 2 && (cols.taps == 3 || cols.taps == 5 || cols.taps == 7);
 }
 
-// The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart.
+// The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart, of
+// which the pixels see the first `seen`; the others are zeros, whatever lies there.
 RECEPTIVE_INLINE Line line_of(const Source& source, const Room& room, const float* zeros, int64_t image, int64_t row, const Inside& down,
-                              int64_t first, int64_t last, int64_t width, int64_t tap, int64_t step) {
+                              int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap, int64_t step) {
   const Axis &rows = source.rows, &cols = source.cols;
   const int64_t channels = source.channels, apart = cols.in * channels;
   const float* const x = source.data + (image * rows.in + row * rows.stride + rows.origin + down.first * rows.dilation) * apart;
   const int64_t left = first * cols.stride + tap * cols.dilation + cols.origin;
   for (int64_t j = 0; j < width; ++j) {
     const int64_t col = left + j * step;
-    const bool there = col >= 0 && col < cols.in;
+    const bool there = j < seen && col >= 0 && col < cols.in;
     room.cells[j] = there ? x + col * channels : zeros;
     room.moves[j] = there ? -1 : 0;
   }

@@ -125,6 +125,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
   const int64_t chunks = larger<int64_t>(1, smaller(smaller(lines, kMostParts), lines * s.OW * size / kRowsGrain));
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   const int64_t whole = (s.OW + kPixels - 1) / kPixels * kPixels, width = columns.together == 1 ? whole : seen_by(whole, source.cols);
+  const int64_t seen = columns.together == 1 ? s.OW : seen_by(s.OW, source.cols);
   const Room rooms = room_for(slots * width, context);
   const auto floats = [&](int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); };
   float* const parts = chunks == 1 ? a.dw : floats(chunks * size);
@@ -141,7 +142,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
       const int64_t below = i % s.OH * s.sh - s.top + (down.last - 1) * s.dh + 1;
       for (int64_t tap = 0; tap < s.kw; tap += columns.together) {
         const int64_t step = columns.together == 1 ? s.sw : 1;
-        Line line = line_of(source, rooms.at(slot * width), zeros, i / s.OH, i % s.OH, down, 0, s.OW, width, tap, step);
+        Line line = line_of(source, rooms.at(slot * width), zeros, i / s.OH, i % s.OH, down, 0, s.OW, width, seen, tap, step);
         if (far_x && tap == 0) {
           line.next = a.x + (i / s.OH * s.H + below) * s.W * C;
           line.next_cols = s.W, line.next_rows = smaller(s.sh, s.H - below), line.next_row = s.W * C;

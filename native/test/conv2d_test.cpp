@@ -236,6 +236,22 @@ TEST(conv2d, finishes_what_it_made) {
   }
 }
 
+// Pixels that no output sees may hold anything: they were multiplied with zeros beyond the row's end.
+TEST(conv2d, weight_gradient_does_not_hear_of_what_no_output_sees) {
+  for (const int64_t groups : {16, 4}) {
+    const Conv2dShape s = shape_of({1, 1, 8, 16, 16, 1, 3, 1, 2, 0, 0, 0, 0, 1, 1, groups});  // columns 0 to 6, of 8
+    Buffer<float> x(s.W * s.C), g(s.OW * s.K), dw(3 * s.C / s.groups * s.K);
+    for (int64_t i = 0; i < x.size(); ++i) x[i] = i / s.C == 7 ? NAN : 1;
+    for (int64_t i = 0; i < g.size(); ++i) g[i] = 1;
+    each_isa([&](const KernelTable& table) {
+      KernelContext context;
+      context.begin();
+      table.conv2d_backward_weight({s, x.data(), g.data(), dw.data(), nullptr}, context);
+      for (int64_t i = 0; i < dw.size(); ++i) ASSERT_EQ(dw[i], 3) << "groups " << groups << ", at " << i;
+    });
+  }
+}
+
 TEST(conv2d, input_gradient_keeps_what_it_packs) {
   for (const Case& c : {Case{2, 9, 8, 17, 35, 3, 3, 2, 2, 1, 1, 1, 1}, Case{1, 24, 24, 32, 48, 3, 3, 1, 1, 1, 1, 1, 1}}) {
     const Conv2dShape s = shape_of(c);
