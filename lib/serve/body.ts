@@ -19,6 +19,11 @@ export class Bodies {
   /** @param most Bytes of one body. */
   constructor(private readonly most: number) {}
 
+  /** Bytes of bodies that are being read, or in use. */
+  get held(): number {
+    return this.#held;
+  }
+
   get #budget(): number {
     return Math.max(mostTogether, this.most);
   }
@@ -38,9 +43,12 @@ export class Bodies {
     const chunks: Buffer[] = [];
     const whole = length !== null && length > large ? this.#ofSize(length) : null;
     let size = 0;
+    let over = false;
     return new Promise((resolve, reject) => {
       let resume: NodeJS.Immediate | undefined;
       const end = (error: Error | null) => {
+        if (over) return; // the client may go away after what it sent was refused
+        over = true;
         clearImmediate(resume);
         request.off('data', onData).off('end', onEnd).off('error', onError);
         if (!error) return resolve(whole ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
