@@ -12,7 +12,8 @@ import { type BatcherOptions, checkBatcherOptions, type Limits } from './options
 
 // Rows of requests wait in a queue for each shape; batches are cut from its head. A batch has 1, 2, 4, 8, … rows, or as many as are
 // allowed: so few shapes are ever run that the session keeps a plan for each, and no row is padding. What is left over goes with the next
-// batch, in the order it came. Two batches are under way at most: while one runs, the stream has the next one ready.
+// batch; a request of which some rows have run lets all others go first, so that one of very many rows keeps nobody waiting for all of
+// them. Two batches are under way at most: while one runs, the stream has the next one ready.
 
 /** Batches that are under way at the same time. */
 const depth = 2;
@@ -29,6 +30,8 @@ export interface Ticket {
   readonly since: number;
   /** Rows that have been put into batches, and rows that have come back. */
   taken: number;
+  /** Its place in the order in which rows are taken: another one behind all others after each batch that it is left over from. */
+  turn: number;
   returned: number;
   outputs: HostArray[] | null;
   /** Whether it was answered, failed or was taken back. */
@@ -40,9 +43,12 @@ export interface Ticket {
 
 /** Requests of one shape. */
 interface Queue {
+  /** In the order of their turns. */
   readonly tickets: Ticket[];
   /** Their rows that wait. */
   rows: number;
+  /** Those of them that are left over from a batch: they wait for nobody. */
+  begun: number;
 }
 
 /** Some rows of a request that are in a batch. */
@@ -82,6 +88,7 @@ export class Batcher {
   readonly #stops = new Set<() => void>();
   /** For each input the memory its batches are put together in, which the session copies from when a run is recorded. */
   readonly #scratch: (TypedArray | undefined)[] = [];
+  #turns = 0;
   #waiting = 0;
   #running = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -132,9 +139,9 @@ export class Batcher {
     const { maxQueue } = this.#limits;
     if (this.#waiting >= maxQueue) throw new ReceptiveError('ERR_BUSY', `run: ${maxQueue} requests wait already`);
     const key = this.together ? arrays.map(({ shape }) => shape.slice(1).join()).join(';') : '';
-    const queue = this.#queues.get(key) ?? { tickets: [], rows: 0 };
+    const queue = this.#queues.get(key) ?? { tickets: [], rows: 0, begun: 0 };
     this.#queues.set(key, queue);
-    const ticket = makeTicket(arrays, rows, queue);
+    const ticket = makeTicket(arrays, rows, queue, this.#turns++);
     if (rows === 0) {
       this.#alone.push({ ticket, from: 0, count: 0 }); // what its outputs look like is for the session to say
     } else {
@@ -207,22 +214,26 @@ export class Batcher {
   #next(): readonly Part[] | null {
     const alone = this.#alone.shift();
     if (alone) return alone.ticket.settled ? this.#next() : [alone];
-    let oldest: Queue | null = null;
-    let full: Queue | null = null;
+    const now = performance.now();
+    let next: Queue | null = null;
+    let soonest = Infinity;
     for (const [key, queue] of this.#queues) {
       const [first] = queue.tickets;
-      if (!first) this.#queues.delete(key);
-      else if (!oldest || first.since < oldest.tickets[0]!.since) oldest = queue;
-      if (queue.rows >= this.sizes.at(-1)!) full ??= queue;
+      if (!first) {
+        this.#queues.delete(key);
+        continue;
+      }
+      const left = first.since + this.#limits.maxWait - now;
+      const ready = left <= 0 || queue.begun > 0 || queue.rows >= this.sizes.at(-1)! || this.#closing;
+      if (!ready) soonest = Math.min(soonest, left);
+      else if (!next || first.turn < next.tickets[0]!.turn) next = queue;
     }
-    if (!oldest) return null;
-    const left = oldest.tickets[0]!.since + this.#limits.maxWait - performance.now();
-    if (left <= 0 || this.#closing) return this.#cut(oldest);
-    if (full) return this.#cut(full);
+    if (next) return this.#cut(next);
+    if (soonest === Infinity) return null;
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#dispatch();
-    }, Math.ceil(left));
+    }, Math.ceil(soonest));
     return null;
   }
 
@@ -234,13 +245,19 @@ export class Batcher {
     while (left > 0) {
       const ticket = queue.tickets[0]!;
       const count = Math.min(left, ticket.rows - ticket.taken);
+      const begun = ticket.taken > 0;
       parts.push({ ticket, from: ticket.taken, count });
       ticket.taken += count;
       left -= count;
+      queue.tickets.shift();
       if (ticket.taken === ticket.rows) {
-        queue.tickets.shift();
         this.#waiting--;
+        if (begun) queue.begun--;
+        continue;
       }
+      if (!begun) queue.begun++;
+      ticket.turn = this.#turns++;
+      queue.tickets.push(ticket);
     }
     return parts;
   }
@@ -385,6 +402,7 @@ export class Batcher {
     const { queue } = ticket;
     queue.tickets.splice(queue.tickets.indexOf(ticket), 1);
     queue.rows -= ticket.rows - ticket.taken;
+    if (ticket.taken > 0) queue.begun--;
     this.#waiting--;
   }
 }
@@ -401,12 +419,13 @@ function rowsOf({ data, shape }: HostArray, first: number, count: number): HostA
   return { data: data.subarray(first * rowSize, (first + count) * rowSize), shape: [count, ...shape.slice(1)] };
 }
 
-function makeTicket(arrays: readonly HostArray[], rows: number, queue: Queue): Ticket {
+function makeTicket(arrays: readonly HostArray[], rows: number, queue: Queue, turn: number): Ticket {
   let resolve!: Ticket['resolve'];
   let reject!: Ticket['reject'];
   const promise = new Promise<Record<string, HostArray>>((...settle) => {
     [resolve, reject] = settle;
   });
   promise.catch(() => {}); // one who takes a request back may not look at it again
-  return { arrays, rows, queue, since: performance.now(), taken: 0, returned: 0, outputs: null, settled: false, promise, resolve, reject };
+  const begin = { since: performance.now(), taken: 0, turn, returned: 0, outputs: null, settled: false };
+  return { arrays, rows, queue, ...begin, promise, resolve, reject };
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { Batcher, compile, type HostArray, manualSeed, memory, models, nn, ops, randn, type Session, type Tensor, tensor } from '../../lib';
 import { distance } from '../support/agree';
 import { settle } from '../support/memory';
+import { until } from './support';
 
 /** Each row squared and added up: what a row gives does not depend on others, and tells whose it is. */
 class Rows extends nn.Module {
@@ -88,6 +89,30 @@ describe('batches', () => {
     await settle();
     expect(memory().tensors).toBe(tensors);
     session.dispose();
+  });
+
+  test.each([
+    ['the same shape', 3],
+    ['another shape', 4],
+  ])('a request of very many rows lets one of %s that comes later go first', async (_, length) => {
+    const model = await compile(new Rows(), { input: ['N', 'L'] });
+    let batches = 0;
+    const batcher = new Batcher(model, { maxBatch: 16, maxWait: 0 }, () => {
+      batches++;
+    });
+    const many = Float32Array.from({ length: 30_000 }, (_v, k) => k % 1000);
+    const ended: string[] = [];
+    const large = batcher.run({ input: { data: many, shape: [10_000, 3] } }).finally(() => ended.push('large'));
+    await until(() => batches > 2);
+    const before = batches;
+    const small = await batcher.run({ input: { data: new Float32Array(length).fill(2), shape: [1, length] } });
+    ended.push('small');
+    expect([...small.output.data]).toEqual(new Array(length).fill(5));
+    expect(batches - before).toBeLessThan(8); // of more than 600
+    const { output } = await large;
+    expect(ended).toEqual(['small', 'large']);
+    expect(output.data.every((v, k) => v === many[k] ** 2 + 1)).toBe(true);
+    model.dispose();
   });
 
   test('inputs of other lengths run beside them, not with them', async () => {
