@@ -114,7 +114,7 @@ export class Handler {
       const asked = new URLSearchParams(query);
       const type = (headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
       const shape = asked.get('shape') ?? (headers[shapeHeader] as string | undefined) ?? null;
-      const feeds = await readInputs(model, type, shape, body);
+      const feeds = await readInputs(model, type, shape, body, settings.maxBody);
       const outputs = await this.#run(model, feeds, ended, (own) => {
         stop = own;
       });

@@ -24,17 +24,23 @@ export function mediaTypes({ images, tokenizer, session }: Model): string[] {
 }
 
 /**
+ * Bytes of tokens that texts may always become, even where a body may only be smaller: one text has as many tokens as the model takes, and
+ * a short one is padded.
+ */
+const mostTokens = 2 ** 20;
+
+/**
  * The inputs of a request.
- * @param type Of the body, without parameters. @param shape What the request says of a raw tensor's shape.
+ * @param type Of the body, without parameters. @param shape What the request says of a raw tensor's shape. @param most Bytes of a body.
  * @throws Problem; TypeError, RangeError for numbers that the input does not take.
  */
-export async function readInputs(model: Model, type: string, shape: string | null, body: Buffer): Promise<Feeds> {
+export async function readInputs(model: Model, type: string, shape: string | null, body: Buffer, most: number): Promise<Feeds> {
   const types = mediaTypes(model);
   const known = types.includes(type) || (type.startsWith('image/') && types.includes('image/*'));
   if (!known) throw new Problem(415, 'ERR_MEDIA_TYPE', `the body is ${type || 'of no type'}, expected ${types.join(', ')}`);
-  if (type === 'application/json') return readJson(model, body);
+  if (type === 'application/json') return readJson(model, body, most);
   if (type === 'application/octet-stream') return { [model.session.inputs[0]!.name]: readRaw(model.session.inputs[0]!, shape, body) };
-  if (type === 'text/plain') return readTexts(model, [decoded(body)]);
+  if (type === 'text/plain') return readTexts(model, [decoded(body)], most);
   return readImage(model, body);
 }
 
@@ -59,11 +65,23 @@ async function readImage({ session, images }: Model, body: Buffer): Promise<Feed
 }
 
 /** Numbers of texts, all of one length: that of the input, or the next one of those that have a plan. */
-function readTexts({ session, tokenizer, lengths }: Model, texts: readonly string[]): Feeds {
+function readTexts({ session, tokenizer, lengths }: Model, texts: readonly string[], mostBody: number): Feeds {
   const { name, shape } = session.inputs[0]!;
-  const rows = texts.map((text) => tokenizer!.encode(text));
-  const longest = rows.reduce((most, row) => Math.max(most, row.length), 1);
-  const length = varies(shape[1]) ? (lengths.find((n) => n >= longest) ?? lengths.at(-1)!) : (shape[1] as number);
+  const paddedTo = (longest: number) => (varies(shape[1]) ? (lengths.find((n) => n >= longest) ?? lengths.at(-1)!) : (shape[1] as number));
+  // A short text takes a few bytes of a body and, beside a long one, thousands of padding.
+  const most = Math.max(mostBody, mostTokens);
+  const check = (length: number) => {
+    const bytes = texts.length * length * Int32Array.BYTES_PER_ELEMENT;
+    if (bytes <= most) return length;
+    const message = `${texts.length} texts, padded to ${length} tokens, take ${bytes} bytes, more than ${most}: send fewer together`;
+    throw new Problem(413, 'ERR_BODY_TOO_LARGE', message);
+  };
+  let length = check(paddedTo(1));
+  const rows = texts.map((text) => {
+    const row = tokenizer!.encode(text);
+    if (row.length > length) length = check(paddedTo(row.length));
+    return row;
+  });
   const data = new Int32Array(rows.length * length);
   for (const [i, row] of rows.entries()) data.set(row.subarray(0, length), i * length);
   return { [name]: { data, shape: [rows.length, length] } };
@@ -103,7 +121,7 @@ function impliedShape(name: string, wanted: SessionValue['shape'], size: number)
 }
 
 /** `{ "inputs": … }` or, where the model takes texts, `{ "texts": ["…"] }`. */
-function readJson(model: Model, body: Buffer): Feeds {
+function readJson(model: Model, body: Buffer, most: number): Feeds {
   let value: unknown;
   const text = decoded(body);
   try {
@@ -122,7 +140,7 @@ function readJson(model: Model, body: Buffer): Feeds {
     if (!Array.isArray(texts) || texts.length === 0 || !texts.every((one) => typeof one === 'string')) {
       throw unreadable('texts is no list of strings');
     }
-    return readTexts(model, texts as string[]);
+    return readTexts(model, texts as string[], most);
   }
   const { inputs } = model.session;
   const given = value.inputs;

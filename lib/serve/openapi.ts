@@ -141,7 +141,7 @@ export function openapi(model: Model, { maxBody, maxQueue, timeout }: ServiceSet
             },
             400: error('The body is not what the model takes.'),
             408: { description: 'The request did not come in time.' },
-            413: error(`The body is larger than ${maxBody} bytes.`),
+            413: error(`The body is larger than ${maxBody} bytes, or its texts are once they are padded.`),
             415: error('The body is of another type.'),
             500: error('The model could not be run.'),
             503: error(`${maxQueue} requests are being answered already.`, retry),

@@ -138,6 +138,22 @@ describe('answers', () => {
     expect(one.json.predictions[0].probabilities.good).toBeCloseTo(shares[0][1], 5);
   });
 
+  test('texts that few bytes become much of are refused before they are padded', async () => {
+    const tokenizer = await data.Tokenizer.fit(['a fine film'], { maxLength: 400 });
+    const model = models.textCnn({ vocabulary: tokenizer.size, classes: 2, embeddingDim: 8, filters: 4 });
+    const session = await compile(model, { input: { shape: ['N', 'L'], dtype: 'int32' }, plans: 64 });
+    await make({ session, tokenizer, labels: ['bad', 'good'] }, { maxBatch: 1, maxBody: 100_000 });
+    const encode = jest.spyOn(tokenizer, 'encode');
+    const short = await predict(service, { texts: new Array(20_000).fill('') });
+    expect([short.status, short.json.error.code]).toEqual([413, 'ERR_BODY_TOO_LARGE']);
+    expect(short.json.error.message).toBe('20000 texts, padded to 16 tokens, take 1280000 bytes, more than 1048576: send fewer together');
+    expect(encode).not.toHaveBeenCalled();
+    const oneLong = await predict(service, { texts: ['a '.repeat(300), ...new Array(700).fill('a')] });
+    expect([oneLong.status, oneLong.json.error.message]).toEqual([413, expect.stringMatching(/^701 texts, padded to 400 tokens/)]);
+    expect(encode).toHaveBeenCalledTimes(1);
+    expect((await predict(service, { texts: new Array(50).fill('a') })).json.predictions).toHaveLength(50);
+  });
+
   test('several inputs, and rows of int32', async () => {
     class Two extends nn.Module {
       forward(a: Tensor, b: Tensor): Tensor {
