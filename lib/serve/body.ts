@@ -3,7 +3,10 @@ import { Problem } from './problem';
 
 // Bodies of requests, which come from strangers: no more is read than is allowed, and all together hold no more than a budget.
 
-/** A body of a larger size is put where it ends up as it comes, piece by piece, and not when all of it is there. */
+/**
+ * A body of a larger size is put where it ends up as it comes, piece by piece, and not when all of it is there. It gets so much memory
+ * first, and twice as much whenever that is full: a client that says it will send much and does not holds little.
+ */
 const large = 2 ** 16;
 
 /** The most bytes of bodies in memory at a time, where a single one may not be larger. */
@@ -19,7 +22,7 @@ export class Bodies {
   /** @param most Bytes of one body. */
   constructor(private readonly most: number) {}
 
-  /** Bytes of bodies that are being read, or in use. */
+  /** Bytes of memory of bodies that are being read, or in use. */
   get held(): number {
     return this.#held;
   }
@@ -41,9 +44,27 @@ export class Bodies {
     if (this.#held + (length ?? 0) > this.#budget) throw this.#noRoom();
     if (expect !== undefined) response.writeContinue();
     const chunks: Buffer[] = [];
-    const whole = length !== null && length > large ? this.#ofSize(length) : null;
+    const whole = length !== null && length > large ? length : 0;
+    let memory: Buffer | null = null;
     let size = 0;
+    let counted = 0;
     let over = false;
+    const count = (bytes: number) => {
+      this.#held += bytes - counted;
+      counted = bytes;
+    };
+    /** Whether there is room for so many bytes of a large body. */
+    const grow = (wanted: number): boolean => {
+      const before: Buffer | null = memory;
+      const spare = before === null ? this.#takeSpare(whole) : null;
+      let capacity = spare?.byteLength ?? before?.byteLength ?? large;
+      while (capacity < wanted) capacity = Math.min(2 * capacity, whole);
+      if (this.#held - counted + capacity > this.#budget) return false;
+      count(capacity);
+      memory = spare ?? Buffer.allocUnsafeSlow(capacity);
+      before?.copy(memory, 0, 0, size);
+      return true;
+    };
     return new Promise((resolve, reject) => {
       let resume: NodeJS.Immediate | undefined;
       const end = (error: Error | null) => {
@@ -51,18 +72,23 @@ export class Bodies {
         over = true;
         clearImmediate(resume);
         request.off('data', onData).off('end', onEnd).off('error', onError);
-        if (!error) return resolve(whole ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
-        this.#held -= size;
+        if (!error) return resolve(memory ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
+        count(0);
         reject(error);
       };
       const onData = (chunk: Buffer) => {
-        if (whole) chunk.copy(whole, size);
-        else chunks.push(chunk);
-        size += chunk.byteLength;
-        this.#held += chunk.byteLength;
-        if (size > this.most) end(this.#tooLarge());
-        else if (this.#held > this.#budget) end(this.#noRoom());
-        else if (whole && size < whole.byteLength) {
+        const next = size + chunk.byteLength; // no more than was announced: the parser ends the body there
+        if (next > this.most) return end(this.#tooLarge());
+        if (whole === 0) {
+          chunks.push(chunk);
+          count(next);
+          if (this.#held > this.#budget) return end(this.#noRoom());
+        } else {
+          if (next > (memory?.byteLength ?? 0) && !grow(next)) return end(this.#noRoom());
+          chunk.copy(memory!, size);
+        }
+        size = next;
+        if (size < whole) {
           // One piece a turn of the event loop: many large bodies that arrive together would else be read in a single one.
           request.pause();
           resume = setImmediate(() => request.resume());
@@ -83,10 +109,10 @@ export class Bodies {
     if (this.#held === 0) this.#spare = [];
   }
 
-  /** Memory for a body of this size, which it will fill. */
-  #ofSize(bytes: number): Buffer {
+  /** Memory of exactly this size that is there already, if there is. */
+  #takeSpare(bytes: number): Buffer | null {
     const i = this.#spare.findIndex(({ byteLength }) => byteLength === bytes);
-    return i < 0 ? Buffer.allocUnsafeSlow(bytes) : this.#spare.splice(i, 1)[0]!;
+    return i < 0 ? null : this.#spare.splice(i, 1)[0]!;
   }
 
   #tooLarge(): Problem {

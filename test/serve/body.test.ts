@@ -39,3 +39,74 @@ test('what is left of a body that is cut off is given back', async () => {
   await expect(body).rejects.toThrow('late');
   expect(bodies.held).toBe(0);
 });
+
+describe('a large body', () => {
+  const most = 2 ** 28; // as much as all together
+  /** Waits until so many bytes have been read. */
+  const written = async (request: PassThrough) => {
+    while (request.readableLength > 0) await nextTurn();
+    await nextTurn();
+  };
+
+  test('takes memory as it comes, not as it is announced', async () => {
+    const bodies = new Bodies(most);
+    const { request, body, stop } = reading(bodies, { 'content-length': String(most) });
+    expect(bodies.held).toBe(0);
+    for (const [more, held] of [
+      [1, 2 ** 16],
+      [2 ** 16 - 1, 2 ** 16],
+      [1, 2 ** 17],
+      [2 ** 18, 2 ** 19],
+    ]) {
+      request.write(Buffer.alloc(more));
+      await written(request);
+      expect(bodies.held).toBe(held);
+    }
+    stop(new Error('gone'));
+    await expect(body).rejects.toThrow('gone');
+    expect(bodies.held).toBe(0);
+  });
+
+  test('is whole, in memory of its size, whatever pieces it comes in', async () => {
+    const bodies = new Bodies(most);
+    const bytes = Buffer.from(Uint8Array.from({ length: 1_000_003 }, (_, i) => i % 251));
+    const { request, body } = reading(bodies, { 'content-length': String(bytes.byteLength) });
+    for (let at = 0; at < bytes.byteLength; at += 77_777) request.write(bytes.subarray(at, at + 77_777));
+    request.end();
+    const got = await body;
+    expect(got.equals(bytes)).toBe(true);
+    expect(got.buffer.byteLength).toBe(bytes.byteLength);
+    expect(bodies.held).toBe(bytes.byteLength);
+  });
+
+  test('gets the memory of one that is over, all at once', async () => {
+    const bodies = new Bodies(most);
+    const kept = reading(bodies);
+    kept.request.end('x');
+    await kept.body;
+    const length = { 'content-length': '300000' };
+    const first = reading(bodies, length);
+    first.request.end(Buffer.alloc(300_000));
+    const memory = await first.body;
+    bodies.free(memory, true);
+    const second = reading(bodies, length);
+    second.request.write(Buffer.alloc(10));
+    await written(second.request);
+    expect(bodies.held).toBe(1 + 300_000);
+    second.request.end(Buffer.alloc(299_990, 7));
+    expect(await second.body).toBe(memory);
+  });
+
+  test('that does not fit beside others is refused once they have come', async () => {
+    const bodies = new Bodies(most);
+    const length = { 'content-length': String(most - 1000) };
+    const [first, second] = [reading(bodies, length), reading(bodies, length)];
+    second.request.write(Buffer.alloc(10));
+    await written(second.request);
+    first.request.end(Buffer.alloc(most - 1000));
+    await expect(first.body).rejects.toMatchObject({ status: 503 });
+    expect(bodies.held).toBe(2 ** 16);
+    second.stop(new Error('gone'));
+    expect(bodies.held).toBe(0);
+  });
+});
