@@ -46,8 +46,8 @@ function topOf(text: string | null, classes: number): number {
 
 interface Prediction {
   readonly predicted: string;
-  /** By label, the most likely first. */
-  readonly probabilities: Readonly<Record<string, number>>;
+  /** The most likely first. No object by label: that would put labels that are numbers in their order, and lose those that are there twice. */
+  readonly probabilities: readonly { readonly label: string; readonly probability: number }[];
 }
 
 function predictionsOf({ scores }: Model, labels: readonly string[], data: TypedArray, top: number): Prediction[] {
@@ -56,8 +56,8 @@ function predictionsOf({ scores }: Model, labels: readonly string[], data: Typed
     const own = data.subarray(row * classes, (row + 1) * classes);
     const shares = scores === 'probabilities' ? [...own] : softmax(own);
     const order = shares.map((_share, k) => k).sort((a, b) => shares[b]! - shares[a]!);
-    const probabilities: [string, number][] = order.slice(0, top).map((k) => [labels[k]!, shares[k]!]);
-    return { predicted: labels[order[0]!]!, probabilities: Object.fromEntries(probabilities) };
+    const probabilities = order.slice(0, top).map((k) => ({ label: labels[k]!, probability: shares[k]! }));
+    return { predicted: labels[order[0]!]!, probabilities };
   });
 }
 

@@ -80,12 +80,18 @@ function bodies(model: Model): Record<string, { schema: Schema }> {
 function answerSchema({ session, labels }: Model): Schema {
   const { outputs } = session;
   if (labels) {
+    const names = { type: 'string', enum: [...new Set(labels)] };
+    const likelihood = {
+      type: 'object',
+      required: ['label', 'probability'],
+      properties: { label: names, probability: { type: 'number', minimum: 0, maximum: 1 } },
+    };
     const prediction = {
       type: 'object',
       required: ['predicted', 'probabilities'],
       properties: {
-        predicted: { type: 'string', enum: [...new Set(labels)] },
-        probabilities: { type: 'object', additionalProperties: { type: 'number', minimum: 0, maximum: 1 } },
+        predicted: names,
+        probabilities: { type: 'array', items: likelihood, minItems: 1, description: 'the most likely first' },
       },
     };
     return { type: 'object', required: ['predictions'], properties: { predictions: { type: 'array', items: prediction } } };

@@ -80,8 +80,9 @@ describe('train text, evaluate, predict', () => {
       [sentences[1], 'good'],
     ]);
     for (const { text, predicted, probabilities, ngrams } of predictions) {
-      expect(probabilities.good + probabilities.bad).toBeCloseTo(1, 5);
-      expect(probabilities[predicted]).toBeGreaterThan(0.5);
+      expect(probabilities.map(({ label }: { label: string }) => label)).toEqual([predicted, predicted === 'good' ? 'bad' : 'good']);
+      expect(probabilities[0].probability + probabilities[1].probability).toBeCloseTo(1, 5);
+      expect(probabilities[0].probability).toBeGreaterThan(0.5);
       expect(ngrams).toHaveLength(4);
       const tokens = text.replace(',', ' ,').split(' ');
       for (const { ngram, start, width, activation, weight, adds } of ngrams) {

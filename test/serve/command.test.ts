@@ -9,7 +9,7 @@ import { main } from '../cli/support';
 import { temporaryDirectory } from '../packaging/support';
 import { distance } from '../support/agree';
 import { png } from '../support/png';
-import { bytesOf, octets, predict, send, until } from './support';
+import { bytesOf, octets, predict, send, shareOf, until } from './support';
 
 // `receptive serve` in a process of its own: signals, files that change, and what it tells strangers.
 
@@ -109,13 +109,12 @@ test('a file that changes is opened again; a broken one is not taken; SIGHUP ope
   copyFileSync(files[0], path);
   const service = await start(path);
   const input = randn([1, 28, 28, 1]);
-  const answer = async () =>
-    (await predict(service, bytesOf(input.dataSync()), octets)).json.predictions[0].probabilities as Record<string, number>;
+  const answer = async () => (await predict(service, bytesOf(input.dataSync()), octets)).json.predictions[0].probabilities;
   const expected = (net: nn.Module) => ops.softmax(net.eval().forward(input)).dataSync();
   const agrees = async (net: nn.Module) => {
     const got = await answer();
     return distance(
-      Float64Array.from(description.labels, (label) => got[label]),
+      Float64Array.from(description.labels, (label) => shareOf(got, label)),
       expected(net),
     );
   };
@@ -155,8 +154,9 @@ test('image files are read as predict reads them', async () => {
   const service = await start(path);
   const { json } = await predict(service, require('node:fs').readFileSync(file), { 'content-type': 'image/png' });
   expect(json.predictions[0].predicted).toBe(shown.predicted);
-  for (const [label, share] of Object.entries(shown.probabilities)) {
-    expect(json.predictions[0].probabilities[label]).toBeCloseTo(share as number, 6);
+  expect(shown.probabilities).toHaveLength(10);
+  for (const [i, { label, probability }] of shown.probabilities.entries()) {
+    expect(json.predictions[0].probabilities[i]).toEqual({ label, probability: expect.closeTo(probability, 6) });
   }
 });
 

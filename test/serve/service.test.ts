@@ -17,7 +17,7 @@ import {
 } from '../../lib';
 import { distance } from '../support/agree';
 import { png } from '../support/png';
-import { bytesOf, octets, parseMetrics, predict, send, talk, until } from './support';
+import { bytesOf, octets, parseMetrics, predict, send, shareOf, talk, until } from './support';
 
 let service: Service;
 /** One that several tests use. */
@@ -114,11 +114,25 @@ describe('answers', () => {
     const shares = ops.softmax(output).dataSync();
     const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
     expect(json.predictions[0].predicted).toBe(labels[order[0]]);
-    expect(Object.keys(json.predictions[0].probabilities)).toEqual(order.slice(0, 3).map((k) => labels[k]));
-    for (const k of order.slice(0, 3)) expect(json.predictions[0].probabilities[labels[k]]).toBeCloseTo(shares[k], 5);
+    expect(json.predictions[0].probabilities).toEqual(
+      order.slice(0, 3).map((k) => ({ label: labels[k], probability: expect.closeTo(shares[k], 5) })),
+    );
     const broken = await predict(service, file.subarray(0, 100), { 'content-type': 'image/png' });
     expect([broken.status, broken.json.error.code]).toEqual([400, 'ERR_IMAGE']);
     direct.dispose();
+  });
+
+  test('classes the most likely first, also where labels are numbers, or one is there twice', async () => {
+    const labels = ['7', '3', 'other', 'other', '1'];
+    await make({ session: await compile(new nn.Identity(), { input: ['N', 5] }), labels, scores: 'probabilities' });
+    const shares = [0.4, 0.05, 0.125, 0.375, 0.05];
+    const { json } = await predict(service, { inputs: [shares] });
+    expect(json.predictions).toEqual([
+      {
+        predicted: '7',
+        probabilities: [0, 3, 2, 1, 4].map((k) => ({ label: labels[k], probability: Math.fround(shares[k]) })),
+      },
+    ]);
   });
 
   test('texts, alone and several, each as the model sees it without padding', async () => {
@@ -132,10 +146,10 @@ describe('answers', () => {
     const shares = texts.map((text) => ops.softmax(model.forward(tokenizer.batch([text || 'unheard']))).dataSync());
     const { json } = await predict(service, { texts });
     for (const [i, { probabilities }] of json.predictions.entries()) {
-      if (texts[i] !== '') expect(probabilities.good).toBeCloseTo(shares[i][1], 5);
+      if (texts[i] !== '') expect(shareOf(probabilities, 'good')).toBeCloseTo(shares[i][1], 5);
     }
     const one = await predict(service, texts[0], { 'content-type': 'text/plain; charset=utf-8' });
-    expect(one.json.predictions[0].probabilities.good).toBeCloseTo(shares[0][1], 5);
+    expect(shareOf(one.json.predictions[0].probabilities, 'good')).toBeCloseTo(shares[0][1], 5);
   });
 
   test('texts that few bytes become much of are refused before they are padded', async () => {

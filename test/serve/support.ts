@@ -53,6 +53,10 @@ export async function predict(service: Pick<Service, 'url'>, body: unknown, head
   return { status, headers: got, bytes, json: isJson ? JSON.parse(bytes.toString()) : null };
 }
 
+/** How likely a prediction says that a class is. */
+export const shareOf = (probabilities: readonly { label: string; probability: number }[], label: string): number =>
+  probabilities.find((one) => one.label === label)!.probability;
+
 export const octets = { 'content-type': 'application/octet-stream' };
 
 export const bytesOf = (array: ArrayBufferView): Buffer => Buffer.from(array.buffer, array.byteOffset, array.byteLength);

@@ -84,8 +84,9 @@ export async function showFiles(saved: SavedModel<ImageDescription>, files: read
   for (let first = 0; first < files.length; first += together) {
     const some = files.slice(first, first + together);
     const seen = await recognise(saved, await data.readImages(some, format));
-    for (const [i, { predicted, probabilities }] of seen.entries()) {
-      output.event({ file: some[i], predicted, probabilities: Object.fromEntries(probabilities) });
+    for (const [i, { predicted, ...image }] of seen.entries()) {
+      const probabilities = image.probabilities.map(([label, probability]) => ({ label, probability }));
+      output.event({ file: some[i], predicted, probabilities });
     }
     output.line(
       drawRecognised(

@@ -158,8 +158,8 @@ function restore({ path, description }: SavedModel<TextDescription>) {
 interface Prediction {
   readonly text: string;
   readonly predicted: string;
-  /** By label, the most likely first. */
-  readonly probabilities: readonly (readonly [label: string, probability: number])[];
+  /** The most likely first. */
+  readonly probabilities: readonly { readonly label: string; readonly probability: number }[];
   /** What speaks for what was predicted; undefined where the network's features are not of n-grams. */
   readonly ngrams?: readonly Evidence[];
 }
@@ -170,9 +170,10 @@ async function predictOne(saved: SavedModel<TextDescription>, tokenizer: data.To
   const x = tokenizer.batch([one]);
   const scores = noGrad(() => tidy(() => softmax(model.forward(x))));
   const shares = await scores.data();
-  const probabilities = description.labels.map((label, i) => [label, shares[i]!] as const).sort(([, a], [, b]) => b - a);
-  const predicted = probabilities[0]![0];
-  const classIndex = description.labels.indexOf(predicted);
+  const order = [...shares.keys()].sort((a, b) => shares[b]! - shares[a]!);
+  const probabilities = order.map((k) => ({ label: description.labels[k]!, probability: shares[k]! }));
+  const predicted = probabilities[0]!.label;
+  const classIndex = order[0]!;
   const separator = tokenizer.tokens === 'words' ? ' ' : '';
   const evidence =
     model instanceof TextCnn && ngrams > 0
@@ -186,13 +187,13 @@ async function predictOne(saved: SavedModel<TextDescription>, tokenizer: data.To
 const shown = 5;
 
 function show({ text: one, predicted, probabilities, ngrams }: Prediction, output: Output): void {
-  output.event({ text: one, predicted, probabilities: Object.fromEntries(probabilities), ngrams });
+  output.event({ text: one, predicted, probabilities, ngrams });
   const top = probabilities.slice(0, shown);
-  const widest = Math.max(...top.map(([label]) => label.length));
+  const widest = Math.max(...top.map(({ label }) => label.length));
   output.line(JSON.stringify(one.length > 100 ? `${one.slice(0, 99)}…` : one));
-  for (const [i, [label, share]] of top.entries()) {
+  for (const [i, { label, probability }] of top.entries()) {
     const name = label.padEnd(widest);
-    output.line(`  ${i === 0 ? emphasis(name) : name}  ${bar(share, 1)}  ${percent(share, 1).padStart(7)}`);
+    output.line(`  ${i === 0 ? emphasis(name) : name}  ${bar(probability, 1)}  ${percent(probability, 1).padStart(7)}`);
   }
   if (ngrams && ngrams.length > 0) {
     output.line(`  speaks for ${predicted}:`);
