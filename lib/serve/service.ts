@@ -181,6 +181,7 @@ export class Service implements AsyncDisposable {
     }
     this.#server.closeAllConnections();
     await closed;
+    this.#server.close(); // now that nothing is cut off: ends what looks at connections each second
     await this.#reloading?.catch(() => {});
     this.#measures.stop();
     await this.#model.retire();

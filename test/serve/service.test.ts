@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks';
 import { request as ask } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
@@ -510,6 +511,21 @@ test('stops by answering what has come', async () => {
   }
   await stopped;
   await expect(predict(service, { inputs: [[1, 1]] })).rejects.toThrow(/ECONNREFUSED/);
+});
+
+test('leaves no timer behind', async () => {
+  const timers = new Set<NodeJS.Timeout & { _repeat: number | null; _destroyed: boolean }>();
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      if (type === 'Timeout') timers.add(resource as never);
+    },
+  }).enable();
+  await make(await slow(10));
+  expect((await predict(service, { inputs: [[1, 2]] })).status).toBe(200);
+  expect([...timers].filter(({ _repeat }) => _repeat === 1000)).toHaveLength(1); // http's, which looks at connections
+  await service.stop();
+  hook.disable();
+  expect([...timers].filter(({ _repeat, _destroyed }) => _repeat !== null && !_destroyed)).toEqual([]);
 });
 
 test('says that it stops while it still accepts', async () => {
