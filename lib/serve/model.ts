@@ -25,6 +25,16 @@ export interface Served {
   tokenizer?: Tokenizer;
 }
 
+/**
+ * What was given, or opened, as something to serve.
+ * @throws TypeError where there is no session in it.
+ */
+export function asServed(source: unknown): Served {
+  if (source instanceof Session) return { session: source };
+  if (typeof source === 'object' && source !== null && (source as Partial<Served>).session instanceof Session) return source as Served;
+  throw typeError('serve', 'model', source, 'a Session, or { session, … }');
+}
+
 const names: OptionNames<Served> = { session: true, name: true, labels: true, scores: true, images: true, tokenizer: true };
 
 /** The shortest length texts are padded to. */
@@ -43,9 +53,6 @@ export class Model {
   #retired: (() => void) | null = null;
 
   constructor(served: Served, limits: BatcherOptions, onBatch: (report: BatchReport) => void) {
-    if (typeof served !== 'object' || served === null || !(served.session instanceof Session)) {
-      throw typeError('serve', 'model', served, 'a Session, or { session, … }');
-    }
     checkOptions('serve', served, names);
     const { session, name = 'model', labels = null, scores = 'logits', images = null, tokenizer = null } = served;
     if (typeof name !== 'string') throw typeError('serve', 'name', name, 'a string');

@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ReceptiveError, typeError } from '../errors';
-import { Session } from '../graph/session';
+import type { Session } from '../graph/session';
 import { Handler } from './handler';
 import { Measures } from './measures';
-import { Model, type Served } from './model';
+import { asServed, Model, type Served } from './model';
 import { checkServeOptions, type ServeOptions, type ServiceSettings } from './options';
 import { versionOf, watchFile } from './watch';
 
@@ -59,7 +59,7 @@ export class Service implements AsyncDisposable {
     if (!open && settings.watch !== undefined) throw typeError('serve', 'model', source, 'a function that opens it, to watch its file');
     const { watch } = settings;
     const version = watch === undefined ? null : await versionOf(watch); // of the file that is opened, or of one before
-    const served = asServed(open ? await open() : (source as Session | Served));
+    const served = asServed(open ? await open() : source);
     let service: Service;
     try {
       service = new Service(settings, open, served);
@@ -204,5 +204,3 @@ export class Service implements AsyncDisposable {
  */
 export const serve = (source: Session | Served | (() => Promise<Session | Served>), options: ServeOptions = {}): Promise<Service> =>
   Service.start(source, options);
-
-const asServed = (source: Session | Served): Served => (source instanceof Session ? { session: source } : source);

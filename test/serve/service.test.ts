@@ -486,6 +486,26 @@ describe('another model', () => {
     expect((await predict(service, { inputs: [[1, 2]] })).status).toBe(200);
   });
 
+  test.each([undefined, null, {}, { session: {} }, 'model'])('a function that opens %p instead of a model', async (nothing) => {
+    const open = async () => nothing as unknown as Session;
+    await expect(serve(open, { port: 0 })).rejects.toMatchObject({
+      code: 'ERR_INVALID_TYPE',
+      message: expect.stringMatching(/^serve: model/),
+    });
+    let opened = false;
+    const events: unknown[] = [];
+    const first = async () => {
+      if (opened) return open();
+      opened = true;
+      return slow(10);
+    };
+    await make(first, { onEvent: (event) => events.push(event) });
+    await expect(service.reload()).rejects.toMatchObject({ code: 'ERR_INVALID_TYPE' });
+    expect(events).toEqual([{ event: 'reloadFailed', error: expect.objectContaining({ code: 'ERR_INVALID_TYPE' }) }]);
+    expect((await metricsOf()).get('receptive_reloads_total{result="failed"}')).toBe(1);
+    expect((await predict(service, { inputs: [[1, 2]] })).status).toBe(200);
+  });
+
   test('one that cannot run, or whose rows depend on each other, is not taken', async () => {
     class Share extends nn.Module {
       forward(x: Tensor): Tensor {
