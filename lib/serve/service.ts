@@ -182,7 +182,11 @@ export class Service implements AsyncDisposable {
     this.#server.closeAllConnections();
     await closed;
     this.#server.close(); // now that nothing is cut off: ends what looks at connections each second
-    await this.#reloading?.catch(() => {});
+    // A model that is still being opened is freed once it is: it finds the service stopping.
+    const waited = new AbortController();
+    const late = pause(Math.max(0, limit - performance.now()), undefined, { signal: waited.signal }).catch(() => {});
+    await Promise.race([this.#reloading?.catch(() => {}), late]);
+    waited.abort();
     this.#measures.stop();
     await this.#model.retire();
   }

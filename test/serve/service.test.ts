@@ -506,6 +506,28 @@ describe('another model', () => {
     expect((await predict(service, { inputs: [[1, 2]] })).status).toBe(200);
   });
 
+  test('one that is not open when the service stops is not waited for longer than for requests, and is freed', async () => {
+    let opened = 0;
+    let go = () => {};
+    const waits = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const later = await slow(10);
+    const first = async () => {
+      if (opened++ === 0) return slow(10);
+      await waits;
+      return later;
+    };
+    await make(first, { stopTimeout: 600 });
+    const reloaded = service.reload();
+    reloaded.catch(() => {});
+    await until(() => opened === 2);
+    await service.stop();
+    go();
+    await expect(reloaded).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+    await expect(later.run({ input: { data: new Float32Array(2), shape: [1, 2] } })).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+  });
+
   test('one that cannot run, or whose rows depend on each other, is not taken', async () => {
     class Share extends nn.Module {
       forward(x: Tensor): Tensor {
