@@ -9,6 +9,7 @@ import { sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { arrayOf, checkFeeds, type HostArray, hasRows, varies } from './feeds';
 import { type BatcherOptions, checkBatcherOptions, type Limits } from './options';
+import { isOutOfMemory } from './problem';
 
 // Rows of requests wait in a queue for each shape; batches are cut from its head. A batch has 1, 2, 4, 8, … rows, or as many as are
 // allowed: so few shapes are ever run that the session keeps a plan for each, and no row is padding. What is left over goes with the next
@@ -385,7 +386,7 @@ export class Batcher {
   /** A batch that one request's data spoiled is run again in pieces, so that it fails for that request alone. */
   #failed(parts: readonly Part[], error: unknown): void {
     const live = parts.filter(({ ticket }) => !ticket.settled);
-    if (parts.length > 1 && (error as { code?: unknown }).code === 'ERR_KERNEL') {
+    if (parts.length > 1 && (error as { code?: unknown }).code === 'ERR_KERNEL' && !isOutOfMemory(error)) {
       this.#alone.push(...live);
       return;
     }

@@ -160,7 +160,7 @@ export class Handler {
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown, route: string): void {
     const problem = problemOf(error);
     const { status, code, message, headers } = problem;
-    if (status === 500) this.around.settings.onEvent?.({ event: 'failed', error: error as Error });
+    if (status >= 500 && problem !== error) this.around.settings.onEvent?.({ event: 'failed', error: error as Error });
     if (problem === gone || response.headersSent || response.destroyed) {
       this.around.measures.requests.add({ route, status: String(gone.status) });
       response.destroy();

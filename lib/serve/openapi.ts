@@ -150,7 +150,7 @@ export function openapi(model: Model, { maxBody, maxQueue, timeout }: ServiceSet
             413: error(`The body is larger than ${maxBody} bytes, or its texts are once they are padded.`),
             415: error('The body is of another type.'),
             500: error('The model could not be run.'),
-            503: error(`${maxQueue} requests are being answered already.`, retry),
+            503: error(`${maxQueue} requests are being answered already, or there is not enough memory.`, retry),
             504: error(`There was no answer within ${timeout} ms.`),
           },
         },

@@ -35,7 +35,7 @@ export interface ServeOptions extends BatcherOptions {
 export type ServiceEvent =
   | { readonly event: 'reloaded'; readonly model: string; readonly seconds: number }
   | { readonly event: 'reloadFailed'; readonly error: Error }
-  /** A request that was answered with 500: what went wrong inside, which the answer does not tell. */
+  /** A request that was answered with 500, or with 503 for want of memory: what went wrong inside, which the answer does not tell. */
   | { readonly event: 'failed'; readonly error: Error };
 
 export type Limits = Required<BatcherOptions>;

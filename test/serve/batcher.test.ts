@@ -216,6 +216,17 @@ describe('bad input', () => {
     session.dispose();
   });
 
+  test('want of memory is no fault of a request: nothing is run again row by row', async () => {
+    const session = await compile(new Rows(), { input: ['N', 3] });
+    const failure = Object.assign(new Error('conv2d: not enough memory for the scratch space of an operation'), { code: 'ERR_KERNEL' });
+    const run = jest.spyOn(session, 'run').mockRejectedValue(failure);
+    const batcher = new Batcher(session, { maxBatch: 8, maxWait: 10 });
+    const answers = await Promise.allSettled([1, 2, 3, 4].map(() => batcher.run({ input: { data: new Float32Array(3), shape: [1, 3] } })));
+    expect(answers.map((answer) => (answer as PromiseRejectedResult).reason)).toEqual(new Array(4).fill(failure));
+    expect(run).toHaveBeenCalledTimes(1);
+    session.dispose();
+  });
+
   test.each<[unknown, RegExp]>([
     [{}, /input "input" is undefined, expected \{ data, shape \}/],
     [{ input: images(1), other: images(1) }, /input is "other", expected one of input/],

@@ -318,6 +318,21 @@ describe('limits', () => {
     expect(samples.get('receptive_requests_total{route="/predict",status="499"}')).toBe(1);
   });
 
+  test.each([
+    ['an operation', 'ERR_KERNEL', 'run: not enough memory for the scratch space of an operation'],
+    ['a tensor', 'ERR_OUT_OF_MEMORY', 'receptive: out of memory'],
+  ])('no memory for %s: 503, and the operator is told', async (_, code, message) => {
+    const session = await lenet();
+    const events: unknown[] = [];
+    await make(session, { onEvent: (event) => events.push(event) });
+    const failure = Object.assign(new RangeError(message), { code });
+    jest.spyOn(session, 'run').mockRejectedValueOnce(failure);
+    const { status, json, headers } = await predict(service, bytesOf(image()), octets);
+    expect([status, json.error.code, headers['retry-after']]).toEqual([503, 'ERR_OUT_OF_MEMORY', '1']);
+    expect(events).toEqual([{ event: 'failed', error: failure }]);
+    expect((await predict(service, bytesOf(image()), octets)).status).toBe(200);
+  });
+
   test('headers that never end are cut off', async () => {
     await make(await lenet(), { timeout: 300 });
     const began = performance.now();
