@@ -93,6 +93,8 @@ export class Batcher {
   #waiting = 0;
   #running = 0;
   #timer: NodeJS.Timeout | null = null;
+  /** Without a time to wait: the end of the turn of the event loop, up to which what comes runs together. */
+  #turnEnds: NodeJS.Immediate | null = null;
   #closing: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
   /** @param onBatch Told of each batch that ran. */
@@ -149,6 +151,12 @@ export class Batcher {
       queue.tickets.push(ticket);
       queue.rows += rows;
       this.#waiting++;
+      if (this.#limits.maxWait === 0) {
+        this.#turnEnds ??= setImmediate(() => {
+          this.#turnEnds = null;
+          this.#dispatch();
+        });
+      }
     }
     this.#dispatch();
     return ticket;
@@ -224,7 +232,7 @@ export class Batcher {
         this.#queues.delete(key);
         continue;
       }
-      const left = first.since + this.#limits.maxWait - now;
+      const left = this.#turnEnds ? Infinity : first.since + this.#limits.maxWait - now;
       const ready = left <= 0 || queue.begun > 0 || queue.rows >= this.sizes.at(-1)! || this.#closing;
       if (!ready) soonest = Math.min(soonest, left);
       else if (!next || first.turn < next.tickets[0]!.turn) next = queue;

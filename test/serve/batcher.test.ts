@@ -44,6 +44,22 @@ describe('batches', () => {
     expect([batcher.waiting, batcher.running]).toEqual([0, 0]);
   });
 
+  test('without a time to wait, what comes in one turn of the event loop runs together', async () => {
+    const ran: number[] = [];
+    const batcher = new Batcher(rows, { maxBatch: 8, maxWait: 0 }, (batch) => ran.push(batch.rows));
+    const one = () => batcher.run({ input: { data: new Float32Array(3), shape: [1, 3] } });
+    await Promise.all([one(), one(), Promise.resolve().then(one), one()]);
+    expect(ran).toEqual([4]);
+    const many = Array.from({ length: 11 }, one); // a full batch starts at once
+    expect(batcher.running).toBe(1);
+    await Promise.all(many);
+    expect(ran.slice(1).sort()).toEqual([1, 2, 8]);
+    const last = one();
+    await batcher.close();
+    expect((await last).output.shape).toEqual([1, 3]);
+    expect([batcher.waiting, batcher.running]).toEqual([0, 0]);
+  });
+
   test('requests of any numbers of rows, more than a batch takes too', async () => {
     await fc.assert(
       fc.asyncProperty(
