@@ -27,7 +27,7 @@ export interface ServeOptions extends BatcherOptions {
   stopTimeout?: number;
   /** A file that is looked at each second: when it has changed, and stays the same for a second, the model is opened again. */
   watch?: string;
-  /** Told what happens. */
+  /** Told what happens. What it throws is a warning of the process, and changes nothing. */
   onEvent?: (event: ServiceEvent) => void;
 }
 
@@ -90,5 +90,19 @@ export function checkServeOptions(options: ServeOptions): ServiceSettings {
   checkTime('serve', 'stopTimeout', stopTimeout);
   if (watch !== undefined && typeof watch !== 'string') throw typeError('serve', 'watch', watch, 'the path of a file');
   if (onEvent !== undefined && typeof onEvent !== 'function') throw typeError('serve', 'onEvent', onEvent, 'a function');
-  return { ...limits, host, port, maxBody, timeout, drain, stopTimeout, watch, onEvent };
+  return { ...limits, host, port, maxBody, timeout, drain, stopTimeout, watch, onEvent: onEvent && guarded(onEvent) };
+}
+
+/** The same, where what it throws ends no request and no process: it is a warning. */
+function guarded(onEvent: (event: ServiceEvent) => unknown): (event: ServiceEvent) => void {
+  const warn = (error: unknown) =>
+    process.emitWarning(`onEvent threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, 'ReceptiveWarning');
+  return (event) => {
+    try {
+      const told = onEvent(event);
+      if (told instanceof Promise) told.catch(warn);
+    } catch (error) {
+      warn(error);
+    }
+  };
 }

@@ -333,6 +333,29 @@ describe('limits', () => {
     expect((await predict(service, bytesOf(image()), octets)).status).toBe(200);
   });
 
+  test.each<[string, () => void]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no log');
+      },
+    ],
+    ['rejects', async () => Promise.reject(new Error('no log'))],
+  ])('an onEvent that %s: a warning, and the request is answered', async (_, onEvent) => {
+    const session = await lenet();
+    await make(session, { onEvent });
+    jest.spyOn(session, 'run').mockRejectedValueOnce(new Error('broken'));
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    try {
+      const { status, json } = await predict(service, bytesOf(image()), octets);
+      expect([status, json.error.code]).toEqual([500, 'ERR_INTERNAL']);
+      expect(warn.mock.calls).toEqual([[expect.stringMatching(/^onEvent threw: Error: no log/), 'ReceptiveWarning']]);
+    } finally {
+      warn.mockRestore();
+    }
+    expect(service.pending).toBe(0);
+  });
+
   test('headers that never end are cut off', async () => {
     await make(await lenet(), { timeout: 300 });
     const began = performance.now();
