@@ -15,6 +15,7 @@ class Classifier {
   #worker;
   #waiting = new Map();
   #next = 0;
+  #error = null;
 
   constructor(path) {
     this.#worker = new Worker(__filename, { workerData: path });
@@ -24,13 +25,19 @@ class Classifier {
       if (error) reject(new Error(error));
       else resolve(answer);
     });
-    this.#worker.on('error', (error) => {
-      for (const { reject } of this.#waiting.values()) reject(error);
-      this.#waiting.clear();
-    });
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', () => this.#fail(new Error('the worker has ended')));
+  }
+
+  /** A worker that has failed answers nothing any more. */
+  #fail(error) {
+    this.#error ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#error);
+    this.#waiting.clear();
   }
 
   classify(text) {
+    if (this.#error) return Promise.reject(this.#error);
     return new Promise((resolve, reject) => {
       const id = this.#next++;
       this.#waiting.set(id, { resolve, reject });
@@ -49,11 +56,13 @@ async function main() {
   try {
     const texts = given.length > 0 ? given : createInterface({ input: process.stdin });
     const answers = [];
-    for await (const text of texts) answers.push({ text, answer: classifier.classify(text) }); // all at once: they run together
-    for (const { text, answer } of answers) {
-      const { label, probability } = await answer;
-      console.log(`${label}\t${(100 * probability).toFixed(1)} %\t${text}`);
+    for await (const text of texts) {
+      // All at once: they run together.
+      const line = classifier.classify(text).then(({ label, probability }) => `${label}\t${(100 * probability).toFixed(1)} %\t${text}`);
+      line.catch(() => {}); // is looked at below, once all texts have been read
+      answers.push(line);
     }
+    for (const line of await Promise.all(answers)) console.log(line);
   } finally {
     await classifier.close();
   }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { exportOnnx, loadOnnx, manualSeed, nn, readOnnx } from '../../lib';
 import { events, receptive, writeDigits } from '../cli/support';
 import { root, run, temporaryDirectory } from '../packaging/support';
@@ -93,6 +94,23 @@ describe('text-worker.cjs', () => {
     expect(() => run(process.execPath, [example('text-worker.cjs'), join(folder, 'none.safetensors'), 'x'])).toThrow(
       /none\.safetensors: ENOENT/,
     );
+  });
+});
+
+describe('text-worker.cjs, whose worker has failed', () => {
+  test('says so of texts that come afterwards, too', async () => {
+    const child = spawn(process.execPath, [example('text-worker.cjs'), join(folder, 'none.safetensors')]);
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    let errors = '';
+    child.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    await pause(1500); // the worker looks for the model, and ends
+    child.stdin.write('one\n');
+    await pause(100);
+    child.stdin.end('another\n');
+    expect(await ended).toBe(1);
+    expect(errors).toMatch(/^[^\n]*none\.safetensors: ENOENT[^\n]*\n$/);
   });
 });
 
