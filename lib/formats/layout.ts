@@ -8,7 +8,7 @@ import { scope } from '../scope';
 import { checkShape, type Shape, sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
-import { type FlattenedOrders, flattenedOrders } from './torchOrder';
+import { type FlattenedOrders, flattenedOrders, type Turned } from './torchOrder';
 
 // Names and layouts that files have for what a model holds. PyTorch has kernels [out,in/groups,places…] where the layers here have
 // [places…,in/groups,out], and so of transposed convolutions [in,out/groups,places…]; running_mean for runningMean; features of
@@ -44,8 +44,6 @@ export function checkStateOptions(operation: string, { layout = 'nhwc', keyMap, 
   if (input !== undefined) checkShape(operation, input);
 }
 
-const same = (tensor: Tensor): Tensor => tensor;
-
 /** What PyTorch counts in normalisations besides what ours do; it is filled in where a file has it not. */
 const counted = /(^|\.)num_batches_tracked$/;
 
@@ -75,7 +73,7 @@ function renamed(name: string, keyMap: StateOptions['keyMap']): string {
   return key;
 }
 
-function stateOf(name: string, { shape }: Tensor, isKernel: boolean, flattened: Shape | undefined): State {
+function stateOf(name: string, { shape }: Tensor, isKernel: boolean, turns: readonly Turned[] = []): State {
   if (isKernel) {
     const places = shape.length - 2;
     const there = [places + 1, places, ...Array.from({ length: places }, (_, axis) => axis)];
@@ -87,18 +85,34 @@ function stateOf(name: string, { shape }: Tensor, isKernel: boolean, flattened: 
       from: (tensor) => transpose(tensor, back),
     };
   }
-  if (!flattened) return { name, shape, to: same, from: same };
-  // [rows…, places…, channels] and [rows…, channels, places…]
-  const rows = shape.slice(0, -1);
-  const [places, channels] = [flattened.slice(0, -1), flattened.at(-1)!];
-  const axes = (from: number, length: number) => Array.from({ length }, (_, i) => from + i);
-  const [r, p] = [rows.length, places.length];
   return {
     name,
     shape,
-    to: (tensor) => reshape(transpose(reshape(tensor, [...rows, ...places, channels]), [...axes(0, r), r + p, ...axes(r, p)]), shape),
-    from: (tensor) => reshape(transpose(reshape(tensor, [...rows, channels, ...places]), [...axes(0, r), ...axes(r + 1, p), r]), shape),
+    to: (tensor) => turns.reduce((turned, turn) => channelsFirst(turned, turn), tensor),
+    from: (tensor) => turns.reduce((turned, turn) => channelsLast(turned, turn), tensor),
   };
+}
+
+/** The axes before and behind the one that an image stands along, and how many they are. */
+function around({ shape }: Tensor, { axis, image }: Turned) {
+  const [before, behind] = [shape.slice(0, axis), shape.slice(axis + 1)];
+  const places = image.slice(0, -1);
+  const axes = (from: number, length: number) => Array.from({ length }, (_, i) => from + i);
+  return { before, behind, places, channels: image.at(-1)!, axes, p: places.length };
+}
+
+/** [before…, places…, channels, behind…] as [before…, channels, places…, behind…], of the same shape. */
+function channelsFirst(tensor: Tensor, turn: Turned): Tensor {
+  const { before, behind, places, channels, axes, p } = around(tensor, turn);
+  const order = [...axes(0, turn.axis), turn.axis + p, ...axes(turn.axis, p), ...axes(turn.axis + p + 1, behind.length)];
+  return reshape(transpose(reshape(tensor, [...before, ...places, channels, ...behind]), order), tensor.shape);
+}
+
+/** The inverse of `channelsFirst`. */
+function channelsLast(tensor: Tensor, turn: Turned): Tensor {
+  const { before, behind, places, channels, axes, p } = around(tensor, turn);
+  const order = [...axes(0, turn.axis), ...axes(turn.axis + 1, p), turn.axis, ...axes(turn.axis + p + 1, behind.length)];
+  return reshape(transpose(reshape(tensor, [...before, channels, ...places, ...behind]), order), tensor.shape);
 }
 
 /** A model's tensors as they are now, as a file is to have them: in memory of their own. */

@@ -207,6 +207,157 @@ describe('where the order of flattened features', () => {
   });
 });
 
+describe('images flattened where no convolution tells of them', () => {
+  const images = [2, 4, 5, 3];
+  const numbers = images.reduce((a, b) => a * b) / 2;
+
+  test('without an input it is an error, with one the columns are turned', async () => {
+    class Functional extends nn.Module {
+      head = new nn.Linear(numbers, 2);
+      forward(x: Tensor): Tensor {
+        return this.head.forward(ops.reshape(x, [x.shape[0], numbers]));
+      }
+    }
+    const path = join(folder, 'flat');
+    for (const model of [models.mlp({ inputs: numbers, hidden: [4], classes: 2 }), new Functional()]) {
+      await expect(save(path, model, { layout: 'torch' })).rejects.toThrow(/give the shape of an input/);
+      await save(path, model, { layout: 'torch', input: images });
+      const [[name, weight]] = Object.entries(model.stateDict());
+      const there = (await readSafetensors(path)).tensors[name];
+      const turned = ops.reshape(ops.transpose(ops.reshape(weight, [-1, 4, 5, 3]), [0, 3, 1, 2]), weight.shape);
+      expect([...there.dataSync()]).toEqual([...turned.dataSync()]);
+      const before = [...weight.dataSync()];
+      await load(path, model, { layout: 'torch', input: images });
+      expect([...Object.values(model.stateDict())[0].dataSync()]).toEqual(before);
+    }
+  });
+
+  test.each<[string, () => nn.Module, Shape | undefined]>([
+    ['vectors', () => new nn.Sequential(new nn.Linear(60, 4), new nn.ReLU(), new nn.Linear(4, 2)), undefined],
+    ['images of one channel', () => models.mlp({ inputs: 20, hidden: [4], classes: 2 }), [1, 4, 5, 1]],
+    ['a prime number of elements', () => models.mlp({ inputs: 7, hidden: [4], classes: 2 }), undefined],
+    ['embeddings', () => new nn.Sequential(new nn.Embedding(9, 4), new nn.Flatten(), new nn.Linear(12, 2)), undefined],
+  ])('nothing is turned of %s', async (_, make, input) => {
+    const model = make();
+    const path = join(folder, 'same');
+    await save(path, model, { layout: 'torch', input });
+    const { tensors } = await readSafetensors(path);
+    for (const [name, tensor] of Object.entries(model.stateDict())) expect([...tensors[name].dataSync()]).toEqual([...tensor.dataSync()]);
+  });
+});
+
+describe('vectors that become images', () => {
+  const image = [2, 3, 4]; // 24 features
+  class Generator extends nn.Module {
+    project = new nn.Linear(6, 24);
+    norm = new nn.BatchNorm1d(24);
+    up: nn.Module;
+    constructor(up: nn.Module) {
+      super();
+      this.up = up;
+    }
+    forward(x: Tensor): Tensor {
+      const features = ops.relu(this.norm.forward(this.project.forward(x)));
+      return this.up.forward(ops.reshape(features, [x.shape[0], ...image]));
+    }
+  }
+  const ups: Readonly<Record<string, () => nn.Module>> = {
+    conv2d: () => new nn.Conv2d(4, 2, 2),
+    convTranspose2d: () => new nn.ConvTranspose2d(4, 2, 2),
+    'upsample, then conv2d': () => new nn.Sequential(new nn.Upsample({ scale: 2 } as never), new nn.Conv2d(4, 2, 2)),
+    'batchNorm, then conv2d': () => new nn.Sequential(new nn.BatchNorm2d(4), new nn.ReLU(), new nn.Conv2d(4, 2, 2)),
+  };
+
+  /** Feature (i, j, c) of [places…, channels] here is (c, i, j) there. */
+  const there = (rows: readonly number[][]): number[][] => {
+    const [h, w, channels] = image;
+    return Array.from({ length: h * w * channels }, (_, at) => {
+      const [c, i, j] = [Math.floor(at / (h * w)), Math.floor(at / w) % h, at % w];
+      return rows[(i * w + j) * channels + c];
+    });
+  };
+  const rowsOf = (values: Tensor): number[][] => {
+    const [rows] = values.shape;
+    const data = [...values.dataSync()];
+    return Array.from({ length: rows }, (_, i) => data.slice((i * data.length) / rows, ((i + 1) * data.length) / rows));
+  };
+
+  test.each(Object.keys(ups).flatMap((name) => [[name, undefined] as const, [name, [1, 6]] as const]))(
+    'by %s, input %p',
+    async (name, input) => {
+      const model = new Generator(ups[name]());
+      model.norm.runningMean.assign(tensor(Float32Array.from({ length: 24 }, (_, i) => i)));
+      const path = join(folder, 'generator');
+      await save(path, model, { layout: 'torch', input });
+      const { tensors } = await readSafetensors(path);
+      const own = model.stateDict();
+      for (const [key, named] of [
+        ['project.weight', 'project.weight'],
+        ['project.bias', 'project.bias'],
+        ['norm.runningMean', 'norm.running_mean'],
+      ]) {
+        expect(rowsOf(tensors[named])).toEqual(there(rowsOf(own[key])));
+      }
+      const other = new Generator(ups[name]());
+      await load(path, other, { layout: 'torch', input });
+      const x = tensor(
+        Float32Array.from({ length: 12 }, (_, i) => Math.sin(i)),
+        [2, 6],
+      );
+      expect([...other.eval().forward(x).dataSync()]).toEqual([...model.eval().forward(x).dataSync()]);
+    },
+  );
+
+  test('of a flattened image, both axes of one weight are turned', async () => {
+    class Through extends nn.Module {
+      narrow = new nn.Conv2d(1, 2, 2);
+      middle = new nn.Linear(12, 24);
+      wide = new nn.ConvTranspose2d(4, 1, 2);
+      forward(x: Tensor): Tensor {
+        const features = this.middle.forward(ops.flatten(this.narrow.forward(x)));
+        return this.wide.forward(ops.reshape(features, [x.shape[0], ...image]));
+      }
+    }
+    const [model, other] = [new Through(), new Through()];
+    const path = join(folder, 'through');
+    const options = { layout: 'torch', input: [1, 3, 4, 1] } as const;
+    await save(path, model, options);
+    const rows = there(rowsOf(model.middle.weight)).map((row) => row.map((_, at) => row[(at % 6) * 2 + Math.floor(at / 6)]));
+    const saved = (await readSafetensors(path)).tensors['middle.weight'];
+    expect(rowsOf(saved)).toEqual(rows);
+    await load(path, other, options);
+    expect([...other.middle.weight.dataSync()]).toEqual([...model.middle.weight.dataSync()]);
+  });
+
+  test('that cannot be told, the error says of which parameter', async () => {
+    class Mixed extends nn.Module {
+      project = new nn.Linear(6, 12);
+      conv = new nn.Conv2d(4, 1, 1);
+      forward(x: Tensor): Tensor {
+        const features = this.project.forward(x);
+        return this.conv.forward(ops.reshape(ops.concat([features, features], 1), [x.shape[0], ...image]));
+      }
+    }
+    await expect(save(join(folder, 'x'), new Mixed(), { layout: 'torch' })).rejects.toThrow(
+      /project\.weight, whose features reach conv2d as an image, in an order that cannot be told/,
+    );
+  });
+
+  test('that never come to a convolution are none', async () => {
+    class Heads extends nn.Module {
+      project = new nn.Linear(6, 24);
+      conv = new nn.Conv1d(1, 1, 1);
+      forward(x: Tensor): Tensor {
+        return ops.reshape(this.project.forward(x), [x.shape[0], ...image]);
+      }
+    }
+    const model = new Heads();
+    const path = join(folder, 'heads');
+    await save(path, model, { layout: 'torch' });
+    expect([...(await readSafetensors(path)).tensors['project.weight'].dataSync()]).toEqual([...model.project.weight.dataSync()]);
+  });
+});
+
 test.each<[object, RegExp]>([
   [{ layout: 'nchw' }, /layout is "nchw", expected 'nhwc' or 'torch'/],
   [{ keyMap: 3 }, /keyMap is 3/],
