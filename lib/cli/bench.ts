@@ -32,7 +32,7 @@ export function addBench(program: Command): void {
     .option('--seconds <s>', 'how long each is measured', nonNegative, 2)
     .option('--input <shape>', 'lengths of the axes of the input but the first, such as 224,224,3, where the model leaves them open', shape)
     .option('--threads <n>', 'threads for the kernels (default: the CPUs this process may use)', positiveInteger)
-    .option('--no-peer', 'measure this package alone')
+    .option('--no-peer', 'measure this package alone, and its memory')
     .option('--json', 'one JSON object', false)
     .action(bench);
 }
@@ -52,8 +52,8 @@ interface Measured {
   /** Milliseconds from the file to a session, and of the first run of the first batch. */
   readonly load: number;
   readonly firstRun: number;
-  /** What resident memory grew by since before the file was read, at the end of each batch's runs the largest. */
-  memory: number;
+  /** What resident memory grew by since before the file was read, at the end of each batch's runs the largest; none beside another. */
+  memory?: number;
   readonly batches: (Times & { readonly batch: number })[];
 }
 
@@ -132,7 +132,7 @@ async function openOurs(path: string, input: Shape | undefined): Promise<Ours> {
     };
   };
   const firstRun = await timed(prepare(1));
-  const measured: Measured = { name: 'receptive', load, firstRun, memory: 0, batches: [] };
+  const measured: Measured = { name: 'receptive', load, firstRun, batches: [] };
   return { runner: { measured, before, prepare }, session, batched: hasRows(session), shapes };
 }
 
@@ -154,7 +154,7 @@ async function besides(path: string, ours: Ours, threads: number): Promise<Runne
     if (typeof peer === 'string') return peer;
     const prepare = (batch: number) => peer.prepare(ours.shapes(batch).map((whole) => (isOnnx ? whole : channelsFirst(whole))));
     const firstRun = await timed(prepare(1));
-    return { measured: { name: peer.name, load: peer.load, firstRun, memory: 0, batches: [] }, before, prepare };
+    return { measured: { name: peer.name, load: peer.load, firstRun, batches: [] }, before, prepare };
   } catch (error) {
     return `onnxruntime-node cannot run it: ${(error as Error).message.split('\n', 1)[0]}`;
   } finally {
@@ -183,7 +183,9 @@ async function measureBatch(runners: readonly Runner[], batch: number, milliseco
         one.times.push(await timed(one.run));
       } while (performance.now() - began < Math.min(turn, milliseconds));
       one.spent += performance.now() - began;
-      one.runner.measured.memory = Math.max(one.runner.measured.memory, process.memoryUsage.rss() - one.runner.before);
+      const { measured, before } = one.runner;
+      // Two in one process grow the same memory: it is neither's.
+      if (runs.length === 1) measured.memory = Math.max(measured.memory ?? 0, process.memoryUsage.rss() - before);
     }
   } while (runs.some(({ spent }) => spent < milliseconds));
   for (const { runner, times } of runs) runner.measured.batches.push({ batch, ...summary(times, batch) });
@@ -200,18 +202,23 @@ const ms = (value: number): string => (value < 10 ? value.toFixed(3) : value.toF
 
 function report(output: Output, runners: readonly Runner[], peer: Runner | string | null): void {
   const row = (cells: readonly string[]) => output.line(cells.map((cell, i) => (i === 0 ? cell.padEnd(26) : cell.padStart(12))).join(''));
-  row(['', 'load ms', 'first run', 'memory MB']);
-  for (const { measured } of runners) row([measured.name, ms(measured.load), ms(measured.firstRun), (measured.memory / 1e6).toFixed(1)]);
+  const alone = runners.length === 1;
+  row(['', 'load ms', 'first run', ...(alone ? ['memory MB'] : [])]);
+  for (const { measured } of runners) {
+    const { name, load, firstRun, memory: grown } = measured;
+    row([name, ms(load), ms(firstRun), ...(grown === undefined ? [] : [(grown / 1e6).toFixed(1)])]);
+  }
   output.line();
-  row(['', 'batch', 'p50 ms', 'p90 ms', 'p99 ms', 'rows/s', ...(runners.length > 1 ? ['ratio'] : [])]);
+  row(['', 'batch', 'p50 ms', 'p90 ms', 'p99 ms', 'rows/s', ...(alone ? [] : ['ratio'])]);
   const [first] = runners as [Runner];
   for (const [i, { p50, batch }] of first.measured.batches.entries()) {
     for (const { measured } of runners) {
       const own = measured.batches[i]!;
-      const ratio = runners.length > 1 ? [(own.p50 / p50).toFixed(2)] : [];
+      const ratio = alone ? [] : [(own.p50 / p50).toFixed(2)];
       row([measured.name, String(batch), ms(own.p50), ms(own.p90), ms(own.p99), count(own.rowsPerSecond), ...ratio]);
     }
   }
-  output.line('\nload: from the file to a session. memory: what resident memory grew by. ratio: p50 by ours.');
+  const last = alone ? 'memory: what resident memory grew by.' : 'ratio: p50 by ours. Memory is measured of one alone: --no-peer.';
+  output.line(`\nload: from the file to a session. ${last}`);
   if (typeof peer === 'string') output.line(peer);
 }
