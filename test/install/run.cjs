@@ -1,6 +1,6 @@
 'use strict';
 // Installs the packed package in an empty folder as a user does, without a compiler and without running scripts, and uses it there in
-// every way that programs do: test/install/consumer/ holds them. Usage: node test/install/run.cjs [receptive-x.y.z.tgz] [--nodes]
+// every way that programs do: test/install/consumer/ holds them. Usage: node test/install/run.cjs [receptive-x.y.z.tgz, or a folder that holds one] [--nodes]
 // Without a file the package is packed as it stands; if prebuilds/ has no binary for this machine, the one that was built for it goes in.
 // --nodes: also with the oldest and the newest Node, and where QEMU is, with that of arm64, which npm has as packages.
 const { execFileSync, spawnSync } = require('node:child_process');
@@ -37,9 +37,17 @@ function run(program, args, options = {}) {
 
 const npm = (args, cwd) => run(process.execPath, [npmCli, ...args], { cwd });
 
+/** A file, or the only package of a folder. */
+function only(given) {
+  if (!fs.statSync(given).isDirectory()) return given;
+  const found = fs.readdirSync(given).filter((name) => name.endsWith('.tgz'));
+  if (found.length !== 1) throw new Error(`${given} holds ${found.length} packages, expected one`);
+  return path.join(given, found[0]);
+}
+
 /** The package's file: the given one, or one made of what is here. */
 function tarball(given) {
-  if (given) return path.resolve(given);
+  if (given) return only(path.resolve(given));
   const staged = path.join(temporary, 'staged');
   fs.mkdirSync(staged);
   const [{ filename }] = JSON.parse(npm(['pack', '--json', '--ignore-scripts', '--pack-destination', staged], root));
@@ -128,11 +136,15 @@ function otherNode(name, version) {
   fs.mkdirSync(folder);
   fs.writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n');
   npm(['install', '--ignore-scripts', '--force', `${name}@${version}`], folder);
-  return path.join(folder, 'node_modules', name, 'bin', 'node');
+  return path.join(folder, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 }
 
+/** The first of Node 20 that npm has for a system. */
+const oldest = { 'linux-x64': '20.0.0', 'linux-arm64': '20.0.0', 'darwin-x64': '20.0.0', 'win32-x64': '20.10.0' };
+
 function withNode(folder, version) {
-  const node = [otherNode(`node-${process.platform}-${process.arch}`, version)];
+  const system = process.platform === 'win32' ? 'win' : process.platform;
+  const node = [otherNode(`node-${system}-${process.arch}`, version)];
   for (const file of ['required.cjs', 'imported.mjs', 'worker.cjs', 'vm.cjs']) program(folder, file, { node });
   permission(folder, node[0]);
   return run(node[0], ['--version']).trim();
@@ -185,7 +197,9 @@ function main(args) {
     () => void run(process.execPath, [path.join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js'), file]),
   );
   if (args.includes('--nodes')) {
-    check('with the oldest Node', () => withNode(folder, '20.0.0'));
+    const old = oldest[`${process.platform}-${process.arch}`];
+    if (old) check('with the oldest Node', () => withNode(folder, old));
+    else console.log('none   the oldest Node is in no package for this system');
     check('with the newest Node', () => withNode(folder, 'latest'));
     const arm64 = fs.existsSync(path.join(folder, 'node_modules/receptive/prebuilds/linux-arm64'));
     if (arm64 && has('qemu-aarch64-static')) check('on arm64, emulated', () => onArm64(folder));

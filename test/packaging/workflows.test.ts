@@ -36,3 +36,10 @@ describe.each(files)('%s', (file) => {
     expect(existsSync(join(root, '.ci/run'))).toBe(true);
   });
 });
+
+test('what is installed on each platform is the package that is published', () => {
+  const text = readFileSync(join(root, folder, 'ci.yml'), 'utf8');
+  const job = text.slice(text.indexOf('\n  install:'), text.indexOf('\n  publish:'));
+  expect(job).toContain('with: { name: package, path: package }');
+  expect(job).toMatch(/npm run test:install -- package\b/);
+});
