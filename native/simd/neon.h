@@ -1,6 +1,9 @@
 // Vec for NEON (AArch64): 4 floats, 32 registers, tails through a small buffer.
 #pragma once
 #include <arm_neon.h>
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -41,7 +44,11 @@ RECEPTIVE_INLINE void store(float* p, Vec a, int n) {
 }
 RECEPTIVE_INLINE void store_far(float* p, Vec a) { store(p, a); }
 RECEPTIVE_INLINE void end_far() {}
+#if defined(_MSC_VER) && !defined(__clang__)
+RECEPTIVE_INLINE void prefetch(const float* p) { __prefetch(p); }
+#else
 RECEPTIVE_INLINE void prefetch(const float* p) { __builtin_prefetch(p); }
+#endif
 RECEPTIVE_INLINE Vec load_u8(const uint8_t* p) {
   uint32_t bytes;
   memcpy(&bytes, p, sizeof bytes);
