@@ -17,11 +17,11 @@ const budgets = { x64: 2500 * kilobyte, 'darwin-x64': 3000 * kilobyte, arm64: 15
 const newest = { GLIBC: '2.28', macOS: '11.0' };
 const formats = { linux: 'elf', darwin: 'macho', win32: 'pe' };
 
-/** Libraries that every system of that kind has; the C++ library is not among them. */
+/** Libraries that every system of that kind has; the C++ library is among them on macOS alone. */
 const libraries = {
   glibc: /^(libc\.so\.6|libm\.so\.6|libpthread\.so\.0|libdl\.so\.2|librt\.so\.1|ld-linux-(x86-64|aarch64)\.so\.[12])$/,
   musl: /^libc\.(so|musl-(x86_64|aarch64)\.so\.1)$/,
-  darwin: /^\/usr\/lib\/libSystem\.B\.dylib$/,
+  darwin: /^\/usr\/lib\/(libSystem\.B|libc\+\+\.1)\.dylib$/,
   win32: /^(node\.exe|KERNEL32\.dll|msvcrt\.dll|ntdll\.dll|api-ms-win-crt-[\w-]+\.dll|ucrtbase\.dll)$/i,
 };
 
@@ -119,6 +119,6 @@ function main(args) {
   process.exitCode = failed ? 1 : 0;
 }
 
-module.exports = { budgets, problems, wideOutside };
+module.exports = { budgets, libraries, problems, wideOutside };
 
 if (require.main === module) main(process.argv.slice(2));

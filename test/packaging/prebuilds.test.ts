@@ -12,6 +12,7 @@ interface Binary {
 
 const { targets }: { targets: Target[] } = require('../../scripts/prebuild/targets.cjs');
 const check: {
+  libraries: Readonly<Record<string, RegExp>>;
   problems(target: Target, buffer: Buffer): string[];
   wideOutside(listing: string): string[];
 } = require('../../scripts/prebuild/check.cjs');
@@ -53,6 +54,16 @@ describe('prebuilt binaries', () => {
       `is for ${here.arch}, expected ${here.arch === 'x64' ? 'arm64' : 'x64'}`,
     );
   });
+
+  test.each([
+    ['darwin', '/usr/lib/libc++.1.dylib', true],
+    ['darwin', '/usr/lib/libSystem.B.dylib', true],
+    ['darwin', '/opt/homebrew/lib/libc++.1.dylib', false],
+    ['glibc', 'libstdc++.so.6', false],
+    ['win32', 'KERNEL32.dll', true],
+    ['win32', 'MSVCP140.dll', false],
+    ['win32', 'VCRUNTIME140.dll', false],
+  ])('every %s has %s: %p', (system, library, every) => expect(check.libraries[system]!.test(library)).toBe(every));
 
   test('what is no binary is said to be none', () => expect(() => read(Buffer.alloc(64))).toThrow('neither 64-bit ELF'));
 });
