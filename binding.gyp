@@ -14,7 +14,14 @@
       'MACOSX_DEPLOYMENT_TARGET': '11.0',
     },
     'msvs_settings': { 'VCCLCompilerTool': { 'ExceptionHandling': 1, 'AdditionalOptions': ['/std:c++17'] } },
-    'configurations': { 'Release': { 'cflags!': ['-O2'], 'cflags': ['-O3'] } },
+    'configurations': {
+      'Release': {
+        'cflags!': ['-O2'],
+        'cflags': ['-O3'],
+        # MSVC's C++ library linked in: not every Windows has it.
+        'msvs_settings': { 'VCCLCompilerTool': { 'RuntimeLibrary': 0 } },
+      },
+    },
   },
   'targets': [
     {

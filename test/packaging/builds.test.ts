@@ -103,3 +103,18 @@ describe('the two builds', () => {
     if (process.arch === 'x64') expect(wide).toHaveLength(2 * sourcesOnDisk('kernels').length);
   });
 });
+
+test('node-gyp is told of .headers except on Windows, where node.lib is not there', () => {
+  const { environment } = require('../../scripts/headers.cjs');
+  const env = { npm_package_config_node_gyp_nodedir: '.headers', npm_config_nodedir: 'C:\\node', PATH: 'x' };
+  expect(environment('linux', env)).toEqual(env);
+  expect(environment('win32', env)).toEqual({ npm_config_nodedir: 'C:\\node', PATH: 'x' });
+});
+
+test('every script that compiles by node-gyp does so through scripts/headers.cjs', () => {
+  const { scripts } = require('../../package.json') as { scripts: Record<string, string> };
+  for (const name of ['install', 'build:native', 'prebuilds']) {
+    const last = scripts[name]!.split(' && ').at(-1)!;
+    expect(last).toMatch(/^node scripts\/headers\.cjs (node-gyp-build|node-gyp rebuild|prebuildify --napi --strip)$/);
+  }
+});
