@@ -43,3 +43,13 @@ test('what is installed on each platform is the package that is published', () =
   expect(job).toContain('with: { name: package, path: package }');
   expect(job).toMatch(/npm run test:install -- package\b/);
 });
+
+test('a release without what npm wants of it fails before it is packed', () => {
+  const { missing } = require('../../scripts/release.cjs');
+  expect(missing({})).toEqual([expect.stringContaining('package.json has no repository')]);
+  expect(missing({ repository: { type: 'git', url: 'git+https://example.com/a/b.git' } })).toEqual([]);
+  const text = readFileSync(join(root, folder, 'ci.yml'), 'utf8');
+  const job = text.slice(text.indexOf('\n  package:'), text.indexOf('\n  install:'));
+  expect(job.indexOf('run: node scripts/release.cjs')).toBeGreaterThan(0);
+  expect(job.indexOf('run: node scripts/release.cjs')).toBeLessThan(job.indexOf('npm pack'));
+});
