@@ -121,7 +121,7 @@ export class Batcher {
    * Runs a request, with others that wait.
    * @param feeds Each input by its name: numbers of exactly its type, with their shape; any number of rows. They must not change before
    * the promise settles.
-   * @param options.signal Takes the request back; the promise then rejects with its reason. Others of its batch go on.
+   * @param options Its `signal` takes the request back; the promise then rejects with its reason. Others of its batch go on.
    * @returns The outputs by name, of as many rows.
    * @throws TypeError, RangeError for inputs the session does not take; ReceptiveError: ERR_BUSY where too many requests wait,
    * ERR_DISPOSED after `close`, ERR_KERNEL for data that only the kernels could find to be bad.

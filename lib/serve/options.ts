@@ -3,6 +3,7 @@ import { checkOptions, type OptionNames } from '../options';
 
 // What may be said of a service, and of the batches it makes, with the defaults and the checks.
 
+/** How requests are run together. */
 export interface BatcherOptions {
   /** The most rows that run together. Default 16. */
   maxBatch?: number;
@@ -12,6 +13,7 @@ export interface BatcherOptions {
   maxQueue?: number;
 }
 
+/** Options of `serve`. */
 export interface ServeOptions extends BatcherOptions {
   /** The address to listen on. Default '127.0.0.1': programs of this machine only. */
   host?: string;

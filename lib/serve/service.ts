@@ -86,6 +86,7 @@ export class Service implements AsyncDisposable {
     return service;
   }
 
+  /** The port it listens on; 0 once it has stopped. */
   get port(): number {
     return (this.#server.address() as AddressInfo | null)?.port ?? 0;
   }
@@ -191,6 +192,7 @@ export class Service implements AsyncDisposable {
     await this.#model.retire();
   }
 
+  /** Stops, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
