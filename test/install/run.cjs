@@ -146,8 +146,10 @@ function withNode(folder, version) {
   const system = process.platform === 'win32' ? 'win' : process.platform;
   const node = [otherNode(`node-${system}-${process.arch}`, version)];
   for (const file of ['required.cjs', 'imported.mjs', 'worker.cjs', 'vm.cjs']) program(folder, file, { node });
-  permission(folder, node[0]);
-  return run(node[0], ['--version']).trim();
+  const found = run(node[0], ['--version']).trim();
+  // Before Node 22 the flags were an experiment, and their form changed.
+  if (Number.parseInt(found.slice(1), 10) >= 22) permission(folder, node[0]);
+  return found;
 }
 
 function onArm64(folder) {
