@@ -65,7 +65,7 @@ RECEPTIVE_INLINE void gated_products(const float* g, const float* x, int64_t str
 RECEPTIVE_INLINE void normalise(const float* x, const float* centres, const float* scales, const float* shifts, const float* add,
                                 const Clip& clip, float* y, int64_t size, int64_t unit, Context& context) {
   const Vec low = broadcast(static_cast<float>(clip.low)), high = broadcast(static_cast<float>(clip.high));
-  const bool far = writes_far(y, size, unit) && size % Vec::width == 0;
+  const bool far = writes_far(y, size, unit);
   along_rows(size, unit, context, [&](int64_t i, int64_t c, int lanes) {
     const Vec deviation = load_some(x + i, lanes) - load_some(centres + c, lanes);
     Vec value = fma(deviation, load_some(scales + c, lanes), load_some(shifts + c, lanes));
@@ -148,7 +148,7 @@ RECEPTIVE_INLINE void input_gradient(const BatchNormBackwardArgs<float>& a, cons
                                      const float* shifts, const float* slopes, const float* offsets, int64_t unit, Context& context) {
   const Vec low = broadcast(static_cast<float>(a.clip.low)), high = broadcast(static_cast<float>(a.clip.high));
   const int64_t size = a.rows * a.channels;
-  const bool far = writes_far(a.dx, size, unit) && size % Vec::width == 0;
+  const bool far = writes_far(a.dx, size, unit);
   along_rows(size, unit, context, [&](int64_t i, int64_t c, int lanes) {
     const Vec scale = load_some(scales + c, lanes), deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
     Vec gv = load_some(g + i, lanes);

@@ -68,8 +68,7 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;
   if (is_depthwise(s) || (is_grouped(s) && beside(source.cols))) {
     const int64_t group = s.C / s.groups, tap = group * s.K;
-    const Depthwise d = {
-        {a.x, s.N, s.C, s.C, source.rows, source.cols}, a.w, s.kw * tap, tap, a.b, a.y, y_image, y_row, y_col, finish, group, s.K};
+    const Depthwise d = {source, a.w, s.kw * tap, tap, a.b, a.y, y_image, y_row, y_col, finish, group, s.K};
     depthwise(context, &d, 1);
   } else {
     // Packing costs about a pass over the weights: too much where few pixels use them, and they are packed for one run.

@@ -245,7 +245,7 @@ static void run_sliding(const Depthwise& d, const Run& run, const Room& room, co
   const Axis& cols = source.cols;
   const int64_t pixels = run.last - run.first;
   const Slide slide = d.group > 1 ? slide_for<true>(cols, pixels) : slide_for<false>(cols, pixels);
-  const bool far = d.reads_far();
+  const bool far = source.is_far();
   for (int64_t first = run.first, last; first < run.last; first = last) {
     last = far ? smaller(run.last, first + slide.pixels) : run.last;
     const int64_t width = seen_by((last - first + slide.pixels - 1) / slide.pixels * slide.pixels, cols);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "conv2d_source.h"
-#include "far.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -28,7 +27,6 @@ struct Depthwise {
   int64_t group = 1;  // channels of one
   int64_t w_channel = 0;
 
-  bool reads_far() const { return is_read_far(source.images * source.rows.in * source.cols.in * source.channels); }
   bool far() const { return writes_far(y, source.images * y_image, y_col) && source.channels % Vec::width == 0; }
 };
 

@@ -131,7 +131,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
   float* const parts = chunks == 1 ? a.dw : floats(chunks * size);
   float* const zeros = floats(C);
   memset(zeros, 0, static_cast<size_t>(C) * sizeof(float));
-  const bool far_x = is_read_far(s.N * s.H * s.W * C), far_g = is_read_far(lines * s.OW * C);
+  const bool far_x = source.is_far(), far_g = is_read_far(lines * s.OW * C);
 
   context.parallel(chunks, [&](int64_t chunk, int slot) {
     float* const sums = parts + chunk * size;

@@ -9,7 +9,6 @@
 #pragma once
 
 #include "conv2d_source.h"
-#include "far.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -34,7 +33,6 @@ struct Gather {
   int64_t groups() const { return source.channels / source.window; }
   int64_t steps() const { return source.rows.taps * source.cols.taps * source.window; }
   bool far() const { return writes_far(y, source.images * y_image, y_col) && out_channels % Vec::width == 0; }
-  bool reads_far() const { return is_read_far(source.images * source.rows.in * source.cols.in * source.channels); }
 };
 
 struct GatherRuns {
@@ -53,7 +51,7 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
       g.weights_row > 0 ? g.weights + column : g.weights + group * panels.size(g.steps()) + panels.offset(index, g.steps());
   const int64_t cols = g.source.cols.out, limit = (g.weights_row > 0 ? kPanelFloats / 4 : kPanelFloats) / (nr * Vec::width);
   const Tiles tiles(rows * cols, rows_for(nr));
-  const bool far = g.far(), ahead = index == 0 && runs.count == 1 && runs.layout.copy_size == 0 && g.reads_far();
+  const bool far = g.far(), ahead = index == 0 && runs.count == 1 && runs.layout.copy_size == 0 && g.source.is_far();
   int64_t done = 0, first = 0;
   do {
     int64_t last = first, steps = 0;

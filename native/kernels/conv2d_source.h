@@ -7,6 +7,7 @@
 #pragma once
 
 #include "../ops/conv2d.h"
+#include "far.h"
 #include "gemm.h"
 
 namespace receptive::RECEPTIVE_ISA {
@@ -42,6 +43,7 @@ struct Source {
   int64_t images, channels, window;
   Axis rows, cols;
   bool in_place() const { return rows.inside() && cols.inside(); }
+  bool is_far() const { return is_read_far(images * rows.in * cols.in * channels); }
 };
 
 // Distances in floats: from an output's base pointer to that of the next row and column, and from one tap to the next.

@@ -13,7 +13,7 @@ RECEPTIVE_INLINE bool is_read_far(int64_t floats) { return floats >= kFarFloats 
 
 // The same where it is written in rows of so many floats, all of them whole vectors.
 RECEPTIVE_INLINE bool writes_far(const float* to, int64_t floats, int64_t row) {
-  return is_far(floats) && row % Vec::width == 0 && reinterpret_cast<uintptr_t>(to) % sizeof(Vec) == 0;
+  return is_far(floats) && floats % Vec::width == 0 && row % Vec::width == 0 && reinterpret_cast<uintptr_t>(to) % sizeof(Vec) == 0;
 }
 
 // Asks for n floats from p on.
