@@ -11,7 +11,7 @@ namespace {
 
 struct Layer {
   const char* name;
-  int64_t N, C, H, W, K, kernel, stride, padding, groups;
+  int64_t N, C, H, W, K, kernel, stride, padding, groups, dilation = 1;
 };
 
 // As in the peer benchmarks.
@@ -36,6 +36,7 @@ const Layer layers[] = {
     {"1x1 24->144 56x56 b8", 8, 24, 56, 56, 144, 1, 1, 0, 1},
     {"1x1 144->24 56x56 b8", 8, 144, 56, 56, 24, 1, 1, 0, 1},
     {"1x1 64->384 14x14 b8", 8, 64, 14, 14, 384, 1, 1, 0, 1},
+    {"3x3 dilation 2 256->256 28x28", 1, 256, 28, 28, 256, 3, 1, 2, 1, 2},
     {"3x3 groups 32 256->256 14x14", 1, 256, 14, 14, 256, 3, 1, 1, 32},
     {"3x3 groups 32 128->128 56x56", 1, 128, 56, 56, 128, 3, 1, 1, 32},
     {"lenet conv1 5x5 1->6 28x28 b64", 64, 1, 28, 28, 6, 5, 1, 2, 1},
@@ -61,8 +62,10 @@ std::map<std::string, Figure> figures;
 Conv2dShape::Algorithm algorithm = Conv2dShape::automatic;
 
 void conv(benchmark::State& state, const std::string& name, const Layer& l, Pass pass, int threads) {
-  const int64_t OH = (l.H + 2 * l.padding - l.kernel) / l.stride + 1, OW = (l.W + 2 * l.padding - l.kernel) / l.stride + 1;
-  Conv2dShape s = {l.N, l.H, l.W, l.C, l.K, l.kernel, l.kernel, OH, OW, l.stride, l.stride, l.padding, l.padding, 1, 1, l.groups};
+  const int64_t reach = l.dilation * (l.kernel - 1), OH = (l.H + 2 * l.padding - reach - 1) / l.stride + 1,
+                OW = (l.W + 2 * l.padding - reach - 1) / l.stride + 1;
+  Conv2dShape s = {l.N, l.H,      l.W,      l.C,       l.K,       l.kernel,   l.kernel,   OH,
+                   OW,  l.stride, l.stride, l.padding, l.padding, l.dilation, l.dilation, l.groups};
   if (algorithm != Conv2dShape::winograd || can_filter(s)) s.algorithm = algorithm;
   const Values x(s.N * s.H * s.W * s.C), w(s.kh * s.kw * s.C / s.groups * s.K), b(s.K), y(s.N * OH * OW * s.K);
   const double flops = 2.0 * static_cast<double>(s.N * OH * OW * s.K * (s.C / s.groups) * s.kh * s.kw);

@@ -17,6 +17,7 @@ constexpr int64_t kPanelFloats = 1 << 16;  // of a reduction block: 256 KiB
 constexpr int64_t kCopyFloats = 1 << 16;   // of a band's copy, if one row allows
 constexpr int64_t kWeightsInL2 = 1 << 17;  // floats: beyond, consecutive chunks share a panel, else a band
 constexpr int64_t kEnoughChunks = 64;
+constexpr int64_t kTapsAtOnce = 32;  // looked up
 
 struct Gather {
   Source source;
@@ -39,10 +40,11 @@ struct GatherRuns {
   Layout layout;
   Segment* segments;
   int64_t count;
+  const float* zeros;  // null: not looked up
 };
 
-// One panel over one band of `rows` rows whose bases start at `base`.
-RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, const float* base, int64_t rows, int64_t group,
+// One panel over one band of `rows` rows from `row` on; `base` is where the first one's taps begin, or the image where taps are looked up.
+RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, const float* base, int64_t row, int64_t rows, int64_t group,
                                    const Panels& panels, int64_t index, float* y) {
   const int nr = panels.width(index), tail = panels.tail(index);
   const int64_t column = group * g.out_channels + panels.first(index) * Vec::width;
@@ -52,10 +54,14 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
   const int64_t cols = g.source.cols.out, limit = (g.weights_row > 0 ? kPanelFloats / 4 : kPanelFloats) / (nr * Vec::width);
   const Tiles tiles(rows * cols, rows_for(nr));
   const bool far = g.far(), ahead = index == 0 && runs.count == 1 && runs.layout.copy_size == 0 && g.source.is_far();
+  const float* places[kTapsAtOnce * kMaxMR];
+  const int64_t most = runs.zeros ? kTapsAtOnce : runs.count;
   int64_t done = 0, first = 0;
   do {
     int64_t last = first, steps = 0;
-    while (last < runs.count && (last == first || steps + runs.segments[last].length <= limit)) steps += runs.segments[last++].length;
+    while (last < runs.count && last - first < most && (last == first || steps + runs.segments[last].length <= limit)) {
+      steps += runs.segments[last++].length;
+    }
     const RowsStep step = {runs.segments + first,
                            last - first,
                            weights + done * b_step,
@@ -64,13 +70,18 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
                            first > 0,
                            tail,
                            last == runs.count ? g.finish : nullptr,
-                           far && last == runs.count};
+                           far && last == runs.count,
+                           runs.zeros ? places : nullptr};
     int64_t i = 0, j = 0;
     for (int64_t t = 0; t < tiles.count; ++t) {
       RowsTile tile;
       const int mr = static_cast<int>(tiles.begin(t + 1) - tiles.begin(t));
       for (int m = 0; m < mr; ++m) {
-        tile.a[m] = base + i * runs.layout.row_step + j * runs.layout.col_step;
+        if (runs.zeros) {
+          look_up(g.source, base, row + i, j, first, last, runs.zeros, places + m);
+        } else {
+          tile.a[m] = base + i * runs.layout.row_step + j * runs.layout.col_step;
+        }
         tile.y[m] = y + i * g.y_row + j * g.y_col + column;
         if (++j == cols) j = 0, ++i;
       }
@@ -93,7 +104,8 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
     work += g.source.rows.out * g.source.cols.out * g.steps() * any.out_channels;
     rows = larger(rows, g.source.rows.out);
     taps = larger(taps, g.source.rows.taps * g.source.cols.taps);
-    if (!g.source.in_place()) copy_row = larger(copy_row, cells_of(g.source.cols, g.source.cols.out).count * g.source.window);
+    if (!g.source.in_place() && !g.source.looked_up())
+      copy_row = larger(copy_row, cells_of(g.source.cols, g.source.cols.out).count * g.source.window);
   }
   if (rows == 0 || images == 0) return;
 
@@ -118,11 +130,21 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
 
   Segment* segments = static_cast<Segment*>(context.scratch(static_cast<size_t>(count * taps) * sizeof(Segment)));
   GatherRuns* runs = static_cast<GatherRuns*>(context.scratch(static_cast<size_t>(count) * sizeof(GatherRuns)));
+  const size_t window = static_cast<size_t>(any.source.window) * sizeof(float);
+  float* const zeros = static_cast<float*>(context.scratch(window));
+  memset(zeros, 0, window);
   int64_t copy_size = 0;
   for (int64_t p = 0; p < count; ++p) {
     const Source& source = gathers[p].source;
+    Segment* const own = segments + p * taps;
+    if (source.looked_up()) {
+      const int64_t each = source.rows.taps * source.cols.taps;
+      for (int64_t tap = 0; tap < each; ++tap) own[tap] = {0, source.window};
+      runs[p] = {{}, own, each, zeros};
+      continue;
+    }
     const Layout layout = layout_of(source, smaller(band, source.rows.out));
-    runs[p] = {layout, segments + p * taps, segments_of(source, layout, segments + p * taps)};
+    runs[p] = {layout, own, segments_of(source, layout, own), nullptr};
     copy_size = larger(copy_size, layout.copy_size);
   }
   const int64_t slots = item_chunks * panel_chunks == 1 ? 1 : context.threads();
@@ -138,11 +160,13 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
         const Gather& g = gathers[p];
         const int64_t row = index * band, height = smaller(band, g.source.rows.out - row);
         if (height <= 0 || g.source.cols.out == 0) continue;
-        const float* base = open_band(g.source, runs[p].layout, image, group * g.source.window, row, smaller(band, g.source.rows.out),
-                                      copies + slot * copy_size);
+        const int64_t channel = group * g.source.window;
+        const float* base = runs[p].zeros ? g.source.data + image * g.source.rows.in * g.source.cols.in * g.source.channels + channel
+                                          : open_band(g.source, runs[p].layout, image, channel, row, smaller(band, g.source.rows.out),
+                                                      copies + slot * copy_size);
         float* y = g.y + image * g.y_image + row * g.y_row;
         for (int64_t q = split_panels ? panel : 0; q < (split_panels ? panel + 1 : panels.count()); ++q) {
-          gather_panel(g, runs[p], base, height, group, panels, q, y);
+          gather_panel(g, runs[p], base, row, height, group, panels, q, y);
         }
       }
     }

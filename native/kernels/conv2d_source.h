@@ -3,7 +3,8 @@
 // Along each axis output o and tap t read source cell o*stride + t*dilation + origin, or zero outside [0, in). A convolution is this
 // with origin = -padding; its gradient with respect to the input is this once for each phase of the stride (see
 // conv2d_backward_input.cpp). Where every read lies inside, the tensor is read in place. Otherwise a band of output rows copies what
-// it reads, with zeros around, so that the loops have no borders.
+// it reads, with zeros around, so that the loops have no borders; or, where a pixel's channels are a loop of their own, its taps are
+// looked up one by one.
 #pragma once
 
 #include "../ops/conv2d.h"
@@ -37,12 +38,15 @@ RECEPTIVE_INLINE int64_t source_cell(const Axis& axis, const Cells& cells, int64
                                                                  : first + cell % out * axis.stride + cell / out * axis.dilation;
 }
 
+constexpr int64_t kLookedUp = 32;  // channels, from which on that costs less than a copy
+
 // A convolution's input side: windows of channels (a group's) of an [images, rows.in, cols.in, channels] tensor.
 struct Source {
   const float* data;
   int64_t images, channels, window;
   Axis rows, cols;
   bool in_place() const { return rows.inside() && cols.inside(); }
+  bool looked_up() const { return !in_place() && window >= kLookedUp; }
   bool is_far() const { return is_read_far(images * rows.in * cols.in * channels); }
 };
 
@@ -76,6 +80,19 @@ RECEPTIVE_INLINE int64_t segments_of(const Source& source, const Layout& layout,
     }
   }
   return count;
+}
+
+// Where output pixel (i, j) finds its taps [first, end) in an image, one pointer every kMaxMR.
+RECEPTIVE_INLINE void look_up(const Source& source, const float* image, int64_t i, int64_t j, int64_t first, int64_t end,
+                              const float* zeros, const float** places) {
+  const Axis &rows = source.rows, &cols = source.cols;
+  int64_t a = first / cols.taps, b = first % cols.taps;
+  for (int64_t tap = first; tap < end; ++tap, places += kMaxMR) {
+    const int64_t h = i * rows.stride + a * rows.dilation + rows.origin, w = j * cols.stride + b * cols.dilation + cols.origin;
+    const bool inside = h >= 0 && h < rows.in && w >= 0 && w < cols.in;
+    *places = inside ? image + (h * cols.in + w) * source.channels : zeros;
+    if (++b == cols.taps) b = 0, ++a;
+  }
 }
 
 // Fills n pixels of `channels` floats from pixels `pitch` apart.

@@ -22,9 +22,13 @@ namespace receptive::RECEPTIVE_ISA {
 
 constexpr int64_t kBlockTiles = 30;                    // of a chunk that does all three steps
 constexpr int64_t kEnoughBlocks = 8;                   // as many, or the steps are cut on their own
+constexpr int64_t kFewTiles = 30;                      // whose products may as well follow the transform of the weights
+constexpr int64_t kFewChannels = 64;                   // transformed together then
+constexpr int64_t kFewChunks = 8;                      // at least, then
 constexpr int64_t kBlockFloats = int64_t{1} << 22;     // of V and M together, where the steps are cut on their own
 constexpr int64_t kTransformGrain = int64_t{1} << 14;  // floats read, worth a chunk of a transform
 constexpr int64_t kWeightCost = 12;                    // vector operations a point of a weight's transform is worth, its memory included
+constexpr int64_t kFewCost = 6;                        // the same where products follow at once
 constexpr int64_t kKeptCost = 4;                       // the same where it was done before
 constexpr int64_t kWinogradGrain = int64_t{1} << 18;   // multiply-adds worth a chunk of products
 
@@ -61,9 +65,14 @@ struct Winograd {
     return {tile / p.tile_cols / p.tile_rows, tile / p.tile_cols % p.tile_rows * Rows::outputs, tile % p.tile_cols * Cols::outputs};
   }
 
-  // U = G g Gᵀ for input channels [begin, end) of a panel.
-  static void transform_weights(const FilterWeights& w, int64_t steps, const Panels& panels, int64_t panel, int64_t begin, int64_t end,
-                                float* U) {
+  // Rows of points: [first, end).
+  struct PointRows {
+    int first = 0, end = Rows::points;
+  };
+
+  // U = G g Gᵀ for input channels [begin, end) of a panel; the matrices of the points lie `apart`.
+  static void transform_weights(const FilterWeights& w, const Panels& panels, int64_t panel, int64_t begin, int64_t end, float* U,
+                                int64_t apart, const PointRows& rows = {}) {
     const int nr = panels.width(panel), tail = panels.tail(panel);
     for (int64_t c = begin; c < end; ++c) {
       for (int n = 0; n < nr; ++n) {
@@ -81,12 +90,13 @@ struct Winograd {
           Rows::kernel(g, u);
           for (int i = 0; i < Rows::points; ++i) t[i][j] = u[i];
         }
-        float* to = U + panels.offset(panel, steps) + (c * nr + n) * Vec::width;
+        float* to = U + ((c - begin) * nr + n) * Vec::width;
 #pragma GCC unroll 8
         for (int i = 0; i < Rows::points; ++i) {
+          if (i < rows.first || i >= rows.end) continue;
           Vec u[Cols::points];
           Cols::kernel(t[i], u);
-          for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * panels.size(steps), u[j]);
+          for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart, u[j]);
         }
       }
     }
@@ -164,14 +174,11 @@ struct Winograd {
     if (k < p.out.channels) transform(k, static_cast<int>(p.out.channels - k));
   }
 
-  // M = V U for tiles [begin, end) at one point, one panel of columns.
-  static void multiply(const Problem& p, const Matrices& V, const float* U, const Matrices& M, const Panels& panels, int64_t panel,
+  // M = V U, or a part of its sum, for tiles [begin, end) at one point, one panel of columns: U has those of so many input channels.
+  static void multiply(const Matrices& V, const Segment& channels, const float* U, const Matrices& M, const Panels& panels, int64_t panel,
                        int point, int64_t begin, int64_t end) {
     const int nr = panels.width(panel);
-    const int64_t steps = p.in.channels;
-    const Segment segment = {0, steps};
-    const RowsStep step = {&segment, 1,         U + point * panels.size(steps) + panels.offset(panel, steps), nr * Vec::width, nullptr,
-                           false,    Vec::width};
+    const RowsStep step = {&channels, 1, U, nr * Vec::width, nullptr, channels.offset > 0, Vec::width};
     const Tiles tiles(end - begin, rows_for(nr));
     for (int64_t t = 0; t < tiles.count; ++t) {
       RowsTile rows;
@@ -217,9 +224,40 @@ struct Winograd {
     const int64_t pieces = (C + kPiece - 1) / kPiece;
     cut(context, pieces * panels.count(), Rows::taps * Cols::taps * C * panels.columns, kTransformGrain, [&](int64_t unit, int) {
       const int64_t begin = unit % pieces * kPiece;
-      transform_weights(w, C, panels, unit / pieces, begin, smaller(begin + kPiece, C), U);
+      const int64_t panel = unit / pieces;
+      float* const to = U + panels.offset(panel, C) + begin * panels.width(panel) * Vec::width;
+      transform_weights(w, panels, panel, begin, smaller(begin + kPiece, C), to, panels.size(C));
     });
     return U;
+  }
+
+  // y = the convolution of x, where tiles are few: a panel's products follow the transform of its weights, a few input channels at a time,
+  // whose points stay in L2.
+  static void run_few(const Problem& p, const float* x, const FilterWeights& w, const float* bias, const Finish& finish, float* y,
+                      const float* outside, Context& context) {
+    const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
+    const Panels panels(K);
+    const int64_t padded = panels.vectors() * Vec::width, apart = (kFewChannels * kMaxNR | 1) * Vec::width;
+    float* scratch = floats(context, points * (Matrices::apart_of(C, tiles) + Matrices::apart_of(padded, tiles)));
+    const Matrices V(scratch, C, tiles), M(scratch + points * V.apart, padded, tiles);
+    float* const weights = floats(context, context.threads() * points * apart);
+    cut(context, tiles, tiles * points * C, kTransformGrain,
+        [&](int64_t t, int) { transform_input(p, x, place(p, t), outside, V.row(0, t), V.apart); });
+    const int64_t parts = smaller<int64_t>(Rows::points, (kFewChunks + panels.count() - 1) / panels.count());
+    context.parallel(panels.count() * parts, [&](int64_t chunk, int slot) {
+      const int64_t panel = chunk / parts, part = chunk % parts;
+      const PointRows rows = {static_cast<int>(part * Rows::points / parts), static_cast<int>((part + 1) * Rows::points / parts)};
+      float* const U = weights + slot * points * apart;
+      for (int64_t c = 0; c < C; c += kFewChannels) {
+        const Segment channels = {c, smaller(kFewChannels, C - c)};
+        transform_weights(w, panels, panel, c, c + channels.length, U, apart, rows);
+        for (int point = rows.first * Cols::points; point < rows.end * Cols::points; ++point) {
+          multiply(V, channels, U + point * apart, M, panels, panel, point, 0, tiles);
+        }
+      }
+    });
+    cut(context, tiles, tiles * points * K, kTransformGrain,
+        [&](int64_t t, int) { transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, t), y); });
   }
 
   // y = the convolution of x.
@@ -227,11 +265,15 @@ struct Winograd {
                   Context& context) {
     const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
     const Panels panels(K);
-    const float* U = transformed(w, C, panels, context);
-
     const int64_t padded = panels.vectors() * Vec::width;  // columns of M
+    const Segment all = {0, C};
+    const auto at = [&](int point, int64_t panel) { return point * panels.size(C) + panels.offset(panel, C); };
     const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
     const float* outside = zeros(context, C);
+    if (!context.keeps() && tiles <= kFewTiles) {
+      return run_few(p, x, w, bias, finish, y, outside, context);
+    }
+    const float* U = transformed(w, C, panels, context);
     const int64_t least = (tiles + kBlockTiles - 1) / kBlockTiles;
     if (least >= kEnoughBlocks) {
       const int64_t blocks = (least + 3) / 4 * 4, most = (tiles + blocks - 1) / blocks;
@@ -242,7 +284,7 @@ struct Winograd {
         const Matrices V(own, C, most), M(own + points * V.apart, padded, most);
         for (int64_t t = 0; t < count; ++t) transform_input(p, x, place(p, first + t), outside, V.row(0, t), V.apart);
         for (int64_t panel = 0; panel < panels.count(); ++panel) {
-          for (int point = 0; point < points; ++point) multiply(p, V, U, M, panels, panel, point, 0, count);
+          for (int point = 0; point < points; ++point) multiply(V, all, U + at(point, panel), M, panels, panel, point, 0, count);
         }
         for (int64_t t = 0; t < count; ++t) transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, first + t), y);
       });
@@ -261,7 +303,7 @@ struct Winograd {
       cut(context, units, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
         const int64_t part = unit % parts, panel = unit / parts % panels.count();
         const int point = static_cast<int>(unit / parts / panels.count());
-        multiply(p, V, U, M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
+        multiply(V, all, U + at(point, panel), M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
       });
       cut(context, count, count * points * K, kTransformGrain,
           [&](int64_t t, int) { transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, first + t), y); });
@@ -366,7 +408,10 @@ struct Winograd {
 template <class W>
 int64_t cost(const Filtered& f, bool kept) {
   const int64_t in = Panels(f.in.channels).vectors(), out = Panels(f.out.channels).vectors(), weights = f.in.channels * out;
-  return W::points * (W::problem(f).tiles() * (weights + 7 * in + 6 * out) + (kept ? kKeptCost : kWeightCost) * weights);
+  return W::points * (W::problem(f).tiles() * (weights + 7 * in + 6 * out) + (kept                                 ? kKeptCost
+                                                                              : W::problem(f).tiles() <= kFewTiles ? kFewCost
+                                                                                                                   : kWeightCost) *
+                                                                                 weights);
 }
 
 // Calls body with the Winograd of that filter.

@@ -50,6 +50,8 @@ struct RowsStep {
   int tail;                        // lanes in use of the last vector
   const Finish* finish = nullptr;  // where these are the last steps
   bool far = false;                // y is, see far.h
+  // Or null: where each row lies at each segment, [count][kMaxMR], in place of the row's pointer and the segment's offset.
+  const float* const* places = nullptr;
 };
 
 template <int NR>
@@ -99,7 +101,7 @@ void rows_tile(const RowsTile& rows, const RowsStep& step) {
   for (int64_t s = 0; s < step.count; ++s) {
     const float* a[MR];
 #pragma GCC unroll 8
-    for (int m = 0; m < MR; ++m) a[m] = rows.a[m] + step.segments[s].offset;
+    for (int m = 0; m < MR; ++m) a[m] = step.places ? step.places[s * kMaxMR + m] : rows.a[m] + step.segments[s].offset;
     const int64_t length = step.segments[s].length;
     for (int64_t k = 0; k < length; ++k, b += step.b_step) {
       Vec w[NR];

@@ -34,7 +34,7 @@ std::string name_of(const Case& c) {
   return text;
 }
 
-constexpr size_t kNamedCases = 31;  // those listed one by one, which every build runs
+constexpr size_t kNamedCases = 33;  // those listed one by one, which every build runs
 
 std::vector<Case> cases() {
   std::vector<Case> all = {
@@ -43,6 +43,8 @@ std::vector<Case> cases() {
       {1, 16, 20, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1},  // more than one chunk, panel and reduction block
       {1, 40, 40, 3, 64, 7, 7, 2, 2, 3, 3, 3, 3},     // a ResNet's stem
       {2, 7, 7, 160, 96, 3, 3, 2, 2, 1, 1, 1, 1},
+      {1, 11, 10, 40, 35, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2},  // taps looked up one by one, in one group and in three
+      {2, 9, 9, 99, 66, 3, 4, 2, 1, 3, 1, 2, 2, 2, 3, 3},
       {3, 9, 9, 48, 80, 1, 1},
       {2, 9, 9, 48, 80, 1, 1, 2, 2},
       {1, 1, 1, 1, 1, 1, 1},
