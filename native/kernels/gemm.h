@@ -98,6 +98,11 @@ void rows_tile(const RowsTile& rows, const RowsStep& step) {
   for (int m = 0; m < MR; ++m)
     for (int n = 0; n < NR; ++n) acc[m][n] = start[n];
   const float* b = step.b;
+  if (step.finish && step.finish->add) {  // asked for now, here when the sums are
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m)
+      for (int n = 0; n < NR; ++n) prefetch(step.finish->add + (rows.y[m] - step.finish->y) + n * Vec::width);
+  }
   for (int64_t s = 0; s < step.count; ++s) {
     const float* a[MR];
 #pragma GCC unroll 8
