@@ -62,7 +62,12 @@ void Pool::stop() {
 void Pool::set_threads(int threads) { limit_.store(std::clamp(threads, 1, kMaxThreads), std::memory_order_relaxed); }
 
 void Pool::drain(Job& job, int slot) {
-  for (int64_t chunk; (chunk = job.next.fetch_add(1, std::memory_order_relaxed)) < job.chunks;) job.chunk(job.body, chunk, slot);
+  for (int i = 0; i < job.slots; ++i) {
+    Share& share = job.shares[(slot + i) % job.slots];
+    if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
+    for (int64_t chunk; (chunk = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) job.chunk(job.body, chunk, slot);
+  }
+  job.drained.store(true, std::memory_order_relaxed);
 }
 
 void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
@@ -71,11 +76,16 @@ void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
     for (int64_t i = 0; i < chunks; ++i) chunk(body, i, 0);
     return;
   }
+  Share shares[kMaxThreads];
+  for (int i = 0; i < slots; ++i) {
+    shares[i].next.store(i * chunks / slots, std::memory_order_relaxed);
+    shares[i].end = (i + 1) * chunks / slots;
+  }
   Job job;
   job.chunk = chunk;
   job.body = body;
-  job.chunks = chunks;
   job.slots = slots;
+  job.shares = shares;
   poster_cpu_.store(current_cpu(), std::memory_order_relaxed);
   int waking;
   {
@@ -83,7 +93,7 @@ void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
     if (!stopping_) {
       while (static_cast<int>(workers_.size()) < slots - 1) {
         try {
-          workers_.emplace_back([this] { work(); });
+          workers_.emplace_back([this, index = static_cast<int>(workers_.size()) + 1] { work(index); });
         } catch (const std::system_error&) {
           break;  // no more threads to be had: those there are, and this one, do the work
         }
@@ -108,18 +118,23 @@ void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
   }
 }
 
-Pool::Job* Pool::join(int* slot) {
+Pool::Job* Pool::join(int index, int* slot) {
   for (Job* job : jobs_) {
-    if (job->joined < job->slots && job->next.load(std::memory_order_relaxed) < job->chunks) {
-      *slot = job->joined++;
-      job->inside.fetch_add(1, std::memory_order_relaxed);
-      return job;
+    if (job->drained.load(std::memory_order_relaxed)) continue;
+    int free = index;
+    if (free >= job->slots || job->taken[static_cast<size_t>(free)]) {
+      for (free = 1; free < job->slots && job->taken[static_cast<size_t>(free)];) ++free;
     }
+    if (free >= job->slots) continue;
+    job->taken.set(static_cast<size_t>(free));
+    job->inside.fetch_add(1, std::memory_order_relaxed);
+    *slot = free;
+    return job;
   }
   return nullptr;
 }
 
-void Pool::work() {
+void Pool::work(int index) {
   flush_denormals();
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
@@ -132,7 +147,7 @@ void Pool::work() {
       lock.lock();
     }
     int slot = 0;
-    if (Job* job = join(&slot)) {
+    if (Job* job = join(index, &slot)) {
       lock.unlock();
       drain(*job, slot);
       lock.lock();

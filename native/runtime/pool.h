@@ -1,11 +1,13 @@
 // The thread pool: one for the process, shared by every environment's stream.
 //
 // A stream thread that runs a kernel posts a job (a function and a number of chunks), works on it itself as slot 0, and idle workers
-// join it. Chunks are taken from an atomic counter, so a late or descheduled worker costs nothing but its own chunk. Workers spin for
-// some tens of microseconds after a job (the next kernel is usually that close), then park: an idle process uses no CPU.
+// join it. Each slot has a share of consecutive chunks, so that a thread finds in its caches what it wrote in the kernel before, and takes
+// chunks of other shares when its own is empty: a late or descheduled worker costs nothing but its own chunk. Workers spin for some tens
+// of microseconds after a job (the next kernel is usually that close), then park: an idle process uses no CPU.
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -37,20 +39,25 @@ class Pool {
   static constexpr int kMaxThreads = 256;
 
  private:
+  struct alignas(64) Share {
+    std::atomic<int64_t> next;  // set for the slots in use: all of them would cost more than many a job
+    int64_t end;
+  };
   struct Job {
     Chunk chunk;
     const void* body;
-    int64_t chunks;
     int slots;
-    std::atomic<int64_t> next{0};
-    int joined = 1;              // guarded by mutex_: slots handed out
-    std::atomic<int> inside{0};  // workers that may still touch the job
+    Share* shares;                       // of the slots
+    std::bitset<kMaxThreads> taken = 1;  // guarded by mutex_: slots handed out
+    std::atomic<bool> drained{false};    // nothing is left to take
+    std::atomic<int> inside{0};          // workers that may still touch the job
   };
 
   Pool();
   ~Pool();
-  void work();
-  Job* join(int* slot);  // under mutex_: a job that has room, or null
+  void work(int index);
+  // Under mutex_: a job that has room, or null. A worker's slot is its index where it can be, so that it gets the same share each time.
+  Job* join(int index, int* slot);
   static void drain(Job& job, int slot);
   void stop();
 
