@@ -14,6 +14,7 @@
 // point.
 #include "conv2d_winograd.h"
 
+#include "far.h"
 #include "gemm.h"
 #include "split.h"
 #include "winograd_axis.h"
@@ -30,6 +31,7 @@ constexpr int64_t kTransformGrain = int64_t{1} << 14;  // floats read, worth a c
 constexpr int64_t kWeightCost = 12;                    // vector operations a point of a weight's transform is worth, its memory included
 constexpr int64_t kFewCost = 6;                        // the same where products follow at once
 constexpr int64_t kKeptCost = 4;                       // the same where it was done before
+constexpr int64_t kFarKeptCost = 8;                    // and no cache holds it until the next run
 constexpr int64_t kWinogradGrain = int64_t{1} << 18;   // multiply-adds worth a chunk of products
 
 // A matrix for each point, [count][pitch] floats: rows apart by an odd number of cache lines, and so are the matrices, or the lines of one
@@ -408,10 +410,10 @@ struct Winograd {
 template <class W>
 int64_t cost(const Filtered& f, bool kept) {
   const int64_t in = Panels(f.in.channels).vectors(), out = Panels(f.out.channels).vectors(), weights = f.in.channels * out;
-  return W::points * (W::problem(f).tiles() * (weights + 7 * in + 6 * out) + (kept                                 ? kKeptCost
-                                                                              : W::problem(f).tiles() <= kFewTiles ? kFewCost
-                                                                                                                   : kWeightCost) *
-                                                                                 weights);
+  const int64_t tiles = W::problem(f).tiles();
+  int64_t transform = tiles <= kFewTiles ? kFewCost : kWeightCost;
+  if (kept) transform = is_far(W::points * weights * Vec::width) ? kFarKeptCost : kKeptCost;
+  return W::points * (tiles * (weights + 7 * in + 6 * out) + transform * weights);
 }
 
 // Calls body with the Winograd of that filter.
