@@ -55,6 +55,16 @@ const Linear linears[] = {
     {"2048->1000 b1", 1, 2048, 1000},         {"1024->1024 b1024", 1024, 1024, 1024},
 };
 
+struct Pooling {
+  const char* name;
+  int64_t N, C, H, W, kernel, stride, padding;
+};
+const Pooling poolings[] = {
+    {"pool 2x2s2 6 28x28 b64", 64, 6, 28, 28, 2, 2, 0},
+    {"pool 2x2s2 16 10x10 b64", 64, 16, 10, 10, 2, 2, 0},
+    {"pool 3x3s2 64 112x112", 1, 64, 112, 112, 3, 2, 1},
+};
+
 enum class Pass { forward, backward_input, backward_weight };
 const char* const passes[] = {"forward", "backward_input", "backward_weight"};
 
@@ -92,8 +102,31 @@ void linear(benchmark::State& state, const std::string& name, const Linear& l, P
   });
 }
 
+// The maxima alone; where they lie with them; the gradient. A comparison a cell of each window.
+const char* const pool_passes[] = {"maxima", "with_places", "backward"};
+
+void pool(benchmark::State& state, const std::string& name, const Pooling& l, Pass pass, int threads) {
+  const int64_t OH = (l.H + 2 * l.padding - l.kernel) / l.stride + 1, OW = (l.W + 2 * l.padding - l.kernel) / l.stride + 1;
+  const Windows w = {l.N,      l.H,       l.W,       l.C,       OH,        OW, l.kernel, l.kernel, l.stride,
+                     l.stride, l.padding, l.padding, l.padding, l.padding, 1,  1,        false};
+  const int64_t outputs = l.N * OH * OW * l.C;
+  const Values x(l.N * l.H * l.W * l.C), y(outputs), places(outputs);
+  const Argmax argmax = {reinterpret_cast<uint8_t*>(places.get()), nullptr};
+  if (pass == Pass::backward_weight) {
+    KernelContext context;
+    kernels().max_pool2d({w, x.get(), y.get(), argmax}, context);
+  }
+  figures[name] = measure(state, threads, static_cast<double>(outputs * l.kernel * l.kernel), [&](Context& context) {
+    switch (pass) {
+      case Pass::forward: return kernels().max_pool2d({w, x.get(), y.get(), {}}, context);
+      case Pass::backward_input: return kernels().max_pool2d({w, x.get(), y.get(), argmax}, context);
+      case Pass::backward_weight: return kernels().max_pool2d_backward({w, y.get(), argmax, x.get()}, context);
+    }
+  });
+}
+
 template <class Row, class Body>
-void add(const Row& row, Body* body) {
+void add(const Row& row, Body* body, const char* const (&passes)[3]) {
   for (int pass = 0; pass < 3; ++pass)
     for (int threads = 1; threads <= 2; ++threads) {
       const std::string name = std::string(row.name) + "/" + passes[pass] + "/" + std::to_string(threads);
@@ -152,8 +185,9 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   std::printf("%s: multiply-add peak %.0f GFLOP/s on one thread, %.0f on two\n", receptive::kernels().isa, peak(1) / 1e9, peak(2) / 1e9);
-  for (const Layer& layer : layers) add(layer, conv);
-  for (const Linear& layer : linears) add(layer, linear);
+  for (const Layer& layer : layers) add(layer, conv, passes);
+  for (const Linear& layer : linears) add(layer, linear, passes);
+  for (const Pooling& layer : poolings) add(layer, pool, pool_passes);
   benchmark::RunSpecifiedBenchmarks();
   summary();
 }

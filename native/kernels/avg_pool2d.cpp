@@ -20,7 +20,7 @@ RECEPTIVE_INLINE Vec share_of(const Windows& w, bool count_padding, int64_t i, i
 
 void avg_pool2d(const AvgPool2dArgs<float>& args, Context& context) {
   const Windows& w = args.w;
-  each_output_row(w, context, [&](int64_t n, int64_t i) {
+  each_output_row(w, context, [&](int64_t n, int64_t i, int) {
     const Taps rows = row_taps(w, i);
     for (int64_t j = 0; j < w.OW; ++j) {
       const Taps columns = column_taps(w, j);

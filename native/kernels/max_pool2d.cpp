@@ -11,52 +11,80 @@ namespace receptive::RECEPTIVE_ISA {
 void max_pool2d(const MaxPool2dArgs<float>&, Context&);
 void max_pool2d_backward(const MaxPool2dBackwardArgs<float>&, Context&);
 
-// The maximum, and with kWhere its place, of each window of a row of the output.
-template <bool kWhere>
+// Both operands' maximum, NaN where one of them is.
+RECEPTIVE_INLINE Vec either_max(Vec a, Vec b) { return select(a == a, max(a, b), a); }  // max() in this order lets a NaN of b through
+
+// The maximum of each window of a row of the output, and its place.
 RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, int64_t i) {
   const Windows& w = args.w;
   const Taps rows = row_taps(w, i);
-  const int64_t begin = (n * w.OH + i) * w.OW * w.C, size = w.N * w.H * w.W * w.C;
   for (int64_t j = 0; j < w.OW; ++j) {
     const Taps columns = column_taps(w, j);
-    const int64_t at = ((n * w.H + rows.first) * w.W + columns.first) * w.C;
-    const int64_t last = at + ((rows.count - 1) * w.dh * w.W + (columns.count - 1) * w.dw) * w.C;
+    const int64_t out = ((n * w.OH + i) * w.OW + j) * w.C;
+    const float* x = args.x + ((n * w.H + rows.first) * w.W + columns.first) * w.C;
     const float first = static_cast<float>(rows.begin * w.kw + columns.begin);
     const bool empty = rows.count == 0 || columns.count == 0;
     for (int64_t c = 0; c < w.C; c += Vec::width) {
-      const int64_t out = begin + j * w.C + c;
-      const int lanes = lanes_of(w.C - c, begin + w.OW * w.C - out, empty ? Vec::width : size - last - c);
+      const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, w.C - c));
       Vec best = broadcast(-INFINITY), where = zero();
       if (!empty) {
-        const float* x = args.x + at + c;
-        best = load_some(x, lanes);
+        best = load_some(x + c, lanes);
         where = broadcast(first);
         for (int64_t a = 0; a < rows.count; ++a) {
           for (int64_t b = a == 0 ? 1 : 0; b < columns.count; ++b) {
-            const Vec v = load_some(x + (a * w.dh * w.W + b * w.dw) * w.C, lanes);
-            if constexpr (kWhere) {
-              const Vec tap = broadcast(first + static_cast<float>(a * w.kw + b));
-              const Mask greater = v > best, number = v == v;
-              where = select(number, select(greater, tap, where), tap);
-              best = select(number, select(greater, v, best), v);
-            } else {
-              best = select(best == best, max(best, v), best);  // in this order a NaN of v is the maximum
-            }
+            const Vec v = load_some(x + (a * w.dh * w.W + b * w.dw) * w.C + c, lanes);
+            const Vec tap = broadcast(first + static_cast<float>(a * w.kw + b));
+            const Mask greater = v > best, number = v == v;
+            where = select(number, select(greater, tap, where), tap);
+            best = select(number, select(greater, v, best), v);
           }
         }
       }
-      store_some(args.y + out, best, lanes);
-      if constexpr (kWhere) {
-        if (args.argmax.narrow) store_u8(args.argmax.narrow + out, where, lanes);
-        if (args.argmax.wide) store_i32(args.argmax.wide + out, where, lanes);
+      store_some(args.y + out + c, best, lanes);
+      if (args.argmax.narrow) store_u8(args.argmax.narrow + out + c, where, lanes);
+      if (args.argmax.wide) store_i32(args.argmax.wide + out + c, where, lanes);
+    }
+  }
+}
+
+// The maxima alone: of whole rows first, into a line, whose length is padded to whole vectors.
+RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, int64_t i, float* line) {
+  const Windows& w = args.w;
+  const Taps rows = row_taps(w, i);
+  const int64_t width = w.W * w.C, apart = w.dh * width;
+  const float* x = args.x + (n * w.H + rows.first) * width;
+  for (int64_t at = 0; at < width; at += Vec::width) {
+    const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, width - at));
+    Vec best = rows.count == 0 ? broadcast(-INFINITY) : load_some(x + at, lanes);
+    for (int64_t a = 1; a < rows.count; ++a) best = either_max(best, load_some(x + a * apart + at, lanes));
+    store(line + at, best);
+  }
+  float* y = args.y + (n * w.OH + i) * w.OW * w.C;
+  const int64_t end = w.OW * w.C, step = w.dw * w.C;
+  for (int64_t j = 0; j < w.OW; ++j) {
+    const Taps columns = column_taps(w, j);
+    const float* from = line + columns.first * w.C;
+    for (int64_t c = 0; c < w.C; c += Vec::width) {
+      Vec best = columns.count == 0 ? broadcast(-INFINITY) : load(from + c);
+      for (int64_t b = 1; b < columns.count; ++b) best = either_max(best, load(from + b * step + c));
+      const int64_t at = j * w.C + c;
+      if (at + Vec::width <= end) {
+        store(y + at, best);
+      } else {
+        store(y + at, best, static_cast<int>(smaller<int64_t>(Vec::width, w.C - c)));
       }
     }
   }
 }
 
 void max_pool2d(const MaxPool2dArgs<float>& args, Context& context) {
-  const bool where = args.argmax.narrow || args.argmax.wide;
-  each_output_row(args.w, context, [&](int64_t n, int64_t i) { where ? max_pool_row<true>(args, n, i) : max_pool_row<false>(args, n, i); });
+  const Windows& w = args.w;
+  if (args.argmax.narrow || args.argmax.wide) {
+    return each_output_row(w, context, [&](int64_t n, int64_t i, int) { max_pool_row(args, n, i); });
+  }
+  const int64_t line = w.W * w.C + 2 * Vec::width;
+  float* lines = static_cast<float*>(context.scratch(static_cast<size_t>(context.threads() * line) * sizeof(float)));
+  each_output_row(w, context, [&](int64_t n, int64_t i, int slot) { max_pool_row(args, n, i, lines + slot * line); });
 }
 
 // Each cell of a window takes the gradients whose argmax names it: nothing is addressed by data.
@@ -87,7 +115,7 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& cont
                 const Mask named = where == broadcast(first + static_cast<float>(a * w.kw + b));
                 const Vec taken = select(named, g, zero());
                 if (apart) {
-                  store_some(cell, taken, lanes_of(lanes, onward ? (w.W - columns.first - b) * w.C : 0, Vec::width));
+                  store_some(cell, taken, lanes_of(lanes, onward ? (w.W - columns.first - b) * w.C : 0));
                 } else {
                   store_some(cell, load_some(cell, lanes) + taken, lanes);
                 }

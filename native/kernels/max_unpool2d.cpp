@@ -10,7 +10,7 @@ void max_unpool2d_backward(const MaxUnpool2dBackwardArgs<float>&, Context&);
 
 void max_unpool2d_backward(const MaxUnpool2dBackwardArgs<float>& args, Context& context) {
   const Windows& w = args.w;
-  each_output_row(w, context, [&](int64_t n, int64_t i) {
+  each_output_row(w, context, [&](int64_t n, int64_t i, int) {
     const Taps rows = row_taps(w, i);
     for (int64_t j = 0; j < w.OW; ++j) {
       const Taps columns = column_taps(w, j);

@@ -31,19 +31,19 @@ RECEPTIVE_INLINE Taps column_taps(const Windows& w, int64_t j) {
   return w.adaptive ? adaptive_taps_of(j, w.OW, w.W) : taps_of(j, w.sw, w.left, w.dw, w.kw, w.W);
 }
 
-// How many lanes to read and write where so many channels are left: a whole vector where that stays in the output's row, the rest of which
-// is written later and by the same thread, and in the input. Masks cost more than the lanes they spare.
-RECEPTIVE_INLINE int lanes_of(int64_t channels, int64_t row, int64_t readable) {
-  return static_cast<int>(row >= Vec::width && readable >= Vec::width ? Vec::width : smaller<int64_t>(Vec::width, channels));
+// How many lanes to write where so many channels are left: a whole vector where the row goes on for as long, if what it spoils is written
+// later and by the same thread. Masks cost more than the lanes they spare.
+RECEPTIVE_INLINE int lanes_of(int64_t channels, int64_t row) {
+  return static_cast<int>(row >= Vec::width ? Vec::width : smaller<int64_t>(Vec::width, channels));
 }
 
-// body(n, i) for each row of the output, in chunks of rows that read about a grain; factors stop at it, so that none overflows.
+// body(n, i, slot) for each row of the output, in chunks of rows that read about a grain; factors stop at it, so that none overflows.
 template <class Body>
 RECEPTIVE_INLINE void each_output_row(const Windows& w, Context& context, const Body& body) {
   const int64_t taps = smaller(smaller(w.kh, w.H) * smaller(w.kw, w.W), kElementGrain);
   const int64_t read = larger<int64_t>(smaller(w.OW * w.C, kElementGrain) * taps, 1);
-  split(context, w.N * w.OH, kElementGrain / read, 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) body(row / w.OH, row % w.OH);
+  split(context, w.N * w.OH, kElementGrain / read, 1, [&](int64_t begin, int64_t end, int slot) {
+    for (int64_t row = begin; row < end; ++row) body(row / w.OH, row % w.OH, slot);
   });
 }
 
