@@ -45,6 +45,9 @@ bool says(napi_env env, napi_value error, const char* message) {
   return napi_get_value_string_utf8(env, value, text, sizeof text, nullptr) == napi_ok && std::strcmp(text, message) == 0;
 }
 
+// Results that are there already and no larger are copied on JavaScript's thread: sooner done than two changes of threads.
+constexpr size_t kReadAtOnce = size_t{1} << 16;
+
 BindingError kernel_error(const std::string& failure) { return {BindingError::Type::plain, "ERR_KERNEL", failure}; }
 
 }  // namespace
@@ -304,11 +307,19 @@ uint64_t Environment::record_read(double id, void* destination, Stream::Done don
 }
 
 napi_value Environment::read(double id) {
-  auto read = std::make_unique<Read>(this);
-  if (id != 0) {
-    read->bytes = tensor(id).storage->bytes;
-    read->block = acquire(read->bytes, false);
+  if (id == 0) return settled(id);
+  const Storage& storage = *tensor(id).storage;
+  if (storage.bytes <= kReadAtOnce && storage.block->last_use <= stream_.completed()) {
+    napi_deferred deferred;
+    napi_value promise;
+    check(env_, napi_create_promise(env_, &deferred, &promise));
+    const auto failure = storage.block->failure;
+    conclude(deferred, outcome(failure != nullptr ? *failure : "", storage.block->data, storage.bytes));
+    return promise;
   }
+  auto read = std::make_unique<Read>(this);
+  read->bytes = storage.bytes;
+  read->block = acquire(read->bytes, false);
   return promise(std::move(read), id);
 }
 
@@ -351,21 +362,33 @@ void Environment::on_settled(napi_env env, napi_value, void* context, void* data
 
 void Environment::settle(Read* read) {
   const napi_deferred deferred = read->deferred;
-  napi_value result, error = nullptr;
-  check(env_, napi_get_undefined(env_, &result));
+  const Outcome result = outcome(read->failure, read->block != nullptr ? read->block->data : nullptr, read->bytes);
+  forget_read(read);
+  conclude(deferred, result);
+}
+
+Environment::Outcome Environment::outcome(const std::string& failure, const void* data, size_t bytes) {
+  Outcome outcome{true, nullptr};
   try {
-    if (!read->failure.empty()) throw kernel_error(read->failure);
-    if (read->block != nullptr) {
-      void* data = nullptr;
-      result = new_array_buffer(read->bytes, &data);
-      if (read->bytes > 0) std::memcpy(data, read->block->data, read->bytes);
+    if (!failure.empty()) throw kernel_error(failure);
+    void* copy = nullptr;
+    if (data != nullptr) {
+      outcome.value = new_array_buffer(bytes, &copy);
+      if (bytes > 0) std::memcpy(copy, data, bytes);
+    } else {
+      check(env_, napi_get_undefined(env_, &outcome.value));
     }
   } catch (...) {
     throw_caught(env_);
-    check(env_, napi_get_and_clear_last_exception(env_, &error));
+    outcome.resolved = false;
+    check(env_, napi_get_and_clear_last_exception(env_, &outcome.value));
   }
-  forget_read(read);
-  check(env_, error == nullptr ? napi_resolve_deferred(env_, deferred, result) : napi_reject_deferred(env_, deferred, error));
+  return outcome;
+}
+
+void Environment::conclude(napi_deferred deferred, const Outcome& outcome) {
+  check(env_,
+        outcome.resolved ? napi_resolve_deferred(env_, deferred, outcome.value) : napi_reject_deferred(env_, deferred, outcome.value));
 }
 
 napi_value Environment::read_sync(double id) {

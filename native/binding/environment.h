@@ -104,6 +104,13 @@ class Environment {
   uint64_t record_read(double id, void* destination, Stream::Done done, void* data);
   void forget_read(Read* read);
   void settle(Read* read);
+  // What a promise is resolved or rejected with: a copy of the data, undefined if there are none, or the error.
+  struct Outcome {
+    bool resolved;
+    napi_value value;
+  };
+  Outcome outcome(const std::string& failure, const void* data, size_t bytes);
+  void conclude(napi_deferred deferred, const Outcome& outcome);
   static void on_settled(napi_env env, napi_value callback, void* context, void* data);
   static void on_collected(napi_env env, void* self, void* id);
 
