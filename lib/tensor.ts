@@ -2,6 +2,8 @@ import { backward, type History, Leaf } from './autograd';
 import { type Dtype, dtypes, isFloat, type TypedArray } from './dtype';
 import { dtypeError, ReceptiveError, rangeError, typeError } from './errors';
 import { native } from './native';
+import { copyBlock } from './ops/block';
+import { cornersOf, type PrintOptions, printTensor, shownOf } from './print';
 import { scope } from './scope';
 import { type Shape, sameShape, showShape, sizeOf } from './shape';
 
@@ -196,9 +198,37 @@ export class Tensor implements Disposable {
     this.dispose();
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    const grad = this.requiresGrad ? ', requiresGrad' : '';
-    return `Tensor(${showShape(this.shape)}, ${this.dtype}${grad}${this.disposed ? ', disposed' : ''})`;
+  /**
+   * What `util.inspect` and `console.log` show: type, shape and values, the middle of large tensors left out. Waits for the values, as
+   * `dataSync` does; within more objects than the option `depth` allows they are left out.
+   */
+  [Symbol.for('nodejs.util.inspect.custom')](depth: number, options: PrintOptions): object {
+    const text = this.#print(depth, options);
+    // Node moves the lines of what an object in its place gives to where they belong, but not those of a string.
+    return { [Symbol.for('nodejs.util.inspect.custom')]: () => text };
+  }
+
+  #print(depth: number, options: PrintOptions): string {
+    const { shape, dtype, requiresGrad, disposed } = this;
+    const head = (...more: string[]) =>
+      `${this.constructor.name}(${[showShape(shape), dtype, ...(requiresGrad ? ['requiresGrad'] : []), ...more].join(', ')})`;
+    if (disposed) return head('disposed');
+    if (this.storage.hollow) return head('no values');
+    if (depth < 0) return head();
+    try {
+      const shown = shownOf(shape, options);
+      return printTensor(head(), this.#corners(shown), shown, shape, dtype, options);
+    } catch (error) {
+      return head(`no values: ${(error as Error).message}`); // what failed on the way to them, which every read says
+    }
+  }
+
+  /** The elements, so many of each axis, half from either end where that is less than there is. */
+  #corners(lengths: Shape): TypedArray {
+    if (sameShape(lengths, this.shape)) return this.dataSync();
+    using corners = scope.outside(() => Tensor.empty(lengths, this.dtype));
+    for (const { size, from, to } of cornersOf(this.shape, lengths)) copyBlock(size, this, from, corners, to);
+    return corners.dataSync();
   }
 
   // What the tape does with gradients.
