@@ -4,7 +4,7 @@ export * from './create';
 /** Data sets, their readers, and the loader that makes batches of them. */
 export * as data from './data';
 export type { Dtype, TypedArray } from './dtype';
-export { type ErrorCode, ReceptiveError } from './errors';
+export { type CodedError, type ErrorCode, ReceptiveError } from './errors';
 export * from './formats/onnx';
 export { type LoadFileOptions, load, readSafetensors, type SafetensorsFile, type SaveOptions, save } from './formats/safetensors';
 export * from './graph';

@@ -175,7 +175,8 @@ export function checkShapeOf(operation: string, what: string, value: unknown, sh
   const fits = typeof shape === 'string' ? value.rank === shape.split(',').length : sameShape(value.shape, shape);
   if (fits) return;
   const expected = typeof shape === 'string' ? `[${shape}]` : showShape(shape);
-  throw shapeError(operation, `${what} has shape ${showShape(value.shape)}, expected ${expected}`);
+  const received = value.shape;
+  throw shapeError(operation, `${what} has shape ${showShape(received)}, expected ${expected}`, { argument: what, received, expected });
 }
 
 /** The element type all inputs share; throws where they differ or are not floating point. */

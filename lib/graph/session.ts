@@ -154,7 +154,10 @@ export class Session implements Disposable {
           sizes.set(wanted, known);
           return known === n;
         });
-      if (!fits) throw shapeError('run', `${what} has shape ${showShape(given.shape)}, expected [${shape.join(',')}]`);
+      if (!fits) {
+        const [received, expected] = [given.shape, `[${shape.join(',')}]`];
+        throw shapeError('run', `${what} has shape ${showShape(received)}, expected ${expected}`, { argument: what, received, expected });
+      }
       return given;
     });
   }

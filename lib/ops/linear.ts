@@ -31,6 +31,7 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
       throw shapeError(
         'linear',
         `input has ${x.shape[x.rank - 1] ?? 'no'} features, weight expects ${inFeatures} (input ${showShape(x.shape)}, weight ${showShape(weight.shape)})`,
+        { argument: 'input', received: x.shape, expected: `${inFeatures} features` },
       );
     }
     if (bias) checkShapeOf('linear', 'bias', bias, [outFeatures]);

@@ -369,7 +369,10 @@ export class Batcher {
   #deliver(parts: readonly Part[], rows: number, batch: readonly HostArray[]): void {
     const names = this.session.outputs.map(({ name }) => name);
     const odd = this.together ? batch.findIndex(({ shape }) => shape[0] !== rows) : -1;
-    if (odd >= 0) throw new Error(`output ${JSON.stringify(names[odd])} has ${batch[odd]!.shape[0]} rows for ${rows} of the input`);
+    if (odd >= 0) {
+      const message = `run: output ${JSON.stringify(names[odd])} has ${batch[odd]!.shape[0]} rows for ${rows} of the input`;
+      throw new ReceptiveError('ERR_UNSUPPORTED', message);
+    }
     let first = 0;
     for (const { ticket, from, count } of parts) {
       const mine = count === rows ? batch : batch.map((array) => rowsOf(array, first, count));

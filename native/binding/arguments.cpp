@@ -1,5 +1,6 @@
 #include "arguments.h"
 
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <new>
@@ -43,6 +44,25 @@ size_t element_bytes(napi_typedarray_type type) {
   }
 }
 
+// Throws an error of that constructor, with the code and the place that explains it, as lib/errors.ts has them.
+void throw_error(napi_env env, BindingError::Type type, const char* code, const char* message) noexcept {
+  const auto create = type == BindingError::Type::type    ? napi_create_type_error
+                      : type == BindingError::Type::range ? napi_create_range_error
+                                                          : napi_create_error;
+  char page[80];
+  std::snprintf(page, sizeof page, "receptive/docs/errors.md#%s", code);
+  for (char* c = page; *c != '\0'; ++c) *c = static_cast<char>(std::tolower(*c));
+  const auto text = [&](const char* from, napi_value* to) { return napi_create_string_utf8(env, from, NAPI_AUTO_LENGTH, to) == napi_ok; };
+  napi_value name, says, docs, error;
+  const bool made = text(code, &name) && text(message, &says) && text(page, &docs) && create(env, name, says, &error) == napi_ok &&
+                    napi_set_named_property(env, error, "docs", docs) == napi_ok;
+  if (made) {
+    napi_throw(env, error);
+  } else {
+    napi_throw_error(env, code, message);
+  }
+}
+
 }  // namespace
 
 void check(napi_env env, napi_status status) {
@@ -57,34 +77,19 @@ void check(napi_env env, napi_status status) {
       std::string("receptive: ") + (info != nullptr && info->error_message != nullptr ? info->error_message : "Node-API failed"));
 }
 
-napi_value make_error(napi_env env, const BindingError& error) {
-  napi_value code, message, value = nullptr;
-  check(env, napi_create_string_utf8(env, error.code, NAPI_AUTO_LENGTH, &code));
-  check(env, napi_create_string_utf8(env, error.what(), NAPI_AUTO_LENGTH, &message));
-  switch (error.type) {
-    case BindingError::Type::type: check(env, napi_create_type_error(env, code, message, &value)); break;
-    case BindingError::Type::range: check(env, napi_create_range_error(env, code, message, &value)); break;
-    case BindingError::Type::plain: check(env, napi_create_error(env, code, message, &value)); break;
-  }
-  return value;
-}
-
 void throw_caught(napi_env env) noexcept {
+  using Type = BindingError::Type;
   try {
     throw;
   } catch (const Pending&) {
   } catch (const BindingError& error) {
-    switch (error.type) {
-      case BindingError::Type::type: napi_throw_type_error(env, error.code, error.what()); break;
-      case BindingError::Type::range: napi_throw_range_error(env, error.code, error.what()); break;
-      case BindingError::Type::plain: napi_throw_error(env, error.code, error.what()); break;
-    }
+    throw_error(env, error.type, error.code, error.what());
   } catch (const OpError& error) {
-    napi_throw_range_error(env, "ERR_INVALID_VALUE", error.what());
+    throw_error(env, Type::range, "ERR_INVALID_VALUE", error.what());
   } catch (const std::bad_alloc&) {
-    napi_throw_range_error(env, "ERR_OUT_OF_MEMORY", "receptive: out of memory");
+    throw_error(env, Type::range, "ERR_OUT_OF_MEMORY", "receptive: out of memory");
   } catch (const std::exception& error) {
-    napi_throw_error(env, "ERR_RECEPTIVE", error.what());
+    throw_error(env, Type::plain, "ERR_RECEPTIVE", error.what());
   }
 }
 

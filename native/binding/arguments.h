@@ -27,7 +27,6 @@ struct Pending {};
 // Throws Pending or BindingError unless the call went well.
 void check(napi_env env, napi_status status);
 
-napi_value make_error(napi_env env, const BindingError& error);
 // To be called in a catch block: whatever was caught becomes a JavaScript exception.
 void throw_caught(napi_env env) noexcept;
 
