@@ -40,12 +40,14 @@ describe('the packed package', () => {
   test('holds what is needed to run and to compile, and nothing else', () => {
     const paths = packed.files.map(({ path }) => path);
     const allowed =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|ARCHITECTURE\.md|docs\/[\w-]+\.md|binding\.gyp|scripts\/headers\.cjs|native\/sources\.cjs|native\/binding\/exports\.map|dist\/.+\.(js|mjs|d\.ts|d\.mts)|native\/(binding|kernels|ops|runtime|simd)\/(\w+\/)?\w+\.(h|cpp)|prebuilds\/.+\.node)$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|ARCHITECTURE\.md|docs\/(guides\/)?[\w-]+\.md|binding\.gyp|scripts\/headers\.cjs|native\/sources\.cjs|native\/binding\/exports\.map|dist\/.+\.(js|mjs|d\.ts|d\.mts)|native\/(binding|kernels|ops|runtime|simd)\/(\w+\/)?\w+\.(h|cpp)|prebuilds\/.+\.node)$/;
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     for (const path of [
       'README.md',
       'ARCHITECTURE.md',
       'CHANGELOG.md',
+      'docs/errors.md',
+      'docs/guides/train.md',
       'LICENSE',
       'binding.gyp',
       'native/sources.cjs',
