@@ -93,6 +93,36 @@ function jest(folder) {
   run(process.execPath, [bin, '--rootDir', folder, '--runInBand', '--config', '{"transform":{}}'], { cwd: folder });
 }
 
+/** The first example of the README, to the letter, alone in a folder with the package and MNIST's files: a few images, in their format. */
+function readme(folder, node = process.execPath) {
+  const [, example] = /```js\n(.*?)```/s.exec(fs.readFileSync(path.join(folder, 'node_modules', 'receptive', 'README.md'), 'utf8'));
+  const alone = fs.mkdtempSync(path.join(temporary, 'readme-'));
+  fs.mkdirSync(path.join(alone, 'mnist'));
+  fs.symlinkSync(path.join(folder, 'node_modules'), path.join(alone, 'node_modules'), 'junction');
+  fs.writeFileSync(path.join(alone, 'example.js'), example);
+  const idx = (name, dims, bytes) => {
+    const header = Buffer.alloc(4 + 4 * dims.length);
+    for (const [i, n] of [0x800 + dims.length, ...dims].entries()) header.writeUInt32BE(n, 4 * i);
+    fs.writeFileSync(path.join(alone, 'mnist', name), Buffer.concat([header, bytes]));
+  };
+  for (const [part, count] of [
+    ['train', 640],
+    ['t10k', 100],
+  ]) {
+    const labels = Uint8Array.from({ length: count }, (_, i) => i % 10);
+    idx(`${part}-labels-idx1-ubyte`, [count], labels);
+    idx(
+      `${part}-images-idx3-ubyte`,
+      [count, 28, 28],
+      Uint8Array.from({ length: count * 784 }, (_, i) => 25 * labels[Math.floor(i / 784)] + (i % 7)),
+    );
+  }
+  const printed = run(node, ['example.js'], { cwd: alone });
+  if (!/^(\d+\.\d+(e-\d+)? [01](\.\d+)?\n){2}$/.test(printed)) throw new Error(`printed ${printed}`);
+  const { size } = fs.statSync(path.join(alone, 'lenet5.safetensors'));
+  if (size < 4 * 61_706) throw new Error(`the model's file has ${size} bytes`);
+}
+
 /** Without the right to files outside of the package and to workers; Node's flags for it have grown. */
 function permission(folder, node = process.execPath) {
   const known = (flag) => run(node, ['-p', `process.allowedNodeEnvironmentFlags.has('${flag}')`]).trim() === 'true';
@@ -146,6 +176,7 @@ function withNode(folder, version) {
   const system = process.platform === 'win32' ? 'win' : process.platform;
   const node = [otherNode(`node-${system}-${process.arch}`, version)];
   for (const file of ['required.cjs', 'imported.mjs', 'worker.cjs', 'vm.cjs']) program(folder, file, { node });
+  readme(folder, node[0]);
   const found = run(node[0], ['--version']).trim();
   // Before Node 22 the flags were an experiment, and their form changed.
   if (Number.parseInt(found.slice(1), 10) >= 22) permission(folder, node[0]);
@@ -182,6 +213,7 @@ function main(args) {
   check('imported from an ES module', () => program(folder, 'imported.mjs'));
   check('in worker threads', () => program(folder, 'worker.cjs'));
   check('with values of another vm context', () => program(folder, 'vm.cjs'));
+  check("the README's first example", () => readme(folder));
   check('under the permission model', () => permission(folder));
   check('in jest, two test files in one process', () => jest(folder));
   for (const [extension, resolution] of [
