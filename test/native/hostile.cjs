@@ -245,7 +245,8 @@ const codes = new Set([
 ]);
 
 function checkError(error, what) {
-  if (error instanceof Error && codes.has(error.code) && (error.code === 'ERR_KERNEL' || /^\w+: ./.test(error.message))) return;
+  const known = error instanceof Error && codes.has(error.code) && error.docs === `receptive/docs/errors.md#${error.code.toLowerCase()}`;
+  if (known && (error.code === 'ERR_KERNEL' || /^\w+: ./.test(error.message))) return;
   console.error(`${what} threw`, error);
   process.exit(1);
 }
