@@ -3,7 +3,7 @@ import { type Shape, sizeOf } from './shape';
 
 // How `util.inspect` shows the values of a tensor: as NumPy does, in columns, with the middle of large ones left out.
 
-/** Of the options that `util.inspect` passes on, those that are heeded. */
+/** Of the options that `util.inspect` passes on, those that are heeded. Other printers that ask for the same method may pass fewer. */
 export interface PrintOptions {
   /** False keeps the rows on lines of their own where breakLength is Infinity. */
   readonly compact?: boolean | number;

@@ -202,7 +202,7 @@ export class Tensor implements Disposable {
    * What `util.inspect` and `console.log` show: type, shape and values, the middle of large tensors left out. Waits for the values, as
    * `dataSync` does; within more objects than the option `depth` allows they are left out.
    */
-  [Symbol.for('nodejs.util.inspect.custom')](depth: number, options: PrintOptions): object {
+  [Symbol.for('nodejs.util.inspect.custom')](depth: number, options: PrintOptions = {}): object {
     const text = this.#print(depth, options);
     // Node moves the lines of what an object in its place gives to where they belong, but not those of a string.
     return { [Symbol.for('nodejs.util.inspect.custom')]: () => text };

@@ -196,6 +196,12 @@ test('within objects, arrays and maps the rows are moved to where they belong', 
   );
 });
 
+test('printers other than Node, which pass no options of its', () => {
+  const custom = Symbol.for('nodejs.util.inspect.custom') as never;
+  const print = (...options: unknown[]) => (tensor([1, 2])[custom] as (...args: unknown[]) => object)(2, ...options);
+  expect([inspect(print()), inspect(print({}))]).toEqual(new Array(2).fill('Tensor([2], float32) [1, 2]'));
+});
+
 describe('the state of a tensor', () => {
   test('what is queued before is waited for', () => {
     let x = zeros([64, 64]);
