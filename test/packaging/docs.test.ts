@@ -50,7 +50,7 @@ describe('docs', () => {
 
   test.each(pages)('%s links to places that are there', (page) => {
     const text = readFileSync(join(root, 'docs', page), 'utf8');
-    for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+    for (const [, target] of text.matchAll(/\]\((?!https:)([^)\s]+)\)/g)) {
       const [path, anchor] = target!.split('#');
       const file = join(root, 'docs', path ? join(dirname(page), path) : page);
       expect([target, existsSync(file)]).toEqual([target, true]);
