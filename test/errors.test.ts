@@ -106,6 +106,27 @@ describe('an error', () => {
     session.dispose();
   });
 
+  const trap = {
+    toString: () => {
+      throw new Error('code of the caller ran');
+    },
+  };
+  test.each([
+    [2n, '2n'],
+    ['x'.repeat(80), `"${'x'.repeat(57)}…"`],
+    [() => 1, 'a function'],
+    [Symbol('s'), 'a symbol'],
+    [[1, [2], 'three'], '[1,[…],"three"]'],
+    [new Array(9).fill(0), '[0,0,0,0,0,0,0,0,…]'],
+    [new Float64Array(3), 'a Float64Array of 24 bytes'],
+    [new Map(), 'a Map'],
+    [trap, 'an Object'],
+    [null, 'null'],
+    [undefined, 'undefined'],
+  ])('says %p briefly, and runs no code of it', (value, shown) => {
+    expect(thrown(() => ops.relu(value as never)).message).toBe(`relu: input 0 is ${shown}, expected a Tensor of this copy of receptive`);
+  });
+
   test('prints its code and place, once, and not what came', () => {
     expect(Object.keys(thrown(() => ones([-1])))).toEqual(['code', 'docs']);
     expect(Object.keys(new ReceptiveError('ERR_BUSY', 'busy'))).toEqual(expect.arrayContaining(['code', 'docs']));
