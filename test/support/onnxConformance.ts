@@ -66,15 +66,18 @@ function asBfloat(host: HostTensor, declared: string): HostTensor {
   return { type: 'bfloat16', shape: host.shape, data: Float32Array.from(host.data as Uint16Array, fromBfloat) };
 }
 
-/** What users give: tensors, but for types that no tensor has, whose values stay on the host. */
-function given(host: HostTensor, asTensors: boolean): Tensor | HostTensor {
+/** How inputs are given: as users do, that is as tensors but for types that no tensor has; all as tensors; or all on the host, as constants. */
+export type Given = 'as users do' | 'as tensors' | 'on the host';
+
+function given(host: HostTensor, as: Given): Tensor | HostTensor {
   const dtype = dtypeFor(host.type);
-  if (!asTensors && host.type !== dtype && host.type !== 'bool' && host.type !== 'float16') return host;
+  if (as === 'on the host') return host;
+  if (as === 'as users do' && host.type !== dtype && host.type !== 'bool' && host.type !== 'float16') return host;
   return dtype === 'int32' || Array.isArray(host.data) ? upload(host) : tensor(host.data as Float32Array, host.shape);
 }
 
-/** Runs one folder. With `asTensors` integers of all types are given as int32 tensors. */
-export async function runFolder(name: string, asTensors = false): Promise<Outcome> {
+/** Runs one folder. As tensors, integers of all types are int32. */
+export async function runFolder(name: string, as: Given = 'as users do'): Promise<Outcome> {
   const folder = join(conformanceFolder, name);
   const path = join(folder, 'model.onnx');
   let operators: string[] = [];
@@ -87,7 +90,7 @@ export async function runFolder(name: string, asTensors = false): Promise<Outcom
       for (const set of sets) {
         const [inputs, outputs] = [dataSet(join(folder, set), 'input'), dataSet(join(folder, set), 'output')];
         tidy(() => {
-          const came = model.runValues(inputs.map((input, i) => given(asBfloat(input, model.inputs[i]!.type), asTensors)));
+          const came = model.runValues(inputs.map((input, i) => given(asBfloat(input, model.inputs[i]!.type), as)));
           if (came.length !== outputs.length) throw new Error(`${came.length} outputs, expected ${outputs.length}`);
           for (const [i, output] of outputs.entries()) compare(`output ${i}`, came[i]!, asBfloat(output, model.outputs[i]!.type));
         });

@@ -144,7 +144,7 @@ const distribution =
     const given = input(call, 0);
     const x = run.float(given);
     const axis = axisOf(attributes.int('axis', opset >= 13 ? -1 : 1), Math.max(x.rank, 1));
-    if (opset >= 13) {
+    if (opset >= 13 && x.rank > 0) {
       const { tensor, order } = lastIs(run, x, axis);
       return Value.of(given.type, f(tensor), order);
     }
