@@ -24,9 +24,9 @@ export const randomState = (): Readonly<RandomState> => ({ ...state });
 
 /** Goes on from a state that `randomState` gave. */
 export function setRandomState({ seed, position }: Readonly<RandomState>): void {
-  manualSeed(seed);
   if (!Number.isSafeInteger(position) || position < 0)
     throw rangeError('setRandomState', 'position', position, 'an integer from 0 to 2^53 - 1');
+  manualSeed(seed);
   state.position = position;
 }
 
