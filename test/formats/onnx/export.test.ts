@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exportOnnx, importOnnx, manualSeed, models, nn, noGrad, ops, randn, readOnnx, type Tensor, tensor } from '../../../lib';
+import { exportOnnx, importOnnx, manualSeed, models, nn, noGrad, ones, ops, randn, readOnnx, type Tensor, tensor } from '../../../lib';
 import { onnxOf } from '../../../lib/formats/onnx/export';
 import { distance } from '../../support/agree';
 
@@ -150,6 +150,34 @@ const cases: readonly Case[] = [
     image,
   ],
   ['Residual', () => new nn.Residual(new nn.Conv2d(4, 4, 3, { padding: 1 })), image],
+  ['AdaptiveMaxPool2d that keeps its rows', () => new nn.AdaptiveMaxPool2d([8, 4]), image],
+  ['LocallyConnected2d of one tap', () => new nn.LocallyConnected2d(4, 3, 1, { inputSize: [8, 6], bias: false }), image],
+  ['Linear without bias', () => new nn.Linear(4, 3, { bias: false }), [2, 4]],
+  ['PReLU of one slope', () => new nn.PReLU(1), image],
+  ['PReLU of slopes that are computed', () => fn((x, w) => ops.prelu(x, ops.square(w))), image],
+  ['batch norm of statistics alone', () => fn((x, w) => ops.batchNorm(x, { runningMean: w, runningVar: ops.square(w) })), image],
+  ['a lower end', () => fn((x) => ops.clamp(x, 0.25, Infinity)), image],
+  ['an upper end', () => fn((x) => ops.clamp(x, -Infinity, 0.25)), image],
+  ['two ends', () => fn((x) => ops.clamp(x, -0.5, 0.25)), image],
+  ['a slice of all', () => fn((x) => ops.slice(x, [0, 0], [9, 9])), image],
+  ['a slice backwards, not to the end', () => fn((x) => ops.slice(x, [0, 6], [9, 2], [1, -3])), image],
+  ['a slice of nothing', () => fn((x) => ops.concat([x, ops.slice(x, [0, 5], [9, 5])], 1)), image],
+  ['a sum over no axis', () => fn((x) => ops.sum(ops.sum(x, { axis: [] }), { axis: 3 })), image],
+  [
+    'rows and channels beside images that are channels first',
+    () =>
+      new nn.Sequential(
+        new nn.Conv2d(4, 4, 1),
+        fn((x, w) => ops.add(x, ops.mul(ops.reshape(w, [1, 4]), ones([6, 1])))),
+      ),
+    image,
+  ],
+  ['a batch that is not the first axis', () => fn((x) => ops.transpose(x, [1, 0])), [2, 4]],
+  [
+    'a product with itself under another shape',
+    () => fn((x) => ops.reshape(ops.matmul(x, x, { transposeB: true }), [1, x.shape[0]!, -1])),
+    [2, 4],
+  ],
 ];
 
 /** Writes a model, reads it again, and holds both against each other for several batches. */
@@ -249,6 +277,42 @@ describe('exportOnnx', () => {
     const odd = fn((x) => ops.expand(ops.mean(x, { axis: 0, keepDims: true }), x.shape));
     await expect(onnxOf(odd, { input: image })).rejects.toThrow('export with dynamicBatch: false');
     await onnxOf(odd, { input: image, dynamicBatch: false });
+  });
+
+  test.each<[string, nn.Module, number[]]>([
+    ['other operations', fn((x) => (x.shape[0]! > 2 ? ops.relu(x) : x)), image],
+    ['as many others', fn((x) => (x.shape[0]! > 2 ? ops.relu(x) : ops.tanh(x))), image],
+    ['a part of the batch', fn((x) => ops.slice(x, [1])), image],
+    ['several dimensions of the batch', fn((x) => ops.reshape(ops.matmul(x, x, { transposeB: true }), [1, 1, x.shape[0]!, -1])), [2, 4]],
+  ])('so are %s', async (_name, model, input) => {
+    await expect(onnxOf(model, { input })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    await onnxOf(model, { input, dynamicBatch: false });
+  });
+
+  test('what trains, and what gives nothing, is refused', async () => {
+    const training = fn((x) => ops.batchNorm(x, { training: true }));
+    await expect(onnxOf(training, { input: image })).rejects.toThrow('batchNorm that trains');
+    await expect(
+      onnxOf(
+        fn(() => null as never),
+        { input: image },
+      ),
+    ).rejects.toMatchObject({ message: expect.stringMatching(/^exportOnnx: |forward/) });
+  });
+
+  test('several inputs, by shapes and tensors', async () => {
+    class Two extends nn.Module {
+      forward(x: Tensor, words: Tensor): Tensor {
+        return ops.add(x, ops.reshape(ops.cast(words, 'float32'), [-1, 1]));
+      }
+    }
+    const words = tensor(Int32Array.of(3, 4));
+    const model = await importOnnx(await onnxOf(new Two(), { input: [[2, 3], words] as never }));
+    expect(model.inputs.map(({ name, dtype, shape }) => [name, dtype, shape])).toEqual([
+      ['input_0', 'float32', ['N', 3]],
+      ['input_1', 'int32', ['N']],
+    ]);
+    expect([...model.forward(ones([2, 3]), words).dataSync()]).toEqual([4, 4, 4, 5, 5, 5]);
   });
 
   test.each([
