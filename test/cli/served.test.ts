@@ -54,7 +54,8 @@ test('labels that are missing', async () => {
 test('a file that says all about itself takes none of this', async () => {
   const path = join(folder, 'model.safetensors');
   const images = { size: [28, 28] as const, channels: 1 as const, fit: 'contain' as const, normalization: { mean: 0.13, std: 0.3 } };
-  await saveModel(path, models.lenet5(), { task: 'mnist', architecture: 'lenet5', options: {}, labels: [...'0123456789'], images });
+  const description = { task: 'mnist', architecture: 'lenet5', options: {}, labels: [...'0123456789'], images };
+  await saveModel(path, models.lenet5(), description);
   await expect(open(path, { images: true })).rejects.toThrow('--images is true, expected left out: a file that "receptive train" saved');
   await expect(open(path, { labels })).rejects.toThrow('--labels is ');
 });

@@ -64,7 +64,7 @@ function measured(fn: (x: Tensor) => Tensor): [number, number][] {
   });
 }
 
-test.each(cases)('%s', (_name, fn, followed = true) => {
+test.each(cases.map(([name, fn, followed = true]) => [name, fn, followed] as const))('%s', (_name, fn, followed) => {
   const model = new Fn(fn);
   for (const [place, range] of measured(fn).entries()) {
     const [field] = inspect.unitField(model, [1, length, channels], '', [place]);

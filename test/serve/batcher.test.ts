@@ -244,6 +244,7 @@ describe('bad input', () => {
   });
 
   test.each<[unknown, RegExp]>([
+    [null, /feeds is null, expected an object of inputs by name/],
     [{}, /input "input" is undefined, expected \{ data, shape \}/],
     [{ input: images(1), other: images(1) }, /input is "other", expected one of input/],
     [{ input: { data: [1, 2], shape: [2] } }, /the data of input "input" is \[1,2\], expected a typed array/],
@@ -255,6 +256,16 @@ describe('bad input', () => {
     const batcher = new Batcher(lenet);
     await expect(batcher.run(feeds as Record<string, HostArray>)).rejects.toThrow(message);
     expect(batcher.waiting).toBe(0);
+  });
+
+  test('outputs that are not a row for each of the input', async () => {
+    const session = await compile(new Rows(), { input: ['N', 3] });
+    const odd = [{ data: new Float32Array(3), shape: [1, 3] }];
+    jest.spyOn(session, 'run').mockResolvedValue({ output: { ...odd[0], data: async () => odd[0]!.data, dispose() {} } } as never);
+    const batcher = new Batcher(session, { maxBatch: 8 });
+    const answer = batcher.run({ input: { data: new Float32Array(6), shape: [2, 3] } });
+    await expect(answer).rejects.toThrow('output "output" has 1 rows for 2 of the input');
+    session.dispose();
   });
 
   test('inputs of different numbers of rows', async () => {

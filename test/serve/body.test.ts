@@ -40,6 +40,23 @@ test('what is left of a body that is cut off is given back', async () => {
   expect(bodies.held).toBe(0);
 });
 
+test('small bodies that are too much together are refused, announced or not', async () => {
+  const bodies = new Bodies(2 ** 28);
+  const large = reading(bodies, { 'content-length': String(2 ** 28) });
+  large.request.write(Buffer.alloc(2 ** 28 - 100));
+  while (large.request.readableLength > 0) await nextTurn();
+  await nextTurn();
+  const room = 2 ** 28 - bodies.held;
+  expect(() => bodies.read({ headers: { 'content-length': String(room + 1) } } as never, {} as never, () => {})).toThrow(
+    expect.objectContaining({ status: 503 }),
+  );
+  const { request, body } = reading(bodies);
+  request.write(Buffer.alloc(room + 1));
+  await expect(body).rejects.toMatchObject({ status: 503 });
+  large.stop(new Error('over'));
+  expect(bodies.held).toBe(0);
+});
+
 describe('a large body', () => {
   const most = 2 ** 28; // as much as all together
   /** Waits until so many bytes have been read. */

@@ -15,6 +15,7 @@ import {
   type Session,
   serve,
   type Tensor,
+  zeros,
 } from '../../lib';
 import { distance } from '../support/agree';
 import { png } from '../support/png';
@@ -232,6 +233,10 @@ describe('what is refused', () => {
     ['a vast shape', Buffer.alloc(4), octets, '?shape=2147483647,2147483647,2147483647', 400, 'ERR_SHAPE', /lengths with commas/],
     ['another type', 'x', { 'content-type': 'text/html' }, '', 415, 'ERR_MEDIA_TYPE', /text\/html, expected application\/json/],
     ['an image, to a model that takes none', 'x', { 'content-type': 'image/png' }, '', 415, 'ERR_MEDIA_TYPE', /image\/png/],
+    ['of no type', 'x', { 'content-type': '' }, '', 415, 'ERR_MEDIA_TYPE', /the body is of no type, expected application\/json/],
+    ['no flat array', { inputs: { data: 1, shape: [1] } }, {}, '', 400, 'ERR_BODY', /neither nested arrays nor \{ data, shape \}/],
+    ['a flat shape that is none', { inputs: { data: [], shape: [-1] } }, {}, '', 400, 'ERR_BODY', /neither nested arrays nor/],
+    ['nested too deep', `{"inputs": ${'['.repeat(7)}1${']'.repeat(7)}}`, {}, '', 400, 'ERR_SHAPE', /nested more than 6 deep/],
     ['compressed', 'x', { 'content-encoding': 'gzip' }, '', 415, 'ERR_MEDIA_TYPE', /gzip/],
     ['too large', Buffer.alloc(20_001), octets, '', 413, 'ERR_BODY_TOO_LARGE', /larger than 20000 bytes/],
   ])('%s', async (_, body, headers, query, status, code, message) => {
@@ -620,6 +625,7 @@ test('says that it stops while it still accepts', async () => {
 });
 
 describe('what serve is given', () => {
+  const words = () => data.Tokenizer.fromJSON({ tokens: 'words', lowercase: true, maxLength: 8, vocabulary: ['<pad>', '<unknown>', 'a'] });
   let session: Session;
   beforeAll(async () => {
     session = await lenet();
@@ -631,6 +637,12 @@ describe('what serve is given', () => {
     [{ images: { size: 32, channels: 1 } }, /images are float32 \[N,32,32,1\], the model takes input float32 \[N,28,28,1\]/],
     [{ scores: 'odds' }, /scores is "odds"/],
     [{ tokenizer: {} }, /expected a Tokenizer/],
+    [{ tokenizer: words() }, /texts are int32 \[N,L\], the model takes input float32 \[N,28,28,1\]/],
+    [{ tokenizer: words(), images: { size: 28, channels: 1 } }, /a model takes either images or texts/],
+    [{ images: { size: 28 } }, /images are float32 \[N,28,28,3\]/],
+    [{ name: 5 }, /name is 5, expected a string/],
+    [{ labels: 'abc' }, /labels is "abc", expected a list of strings/],
+    [{ labels: [1, 2] }, /labels is \[1,2\], expected a list of strings/],
     [{ label: [] }, /an option name is "label"/],
   ])('%p', async (more, message) => {
     await expect(serve({ session, ...more } as Served, { port: 0 })).rejects.toThrow(message);
@@ -642,6 +654,8 @@ describe('what serve is given', () => {
     [{ timeout: 0 }, /timeout is 0/],
     [{ host: '' }, /host is ""/],
     [{ watch: 'x' }, /expected a function that opens it/],
+    [{ watch: 5 }, /watch is 5, expected the path of a file/],
+    [{ onEvent: 'log' }, /onEvent is "log", expected a function/],
     [{ ports: 1 }, /an option name is "ports"/],
   ])('options %p', async (options, message) => {
     await expect(serve(session, options as ServeOptions)).rejects.toThrow(message);
@@ -650,5 +664,27 @@ describe('what serve is given', () => {
   test('a port that is taken', async () => {
     await make(await lenet());
     await expect(serve(session, { port: service.port })).rejects.toThrow(/EADDRINUSE/);
+    // a session that the service opened itself is not left behind, nor one that does not go with what is said of it
+    const opened = [await lenet(), await lenet()];
+    await expect(serve(async () => opened[0]!, { port: service.port })).rejects.toThrow(/EADDRINUSE/);
+    await expect(serve(async () => ({ session: opened[1]!, labels: ['a'] }), { port: 0 })).rejects.toThrow(/1 labels/);
+    for (const one of opened) await expect(one.run({ input: zeros([1, 28, 28, 1]) })).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+  });
+
+  test('an address of IPv6 stands in brackets, and an onEvent that throws no error is told of as it is', async () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    await make(lenet, {
+      host: '::1',
+      onEvent: () => {
+        throw 'a text';
+      },
+    }).catch((error) => {
+      if (error.code !== 'EADDRNOTAVAIL' && error.code !== 'EAFNOSUPPORT') throw error;
+      return make(lenet, { onEvent: () => Promise.reject('a text') });
+    });
+    expect(service.url).toMatch(/^http:\/\/(\[::1\]|127\.0\.0\.1):\d+$/);
+    await service.reload();
+    expect(warned).toHaveBeenCalledWith('onEvent threw: a text', 'ReceptiveWarning');
+    warned.mockRestore();
   });
 });
