@@ -272,6 +272,39 @@ TEST(tensor_table, views_share_a_storage_that_lives_as_long_as_one_of_them) {
   EXPECT_EQ(f.table.peak_bytes(), 48);
 }
 
+TEST(tensor_table, pieces_lie_where_they_were_cut) {
+  TableFixture f;
+  const double base = f.add(shape_of(Dtype::float32, {100}));
+  const double piece = f.table.add_piece(shape_of(Dtype::float32, {10}), *f.table.find(base), 64);
+  const double inner = f.table.add_piece(shape_of(Dtype::float32, {2}), *f.table.find(piece), 16);
+  auto* const data = static_cast<unsigned char*>(f.table.find(base)->tensor.data);
+  EXPECT_EQ(f.table.find(piece)->tensor.data, data + 64);
+  EXPECT_EQ(f.table.find(inner)->tensor.data, data + 80);
+  EXPECT_FALSE(f.table.find(base)->piece);
+  EXPECT_TRUE(f.table.find(inner)->piece);
+  EXPECT_EQ(f.table.bytes(), 400) << "a piece has no memory of its own";
+  f.table.free(base);
+  f.table.free(piece);
+  EXPECT_EQ(f.table.bytes(), 400);
+  EXPECT_EQ(f.table.find(inner)->tensor.data, data + 80);
+}
+
+TEST(tensor_table, a_storage_that_a_plan_holds_outlives_its_tensors) {
+  TableFixture f;
+  const double id = f.add(shape_of(Dtype::float32, {100}));
+  Storage* const storage = f.table.find(id)->storage;
+  TensorTable::hold(storage);
+  TensorTable::hold(storage);  // by another plan
+  f.table.free(id);
+  EXPECT_EQ(f.table.tensors(), 0);
+  EXPECT_EQ(f.table.bytes(), 400);
+  f.table.let_go(storage);
+  EXPECT_EQ(storage->plans, 1);
+  EXPECT_EQ(f.table.bytes(), 400);
+  f.table.let_go(storage);
+  EXPECT_EQ(f.table.bytes(), 0);
+}
+
 TEST(tensor_table, counts_agree_after_a_random_history) {
   TableFixture f;
   std::mt19937 random(4);

@@ -1,4 +1,5 @@
 #include "op_case.h"
+#include "products.h"
 
 namespace receptive::test {
 
@@ -77,6 +78,15 @@ TEST(batch_norm, gradients_agree_with_the_reference) {
       }
     }
   }
+}
+
+// Tensors larger than a cache are written past it: see far.h.
+TEST(batch_norm, agrees_where_tensors_are_far) {
+  if (kCaseStride > 1) GTEST_SKIP() << "millions of elements";
+  const Dims shape{1 << 18, 16}, c{16};
+  expect_agreement("batch_norm_infer",
+                   {reals(shape, 1, -2, 3), absent(), absent(), reals(c, 4), reals(c, 5, 0.5f, 2), absent(), result(shape), absent()},
+                   {1e-5, 0, HUGE_VAL}, 1e-6, "far");
 }
 
 // A mean ten thousand times the deviation: squares of x would leave no digit of the variance.

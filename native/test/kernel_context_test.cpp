@@ -45,6 +45,20 @@ TEST(scratch, sizes_that_would_wrap_are_refused) {
 }
 
 #if !RECEPTIVE_ASAN
+TEST(kept, what_cannot_be_had_leaves_what_was_kept) {
+  KernelContext context;
+  Kept kept;
+  bool made = true;
+  context.begin(&kept);
+  void* const first = context.keep(1000, &made);
+  EXPECT_FALSE(made);
+  EXPECT_THROW(context.keep(SIZE_MAX / 8, &made), std::bad_alloc);
+  context.begin(&kept);
+  EXPECT_EQ(context.keep(1000, &made), first);
+  EXPECT_TRUE(made);
+  EXPECT_EQ(kept.bytes(), 1000u);
+}
+
 TEST(scratch, is_one_block_of_the_bytes_used_once_its_needs_are_known) {
   KernelContext context;
   context.begin();

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 
 #include "../ops/op.h"
+#include "../runtime/system_memory.h"
 #include "support.h"
 
 namespace receptive::test {
@@ -65,7 +67,7 @@ class Cells {
     tensor_.rank = static_cast<int>(dims.size());
     std::copy(dims.begin(), dims.end(), tensor_.dims);
     used_ = static_cast<size_t>(tensor_.size()) * size_of(dtype);
-    bytes_.reset(new unsigned char[used_ + 2 * kGuard]);
+    bytes_.reset(static_cast<unsigned char*>(::operator new (used_ + 2 * kGuard, std::align_val_t{kMemoryAlignment})));
     std::memset(bytes_.get(), kCanary, used_ + 2 * kGuard);
     tensor_.data = bytes_.get() + kGuard;
     for (int64_t i = 0; i < tensor_.size(); ++i) set(i, v.empty() ? poison() : v[static_cast<size_t>(i)]);
@@ -94,8 +96,11 @@ class Cells {
   }
 
  private:
-  static constexpr size_t kGuard = RECEPTIVE_ASAN ? 0 : 256;
+  static constexpr size_t kGuard = RECEPTIVE_ASAN ? 0 : 256;  // whole alignments: the tensor's memory is aligned as the allocator's is
   static constexpr unsigned char kCanary = 0x5a;
+  struct Free {
+    void operator()(unsigned char* bytes) const { ::operator delete (bytes, std::align_val_t{kMemoryAlignment}); }
+  };
   double poison() const { return tensor_.dtype == Dtype::float32 || tensor_.dtype == Dtype::float64 ? NAN : 77; }
   void set(int64_t i, double v) {
     switch (tensor_.dtype) {
@@ -107,7 +112,7 @@ class Cells {
   }
   Tensor tensor_;
   size_t used_ = 0;
-  std::unique_ptr<unsigned char[]> bytes_;
+  std::unique_ptr<unsigned char[], Free> bytes_;
 };
 
 // Records and runs an op on these tensors (null: left out). Returns what it reported with fail(), or "".

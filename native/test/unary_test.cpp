@@ -182,6 +182,20 @@ TEST(unary, rounding_is_exact_and_keeps_the_sign_of_zero) {
   });
 }
 
+TEST(unary, ops_take_each_function_with_its_parameters) {
+  for (const Case& c : cases) {
+    std::vector<double> attrs{static_cast<double>(c.kind)};
+    const bool two = c.kind == Unary::hardtanh || c.kind == Unary::clamp || c.kind == Unary::softplus;
+    if (two || c.kind == Unary::leaky_relu || c.kind == Unary::elu || c.kind == Unary::huber) attrs.push_back(c.p);
+    if (two) attrs.push_back(c.q);
+    const Dims shape{3, 37};
+    expect_agreement("unary", {reals(shape, 7, c.low, c.high), result(shape)}, attrs, c.bound, c.name);
+    if (c.kind >= Unary::sign) continue;
+    expect_agreement("unary_backward", {reals(shape, 8, c.saved_low, c.saved_high), reals(shape, 9), result(shape)}, attrs,
+                     c.gradient_bound, c.name);
+  }
+}
+
 TEST(unary, refuses_what_does_not_fit) {
   const auto hardtanh = static_cast<double>(Unary::hardtanh);
   const Operand x = reals({3}, 1), y = result({3});
