@@ -285,3 +285,18 @@ describe('inspect.project', () => {
     expect(run).toThrow(message);
   });
 });
+
+describe('a rectifier that is part of an operation is one all the same', () => {
+  const [kernel, weight, mean, variance] = [randn([3, 3, 3, 3]), randn([3, 3]), randn([3]), ops.add(ops.abs(randn([3])), 1)];
+
+  test.each<[string, (x: Tensor, activation: 'relu' | null) => Tensor]>([
+    ['conv2d', (x, activation) => ops.conv2d(x, kernel, { padding: 1, activation })],
+    ['linear', (x, activation) => ops.linear(x, weight, null, { activation })],
+    ['batchNorm', (x, activation) => ops.batchNorm(x, { runningMean: mean, runningVar: variance, activation })],
+  ])('%s', (_name, fn) => {
+    const x = randn([1, 8, 9, 3]);
+    const apart = values(inspect.project(new Branches((image) => ops.relu(fn(image, null))), x, '', 0));
+    expect(values(inspect.project(new Branches((image) => fn(image, 'relu')), x, '', 0))).toEqual(apart);
+    expect(apart.some((value) => value !== 0)).toBe(true);
+  });
+});

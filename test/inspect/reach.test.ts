@@ -15,6 +15,7 @@ class Fn extends nn.Module {
 
 const [length, channels] = [6, 4];
 const [narrow, tall, flat] = [randn([1, channels, 3]), randn([1, 5, length]), randn([1, 5, channels])];
+const square = randn([3, 1, channels, channels]);
 const [w, long, kernel] = [randn([3, channels]), randn([1, length, 3]), randn([3, channels, 2])];
 const sum = randn([1, length, channels]);
 
@@ -37,6 +38,14 @@ const cases: readonly (readonly [name: string, fn: (x: Tensor) => Tensor, follow
   ['batchNorm by past statistics', (x) => ops.batchNorm(x, { runningMean: ones([channels]), runningVar: ones([channels]) })],
   ['batchNorm by the batch', (x) => ops.batchNorm(x, { training: true, weight: ones([channels]) })],
   ['conv1d', (x) => ops.conv1d(x, kernel, { padding: 1 })],
+  [
+    'conv2d that adds its input',
+    (x) => {
+      const image = ops.reshape(x, [1, length, 1, channels]);
+      return ops.reshape(ops.conv2d(image, square, { padding: [1, 0, 1, 0], add: image, activation: 'relu6' }), [1, length, channels]);
+    },
+    false, // a rectifier hides some of it
+  ],
   ['a sum', (x) => ops.add(x, sum)],
   ['pairs of places that become one', (x) => ops.reshape(x, [1, 3, 2 * channels]), false],
   ['pieces of rows', (x) => ops.reshape(x, [1, 8, 3]), false],

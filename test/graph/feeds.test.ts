@@ -1,0 +1,70 @@
+import { compile, nn, ops, type Session, type Tensor, tensor } from '../../lib';
+
+// What a session takes for its inputs besides tensors.
+
+class Double extends nn.Module {
+  forward(x: Tensor): Tensor {
+    return ops.add(x, x);
+  }
+}
+
+const sessions: Session[] = [];
+const of = async (dtype: 'float32' | 'float64' | 'int32' | 'uint8') => {
+  const session = await compile(new Double(), { input: { shape: ['N'], dtype } });
+  sessions.push(session);
+  return session;
+};
+afterAll(() => {
+  for (const session of sessions) session.dispose();
+});
+
+const long = (...values: bigint[]) => ({ data: BigInt64Array.from(values), shape: [values.length] });
+
+test.each(['float32', 'float64', 'int32'] as const)('64-bit integers as %s', async (dtype) => {
+  const session = await of(dtype);
+  const { output } = await session.run({ input: long(3n, -4n) as never });
+  expect([output!.dtype, ...(await output!.data())]).toEqual([dtype, 6, -8]);
+});
+
+test('64-bit integers beyond the type are an error that names them', async () => {
+  const ints = await of('int32');
+  await expect(ints.run({ input: long(1n, 2n ** 31n) as never })).rejects.toMatchObject({
+    code: 'ERR_INVALID_VALUE',
+    message: expect.stringContaining('element 1 of input "input" is 2147483648, expected an integer from -2147483648 to 2147483647'),
+  });
+  const bytes = await compile(new nn.Sequential(), { input: { shape: ['N'], dtype: 'uint8' } });
+  await expect(bytes.run({ input: long(255n, -1n) as never })).rejects.toThrow(
+    'element 1 of input "input" is -1, expected an integer from 0 to 255',
+  );
+  bytes.dispose();
+});
+
+test.each<[unknown, string]>([
+  [null, 'run: feeds is null, expected an object of inputs by name'],
+  [{ input: 5 }, 'run: input "input" is 5, expected a Tensor, or { data, shape }'],
+  [{ input: { data: new Float32Array(1) } }, 'expected a Tensor, or { data, shape }'],
+  [{ input: { data: [1, 2], shape: [2] } }, 'run: the data of input "input" is [1,2], expected a typed array of numbers'],
+  [{ input: { data: new Float32Array(2), shape: [3] } }, '[3]'],
+])('%p', async (feeds, message) => {
+  const session = await of('float32');
+  await expect(session.run(feeds as never)).rejects.toThrow(message);
+  const { output } = await session.run({ input: tensor([1, 2]) });
+  expect([...(await output!.data())]).toEqual([2, 4]);
+});
+
+test('shapes that are none', async () => {
+  await expect(compile(new Double(), { input: { dtype: 'float32' } as never })).rejects.toThrow(
+    'compile: the shape of input "input" is undefined',
+  );
+  await expect(compile(new Double(), { input: ['N', 0.5] })).rejects.toThrow('a length of input "input" is 0.5');
+});
+
+test('a run that was cancelled when its session is gone stays cancelled', async () => {
+  const session = await compile(new Double(), { input: [2] });
+  const controller = new AbortController();
+  const run = session.run({ input: tensor([1, 2]) }, { signal: controller.signal });
+  session.dispose();
+  controller.abort(new Error('enough'));
+  await Promise.allSettled([run]);
+  await expect(session.run({ input: tensor([1, 2]) })).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
+});
