@@ -75,6 +75,12 @@ TEST(batch_norm, gradients_agree_with_the_reference) {
                          {clipped_x, reals(shape, 6), absent(), absent(), half, half, then.add ? reals(shape, 8, -1, 2) : absent(),
                           absent(), result(c), absent(), then.add ? result(shape) : absent()},
                          {training, then.low, then.high}, 3e-6, "only dgamma");
+        if (then.add) {
+          expect_agreement("batch_norm_backward",
+                           {clipped_x, reals(shape, 6), absent(), absent(), half, half, reals(shape, 8, -1, 2), result(shape), absent(),
+                            absent(), absent()},
+                           {training, then.low, then.high}, 3e-6, "only dx, of a sum");
+        }
       }
     }
   }

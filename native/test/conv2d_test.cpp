@@ -248,6 +248,10 @@ TEST(conv2d, agrees_where_tensors_are_far) {
                                     d(c.dh), d(c.dw), d(c.groups), 0,          -HUGE_VAL,   HUGE_VAL};
     const Operand w = integers({c.kh, c.kw, c.C / c.groups, c.K}, 2), b = integers({c.K}, 3);
     expect_agreement("conv2d", {integers({c.N, c.H, c.W, c.C}, 1), w, b, absent(), result({c.N, c.H, c.W, c.K})}, attrs, 0, name_of(c));
+    // half as many, which is far to what is read
+    const Dims x{c.N, c.H / 2, c.W, c.C}, g{c.N, c.H / 2, c.W, c.K};
+    expect_agreement("conv2d_backward_weight", {integers(x, 4, -2, 2), integers(g, 5, -2, 2), result(w.dims), result({c.K})},
+                     {attrs.begin(), attrs.begin() + 10}, 0, name_of(c));
   }
 }
 

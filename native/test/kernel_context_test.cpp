@@ -59,6 +59,20 @@ TEST(kept, what_cannot_be_had_leaves_what_was_kept) {
   EXPECT_EQ(kept.bytes(), 1000u);
 }
 
+TEST(kept, another_size_is_made_anew_with_all_behind_it) {
+  KernelContext context;
+  Kept kept;
+  bool made = true;
+  context.begin(&kept);
+  for (const size_t bytes : {1000, 2000, 3000}) context.keep(bytes, &made);
+  context.begin(&kept);
+  context.keep(1000, &made);
+  EXPECT_TRUE(made);
+  std::memset(context.keep(500, &made), 1, 500);
+  EXPECT_FALSE(made);
+  EXPECT_EQ(kept.bytes(), 1500u);
+}
+
 TEST(scratch, is_one_block_of_the_bytes_used_once_its_needs_are_known) {
   KernelContext context;
   context.begin();
