@@ -69,6 +69,8 @@ void taps_tile(const RowsTile& rows, const TapsStep& step) {
   if (c < step.channels) taps_block<MR, 1, true>(rows, step, c, static_cast<int>(step.channels - c));
 }
 
+constexpr int kMostSliding = 8, kLeastSliding = 4;  // pixels of a tile
+
 // What becomes of a line.
 struct Sliding {
   const float* w;  // of the first row of taps inside
@@ -122,12 +124,18 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, const Gro
   }
 }
 
+// The channels from c on that do not fill a vector: whatever the tile, by small ones.
+template <int KW, int S, bool kGrouped>
+void slide_tail(const Line& line, const Sliding& to, const GroupOrder& groups, int64_t c) {
+  slide_block<KW, S, kLeastSliding, kGrouped, true>(line, to, groups, c, static_cast<int>(line.channels - c));
+}
+
 template <int KW, int S, int MR, bool kGrouped>
 void slide_line(const Line& line, const Sliding& to) {
   const GroupOrder groups(to.group);
   int64_t c = 0;
   for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, kGrouped, false>(line, to, groups, c, Vec::width);
-  if (c < line.channels) slide_block<KW, S, MR, kGrouped, true>(line, to, groups, c, static_cast<int>(line.channels - c));
+  if (c < line.channels) slide_tail<KW, S, kGrouped>(line, to, groups, c);
 }
 
 using SlideKernel = void (*)(const Line&, const Sliding&);
@@ -137,13 +145,13 @@ struct Slide {
   int pixels;
   SlideKernel kernel;
 };
-constexpr int kMostSliding = 8;
 
 // Of tiles of 8, 7 or 4 pixels those that fill a line best: rows of 7 to 224 pixels are as common as powers of two.
 template <int KW, int S, bool kGrouped>
 static Slide slide_for(int64_t pixels) {
-  static constexpr Slide slides[] = {
-      {kMostSliding, slide_line<KW, S, kMostSliding, kGrouped>}, {7, slide_line<KW, S, 7, kGrouped>}, {4, slide_line<KW, S, 4, kGrouped>}};
+  static constexpr Slide slides[] = {{kMostSliding, slide_line<KW, S, kMostSliding, kGrouped>},
+                                     {7, slide_line<KW, S, 7, kGrouped>},
+                                     {kLeastSliding, slide_line<KW, S, kLeastSliding, kGrouped>}};
   const auto cost = [&](const Slide& slide) { return (pixels + slide.pixels - 1) / slide.pixels * (slide.pixels + 1); };
   Slide best = slides[0];
   for (const Slide& slide : slides) {
@@ -152,15 +160,15 @@ static Slide slide_for(int64_t pixels) {
   return best;
 }
 
-template <bool kGrouped>
-static Slide slide_for(const Axis& cols, int64_t pixels) {
+static Slide slide_for(const Axis& cols, int64_t group, int64_t pixels) {
+  if (group > 1) return cols.stride == 1 ? slide_for<3, 1, true>(pixels) : slide_for<3, 2, true>(pixels);
   switch (cols.taps * 2 + cols.stride) {
-    case 7: return slide_for<3, 1, kGrouped>(pixels);
-    case 8: return slide_for<3, 2, kGrouped>(pixels);
-    case 11: return slide_for<5, 1, kGrouped>(pixels);
-    case 12: return slide_for<5, 2, kGrouped>(pixels);
-    case 15: return slide_for<7, 1, kGrouped>(pixels);
-    default: return slide_for<7, 2, kGrouped>(pixels);
+    case 7: return slide_for<3, 1, false>(pixels);
+    case 8: return slide_for<3, 2, false>(pixels);
+    case 11: return slide_for<5, 1, false>(pixels);
+    case 12: return slide_for<5, 2, false>(pixels);
+    case 15: return slide_for<7, 1, false>(pixels);
+    default: return slide_for<7, 2, false>(pixels);
   }
 }
 
@@ -244,11 +252,12 @@ static void run_sliding(const Depthwise& d, const Run& run, const Room& room, co
   const Source& source = d.source;
   const Axis& cols = source.cols;
   const int64_t pixels = run.last - run.first;
-  const Slide slide = d.group > 1 ? slide_for<true>(cols, pixels) : slide_for<false>(cols, pixels);
+  const Slide slide = slide_for(cols, d.group, pixels);
   const bool far = source.is_far();
   for (int64_t first = run.first, last; first < run.last; first = last) {
     last = far ? smaller(run.last, first + slide.pixels) : run.last;
-    const int64_t width = seen_by((last - first + slide.pixels - 1) / slide.pixels * slide.pixels, cols);
+    const auto whole = [&](int64_t tile) { return (last - first + tile - 1) / tile * tile; };
+    const int64_t width = seen_by(larger(whole(slide.pixels), whole(kLeastSliding)), cols);
     Line line = line_of(source, room, zeros, run.image, run.row, run.down, first, last, width, width, 0, 1);
     if (far) {
       line.next_cols = slide.pixels * cols.stride, line.next_rows = smaller(source.rows.stride, line.rows), line.next_row = line.row;
@@ -269,7 +278,7 @@ static void run_row(const Depthwise& d, int64_t image, int64_t row, int64_t firs
   const Inside down = inside(rows, row);
   const int64_t line = (image * rows.in + row * rows.stride + down.first * rows.dilation + rows.origin) * cols.in;
   const Run run = {image, row, first, last, down, line};
-  beside(cols) ? run_sliding(d, run, room, zeros) : run_anywhere(d, run, taps);
+  beside(cols, d.group) ? run_sliding(d, run, room, zeros) : run_anywhere(d, run, taps);
 }
 
 void depthwise(Context& context, const Depthwise* parts, int64_t count) {
@@ -278,7 +287,7 @@ void depthwise(Context& context, const Depthwise* parts, int64_t count) {
     const Source& source = parts[p].source;
     rows = larger(rows, source.rows.out), cols = larger(cols, source.cols.out);
     taps = larger(taps, taps_of(source)), all_taps += taps_of(source);
-    width = larger(width, beside(source.cols) ? seen_by(source.cols.out + kMostSliding, source.cols) : 0);
+    width = larger(width, beside(source.cols, parts[p].group) ? seen_by(source.cols.out + kMostSliding, source.cols) : 0);
   }
   if (rows == 0 || cols == 0) return;
   const int64_t channels = parts[0].source.channels, pixels = parts[0].source.images * rows * cols;

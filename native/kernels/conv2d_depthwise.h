@@ -85,9 +85,10 @@ RECEPTIVE_INLINE Room room_for(int64_t columns, Context& context) {
 // Columns that so many neighbouring pixels see.
 RECEPTIVE_INLINE int64_t seen_by(int64_t pixels, const Axis& cols) { return (pixels - 1) * cols.stride + cols.taps; }
 
-// Whether columns of taps can be taken together: KW of them beside each other, the pixels S columns apart.
-RECEPTIVE_INLINE bool beside(const Axis& cols) {
-  return cols.dilation == 1 && cols.stride <= 2 && (cols.taps == 3 || cols.taps == 5 || cols.taps == 7);
+// Whether columns of taps can be taken together: KW of them beside each other, the pixels S columns apart. Each KW and S is code of its
+// own: groups of some channels have it for 3, which is what they come with.
+RECEPTIVE_INLINE bool beside(const Axis& cols, int64_t group) {
+  return cols.dilation == 1 && cols.stride <= 2 && (cols.taps == 3 || (group == 1 && (cols.taps == 5 || cols.taps == 7)));
 }
 
 // The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart, of

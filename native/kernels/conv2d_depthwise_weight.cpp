@@ -103,13 +103,13 @@ struct Columns {
   int64_t together;
   LineKernel kernel;
 };
-template <bool kGrouped>
-static Columns columns_for(const Axis& cols) {
-  static constexpr LineKernel kernels[3][2] = {{line_sums<3, 1, kGrouped>, line_sums<3, 2, kGrouped>},
-                                               {line_sums<5, 1, kGrouped>, line_sums<5, 2, kGrouped>},
-                                               {line_sums<7, 1, kGrouped>, line_sums<7, 2, kGrouped>}};
-  if (beside(cols)) return {cols.taps, kernels[(cols.taps - 3) / 2][cols.stride - 1]};
-  return {1, line_sums<1, 1, kGrouped>};
+static Columns columns_for(const Axis& cols, int64_t group) {
+  if (!beside(cols, group)) return {1, group > 1 ? line_sums<1, 1, true> : line_sums<1, 1, false>};
+  if (group > 1) return {3, cols.stride == 1 ? line_sums<3, 1, true> : line_sums<3, 2, true>};
+  static constexpr LineKernel kernels[3][2] = {{line_sums<3, 1, false>, line_sums<3, 2, false>},
+                                               {line_sums<5, 1, false>, line_sums<5, 2, false>},
+                                               {line_sums<7, 1, false>, line_sums<7, 2, false>}};
+  return {cols.taps, kernels[(cols.taps - 3) / 2][cols.stride - 1]};
 }
 
 void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
@@ -120,7 +120,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
   }
   const Source source = {a.x, s.N, s.C, s.C, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const int64_t group = s.C / s.groups;
-  const Columns columns = group > 1 ? columns_for<true>(source.cols) : columns_for<false>(source.cols);
+  const Columns columns = columns_for(source.cols, group);
   const int64_t C = s.C, tap_size = group * C, size = s.kh * s.kw * tap_size, lines = s.N * s.OH;
   const int64_t chunks = larger<int64_t>(1, smaller(smaller(lines, kMostParts), lines * s.OW * size / kRowsGrain));
   const int64_t slots = chunks == 1 ? 1 : context.threads();
