@@ -1,6 +1,6 @@
 'use strict';
-// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer beside the ordinary one, and runs the native tests with it.
-// Usage: node scripts/asan.cjs [jest arguments]. Linux with gcc.
+// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer beside the ordinary one, and runs tests of it in Node.
+// Usage: node scripts/asan.cjs [jest arguments] (default: test/native). Linux with gcc.
 const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -11,7 +11,11 @@ const run = (file, args, options) =>
   spawnSync(process.execPath, [require.resolve(file), ...args], { stdio: 'inherit', cwd: root, ...options });
 
 const build = path.join(folder, 'build');
-const built = run('cmake-js/bin/cmake-js', ['compile', '-O', build, '-B', 'RelWithDebInfo', '--CDRECEPTIVE_SANITIZE=address,undefined']);
+// Of kernels only those that the tests run: `npm run test:asan` has all. With its flags, so that ccache has what that compiled.
+const isa = process.env.RECEPTIVE_ISA || require('node-gyp-build')(root).info().isa;
+const settings = { RECEPTIVE_SANITIZE: 'address,undefined', RECEPTIVE_ONLY: isa, CMAKE_CXX_FLAGS_RELWITHDEBINFO: '-O1' };
+const defined = Object.entries(settings).map(([name, value]) => `--CD${name}=${value}`);
+const built = run('cmake-js/bin/cmake-js', ['compile', '-O', build, '-B', 'RelWithDebInfo', ...defined]);
 if (built.status !== 0) process.exit(built.status ?? 1);
 // node-gyp-build looks for a Release build.
 fs.mkdirSync(path.join(build, 'Release'), { recursive: true });

@@ -114,10 +114,6 @@ static Columns columns_for(const Axis& cols, int64_t group) {
 
 void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
-  if (s.OH == 0 || s.OW == 0) {
-    memset(a.dw, 0, static_cast<size_t>(s.kh * s.kw * s.C / s.groups * s.K) * sizeof(float));
-    return;
-  }
   const Source source = {a.x, s.N, s.C, s.C, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const int64_t group = s.C / s.groups;
   const Columns columns = columns_for(source.cols, group);

@@ -20,5 +20,6 @@ module.exports = {
   collectCoverageFrom: ['lib/**/*.ts'],
   coverageDirectory: path.join(root, 'coverage'),
   coverageReporters: ['json', 'text', 'html'],
+  testTimeout: 300_000,
   coverageThreshold: { global: { branches: 95 } },
 };

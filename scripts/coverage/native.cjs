@@ -24,11 +24,14 @@ for (const notes of below(build, '.gcno').filter((name) => !/googletest|native[/
   const json = execFileSync('gcov', ['--json-format', '--stdout', path.join(build, notes)], { encoding: 'utf8', maxBuffer: 2 ** 30 });
   for (const report of json.trim().split('\n')) {
     const { current_working_directory: folder, files: found } = JSON.parse(report);
-    for (const { file, lines } of found) {
+    for (const { file, lines, functions } of found) {
       const name = path.relative(path.join(root, 'native'), path.resolve(folder, file));
       if (!folders.includes(name.split(path.sep)[0])) continue;
       const counts = files.get(name) ?? files.set(name, new Map()).get(name);
       for (const { line_number: line, count } of lines) counts.set(line, (counts.get(line) ?? 0) + count);
+      // gcov gives the line where a lambda begins no count of its own
+      for (const { start_line: line, execution_count: count } of functions)
+        if (counts.has(line)) counts.set(line, counts.get(line) + count);
     }
   }
 }
