@@ -15,7 +15,7 @@ export type ErrorCode =
   | 'ERR_NODE_API' // Node refused what the addon asked of it
   | 'ERR_RECEPTIVE'; // a fault of this library
 
-/** What the library's errors carry, whatever their class; the last four where the error is of one argument. */
+/** What the library's errors carry, whatever their class: the operation where it is known, the last three where the error is of one argument. */
 export interface CodedError extends Error {
   readonly code: ErrorCode;
   /** Where the code is explained: a place in a page of this package. */

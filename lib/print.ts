@@ -63,7 +63,7 @@ function nested(values: TypedArray, shown: Shape, shape: Shape, dtype: Dtype, op
   const { compact = 3, breakLength = 80 } = options;
   const onOneLine = breakLength === Number.POSITIVE_INFINITY && compact !== false;
   const numbers = isFloat(dtype) ? floats(values) : Array.from(values, String);
-  const width = onOneLine ? 0 : Math.max(...numbers.map((text) => text.length));
+  const width = onOneLine ? 0 : numbers.reduce((most, text) => Math.max(most, text.length), 0);
   const last = shape.length - 1;
   let at = 0;
 
@@ -103,7 +103,7 @@ function floats(values: TypedArray): string[] {
     const sign = value < 0 || Object.is(value, -0) ? '-' : '';
     return { whole: sign + whole, fraction: fraction!, exponent: exponent && `e${exponent[0]}${exponent.slice(1).padStart(2, '0')}` };
   });
-  const needed = Math.max(0, ...parts.map((part) => part?.fraction.replace(/0+$/, '').length ?? 0));
+  const needed = parts.reduce((most, part) => Math.max(most, part?.fraction.replace(/0+$/, '').length ?? 0), 0);
   const point = needed > 0 ? '.' : '';
   return parts.map((part, i) => (part ? part.whole + point + part.fraction.slice(0, needed) + part.exponent : String(values[i])));
 }

@@ -143,7 +143,7 @@ export class Tensor implements Disposable {
     this.history = wanted ? new Leaf(this) : null;
   }
 
-  /** The elements in row-major order, copied, once everything queued before has run. */
+  /** The elements in row-major order, copied, once what leads to them has run. */
   async data(): Promise<TypedArray> {
     return new dtypes[this.dtype].array(await native.read(this.#filled('data')));
   }
@@ -215,12 +215,14 @@ export class Tensor implements Disposable {
     if (disposed) return head('disposed');
     if (this.storage.hollow) return head('no values');
     if (depth < 0) return head();
+    const shown = shownOf(shape, options);
+    let values: TypedArray;
     try {
-      const shown = shownOf(shape, options);
-      return printTensor(head(), this.#corners(shown), shown, shape, dtype, options);
+      values = this.#corners(shown);
     } catch (error) {
       return head(`no values: ${(error as Error).message}`); // what failed on the way to them, which every read says
     }
+    return printTensor(head(), values, shown, shape, dtype, options);
   }
 
   /** The elements, so many of each axis, half from either end where that is less than there is. */

@@ -118,6 +118,13 @@ describe('large tensors', () => {
     return walk(x);
   }
 
+  test('of very many numbers show all of them where that is asked for', () => {
+    for (const dtype of ['float32', 'int32'] as const) {
+      const text = inspect(zeros([200_000], { dtype }), { maxArrayLength: null });
+      expect(text.match(/\b0\b/g)).toHaveLength(200_000);
+    }
+  });
+
   test('of any shape show the numbers of their corners', async () => {
     const shapes = fc
       .array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 6 })

@@ -1,8 +1,34 @@
 import { memory, ones, ops, randn, tensor, zeros } from '../lib';
+import { native } from '../lib/native';
 import { fault } from './support/fault';
 import { settle } from './support/memory';
 
 describe('reading', () => {
+  test.each([1, 1 << 14, (1 << 14) + 1, 1 << 20])('%i numbers that are there already, again and after changes', async (size) => {
+    const x = ones([size]);
+    await native.sync();
+    for (let i = 0; i < 10; i++) expect((await x.data())[size - 1]).toBe(1);
+    const y = ops.mul(x, 2);
+    expect((await y.data())[size - 1]).toBe(2);
+    expect((await x.data())[0]).toBe(1);
+  });
+
+  test('a result that is there does not keep the event loop from coming round', async () => {
+    const x = ones([4]);
+    let fired = false;
+    setTimeout(() => {
+      fired = true;
+    }, 1);
+    for (let i = 0; i < 1e5 && !fired; i++) await x.data();
+    expect(fired).toBe(true);
+  });
+
+  test('a failed tensor fails each read, those of what is there too', async () => {
+    const y = ops.gather(ones([2]), tensor(Int32Array.of(5), [1]), 0);
+    for (let i = 0; i < 8; i++) await expect(y.data()).rejects.toMatchObject({ code: 'ERR_KERNEL' });
+    await expect(native.sync()).rejects.toMatchObject({ code: 'ERR_KERNEL' });
+  });
+
   test('data, item and array wait for what was queued before', async () => {
     let x = ones([2, 3]);
     for (let i = 0; i < 20; i++) x = ops.add(x, 1);

@@ -45,8 +45,10 @@ bool says(napi_env env, napi_value error, const char* message) {
   return napi_get_value_string_utf8(env, value, text, sizeof text, nullptr) == napi_ok && std::strcmp(text, message) == 0;
 }
 
-// Results that are there already and no larger are copied on JavaScript's thread: sooner done than two changes of threads.
+// Results that are there already and no larger are copied on JavaScript's thread: sooner done than two changes of threads. Not many in a
+// row: a loop that awaits them would never let the event loop come round.
 constexpr size_t kReadAtOnce = size_t{1} << 16;
+constexpr int kReadsAtOnce = 4;
 
 BindingError kernel_error(const std::string& failure) { return {BindingError::Type::plain, "ERR_KERNEL", failure}; }
 
@@ -309,7 +311,8 @@ uint64_t Environment::record_read(double id, void* destination, Stream::Done don
 napi_value Environment::read(double id) {
   if (id == 0) return settled(id);
   const Storage& storage = *tensor(id).storage;
-  if (storage.bytes <= kReadAtOnce && storage.block->last_use <= stream_.completed()) {
+  if (storage.bytes <= kReadAtOnce && read_at_once_ < kReadsAtOnce && storage.block->last_use <= stream_.completed()) {
+    ++read_at_once_;
     napi_deferred deferred;
     napi_value promise;
     check(env_, napi_create_promise(env_, &deferred, &promise));
@@ -361,6 +364,7 @@ void Environment::on_settled(napi_env env, napi_value, void* context, void* data
 }
 
 void Environment::settle(Read* read) {
+  read_at_once_ = 0;
   const napi_deferred deferred = read->deferred;
   const Outcome result = outcome(read->failure, read->block != nullptr ? read->block->data : nullptr, read->bytes);
   forget_read(read);

@@ -41,8 +41,8 @@ class Environment {
 
   // Fills the tensor with bytes now, as many as it has.
   void upload(double id, const void* bytes);
-  // A promise of the tensor's bytes (for id 0 of undefined: a sync) once everything recorded so far has run. It is rejected with the
-  // failure stream.h says it is told.
+  // A promise of the tensor's bytes once what leads to them has run; for id 0, a sync, of undefined once everything recorded so far has. It
+  // is rejected with the failure stream.h says it is told.
   napi_value read(double id);
   // The same, at once.
   napi_value read_sync(double id);
@@ -121,6 +121,7 @@ class Environment {
   std::unordered_map<Read*, std::unique_ptr<Read>> reads_;
   napi_threadsafe_function settled_ = nullptr;  // keeps the event loop alive while there are reads
   napi_ref array_buffer_ = nullptr;             // the constructor
+  int read_at_once_ = 0;                        // since the event loop last came round with a result
   int64_t made_since_sweep_ = 0;                // bytes
   int64_t least_held_ = 0;                      // bytes, after any sweep since V8 was last made to collect
   int64_t allowed_garbage_;                     // bytes

@@ -60,7 +60,7 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left};
   const Finish given = {a.y, a.add, a.clip};
   const Finish* const finish = a.add || clips(a.clip) ? &given : nullptr;
-  if (const Filter filter = filter_for(s, filtered, context.keeps()); filter != Filter::none) {
+  if (const Filter filter = filter_for(s, filtered, context.keeps() ? Transformed::kept : Transformed::in_pieces); filter != Filter::none) {
     return filter_forward(filter, filtered, {a.w, s.kw * s.C * s.K, s.C * s.K, s.K}, a.x, a.b, a.y, context, finish);
   }
   if (const int64_t q = pixels_together(s); q > 1) return conv2d_widened(a, q, context);

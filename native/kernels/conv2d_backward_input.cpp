@@ -154,7 +154,7 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
   const Filtered filtered = {s.N, {s.OH, s.OW, s.K}, {s.H, s.W, s.C}, s.kh - 1 - s.top, s.kw - 1 - s.left};
-  if (const Filter filter = filter_for(s, filtered, context.keeps()); filter != Filter::none)
+  if (const Filter filter = filter_for(s, filtered, context.keeps() ? Transformed::kept : Transformed::in_pieces); filter != Filter::none)
     return filtered_backward_input(filter, filtered, a, context);
   if (scatter_pays(s)) return scatter(a, context);
   const Phases rows = phases_of(s.H, s.OH, s.kh, s.sh, s.top, s.dh, context);

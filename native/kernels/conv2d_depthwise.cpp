@@ -261,7 +261,7 @@ static void run_sliding(const Depthwise& d, const Run& run, const Room& room, co
     Line line = line_of(source, room, zeros, run.image, run.row, run.down, first, last, width, width, 0, 1);
     if (far) {
       line.next_cols = slide.pixels * cols.stride, line.next_rows = smaller(source.rows.stride, line.rows), line.next_row = line.row;
-      const int64_t beside = first * cols.stride + cols.origin + width;
+      const int64_t beside = first * cols.stride + cols.origin + seen_by(slide.pixels, cols);
       line.next = source.data + (run.line + beside) * line.channels + (line.rows - line.next_rows) * line.row;
     }
     slide.kernel(line, {d.w + run.down.first * d.w_row, d.w_row, d.w_col, d.w_channel, d.group, d.bias, output_of(d, run, first), d.y_col,

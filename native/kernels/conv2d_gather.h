@@ -53,7 +53,7 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
       g.weights_row > 0 ? g.weights + column : g.weights + group * panels.size(g.steps()) + panels.offset(index, g.steps());
   const int64_t cols = g.source.cols.out, limit = (g.weights_row > 0 ? kPanelFloats / 4 : kPanelFloats) / (nr * Vec::width);
   const Tiles tiles(rows * cols, rows_for(nr));
-  const bool far = g.far(), ahead = index == 0 && runs.count == 1 && runs.layout.copy_size == 0 && g.source.is_far();
+  const bool far = g.far(), ahead = index == 0 && !runs.zeros && runs.count == 1 && runs.layout.copy_size == 0 && g.source.is_far();
   const float* places[kTapsAtOnce * kMaxMR];
   const int64_t most = runs.zeros ? kTapsAtOnce : runs.count;
   int64_t done = 0, first = 0;

@@ -408,11 +408,11 @@ struct Winograd {
 
 // What one pass costs, in vector operations.
 template <class W>
-int64_t cost(const Filtered& f, bool kept) {
+int64_t cost(const Filtered& f, Transformed weights_are) {
   const int64_t in = Panels(f.in.channels).vectors(), out = Panels(f.out.channels).vectors(), weights = f.in.channels * out;
   const int64_t tiles = W::problem(f).tiles();
-  int64_t transform = tiles <= kFewTiles ? kFewCost : kWeightCost;
-  if (kept) transform = is_far(W::points * weights * Vec::width) ? kFarKeptCost : kKeptCost;
+  int64_t transform = weights_are == Transformed::in_pieces && tiles <= kFewTiles ? kFewCost : kWeightCost;
+  if (weights_are == Transformed::kept) transform = is_far(W::points * weights * Vec::width) ? kFarKeptCost : kKeptCost;
   return W::points * (tiles * (weights + 7 * in + 6 * out) + transform * weights);
 }
 
@@ -431,14 +431,14 @@ void with(Filter filter, const Body& body) {
 
 }  // namespace
 
-Filter filter_for(const Conv2dShape& s, const Filtered& f, bool kept) {
+Filter filter_for(const Conv2dShape& s, const Filtered& f, Transformed weights_are) {
   if (!can_filter(s) || s.algorithm == Conv2dShape::direct || f.out.rows == 0 || f.out.cols == 0) return Filter::none;
   const int64_t direct = f.images * f.out.rows * f.out.cols * s.kh * s.kw * f.in.channels * Panels(f.out.channels).vectors();
   int64_t least = s.algorithm == Conv2dShape::winograd ? INT64_MAX : direct / 10 * 9;
   Filter best = Filter::none;
   const auto consider = [&](Filter filter) {
     with(filter, [&](auto w) {
-      if (const int64_t vectors = cost<decltype(w)>(f, kept); vectors < least) least = vectors, best = filter;
+      if (const int64_t vectors = cost<decltype(w)>(f, weights_are); vectors < least) least = vectors, best = filter;
     });
   };
   if (s.kh == 3) {

@@ -20,9 +20,12 @@ struct Filtered {
 // F(2x2,3x3), F(4x4,3x3), and along a row F(4,3), F(3,4), F(2,5).
 enum class Filter { none, square2, square4, row3, row4, row5 };
 
-// The filter that costs least, where one costs clearly less than summing the products or was asked for; kept: the transformed weights are
-// at hand.
-Filter filter_for(const Conv2dShape&, const Filtered&, bool kept = false);
+// What becomes of transformed weights: all of them are written and read; where tiles are few, products follow a piece of them at once; or
+// they are at hand.
+enum class Transformed { whole, in_pieces, kept };
+
+// The filter that costs least, where one costs clearly less than summing the products or was asked for.
+Filter filter_for(const Conv2dShape&, const Filtered&, Transformed);
 
 // Weights where they lie: tap (a, b) of input channel c begins at data + a*row + b*col + c*channel. The steps may be negative.
 struct FilterWeights {

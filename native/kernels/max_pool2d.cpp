@@ -12,7 +12,7 @@ void max_pool2d(const MaxPool2dArgs<float>&, Context&);
 void max_pool2d_backward(const MaxPool2dBackwardArgs<float>&, Context&);
 
 // Both operands' maximum, NaN where one of them is.
-RECEPTIVE_INLINE Vec either_max(Vec a, Vec b) { return select(a == a, max(a, b), a); }  // max() in this order lets a NaN of b through
+RECEPTIVE_INLINE Vec either_max(Vec a, Vec b) { return select(b == b, max(b, a), b); }  // in this order: a, if it is NaN or equal
 
 // The maximum of each window of a row of the output, and its place.
 RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, int64_t i) {
@@ -79,7 +79,7 @@ RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, 
 
 void max_pool2d(const MaxPool2dArgs<float>& args, Context& context) {
   const Windows& w = args.w;
-  if (args.argmax.narrow || args.argmax.wide) {
+  if (args.argmax.narrow || args.argmax.wide || w.OW * w.kw < w.W) {
     return each_output_row(w, context, [&](int64_t n, int64_t i, int) { max_pool_row(args, n, i); });
   }
   const int64_t line = w.W * w.C + 2 * Vec::width;

@@ -71,7 +71,7 @@ void Pool::drain(Job& job, int slot) {
 }
 
 void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
-  slots = static_cast<int>(std::min<int64_t>(slots, chunks));
+  slots = static_cast<int>(std::min<int64_t>({slots, chunks, kMaxThreads}));
   if (slots <= 1) {
     for (int64_t i = 0; i < chunks; ++i) chunk(body, i, 0);
     return;

@@ -24,6 +24,7 @@ inline const std::vector<PoolCase>& pool_cases() {
       {"asymmetric padding", 1, 7, 6, {3, 4, 2, 1, 0, 2, 1, 1, 1, 1}, 3, 6},
       {"dilation", 1, 12, 11, {3, 2, 1, 2, 2, 1, 2, 1, 2, 3}, 12, 5},
       {"ceil mode", 1, 6, 8, {3, 3, 2, 3, 0, 0, 0, 0, 1, 1}, 3, 3},
+      {"ceil mode, apart", 2, 5, 7, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1}, 3, 4},
       {"ceil mode, padded", 1, 6, 6, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, 4, 4},
       {"ceil mode, a window larger than the image", 2, 2, 3, {3, 5, 2, 3, 0, 0, 0, 0, 1, 1}, 1, 1},
       {"the whole image", 2, 7, 5, {7, 5, 1, 1, 0, 0, 0, 0, 1, 1}, 1, 1},

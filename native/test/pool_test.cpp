@@ -55,6 +55,35 @@ TEST_F(pool, a_slot_is_held_by_one_thread_at_a_time) {
   EXPECT_EQ(clashes.load(), 0);
 }
 
+TEST_F(pool, the_share_of_a_thread_that_is_held_up_is_taken_by_others) {
+  for (const int held : {0, 3}) {  // the first chunk of a share, whoever has it
+    std::atomic<int> left{7};
+    run(8, 2, [&](int64_t chunk, int) {
+      if (chunk == held) {
+        while (left.load() > 0) std::this_thread::yield();
+      } else {
+        left.fetch_sub(1);
+      }
+    });
+    EXPECT_EQ(left.load(), 0);
+  }
+}
+
+TEST_F(pool, a_job_of_fewer_slots_than_workers_keeps_them_apart) {
+  run(64, 8, [](int64_t, int) { std::this_thread::yield(); });  // seven workers
+  for (int job = 0; job < 200; ++job) {
+    std::atomic<int> holders[2] = {};
+    std::atomic<int> wrong{0}, ran{0};
+    run(16, 2, [&](int64_t, int slot) {
+      if (slot < 0 || slot > 1 || holders[slot].fetch_add(1) != 0) wrong.fetch_add(1);
+      ran.fetch_add(1);
+      if (slot == 0 || slot == 1) holders[slot].fetch_sub(1);
+    });
+    EXPECT_EQ(wrong.load(), 0);
+    EXPECT_EQ(ran.load(), 16);
+  }
+}
+
 TEST_F(pool, jobs_of_several_threads_do_not_mix) {
   std::vector<std::thread> streams;
   std::atomic<int> wrong{0};

@@ -53,4 +53,4 @@ const of = (...names) => sum(rows.filter(({ name }) => names.includes(name.split
 for (const folder of folders) console.log(`${percent(of(folder))}  native/${folder}`);
 const held = of('kernels', 'runtime');
 console.log(`${percent(held)}  native/kernels and native/runtime, at least ${threshold} %`);
-process.exitCode = (100 * held.run) / held.lines < threshold ? 1 : 0;
+process.exitCode = (100 * held.run) / held.lines >= threshold ? 0 : 1;
