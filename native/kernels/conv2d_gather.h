@@ -161,7 +161,7 @@ RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t co
         const int64_t row = index * band, height = smaller(band, g.source.rows.out - row);
         if (height <= 0 || g.source.cols.out == 0) continue;
         const int64_t channel = group * g.source.window;
-        const float* base = runs[p].zeros ? g.source.data + image * g.source.rows.in * g.source.cols.in * g.source.channels + channel
+        const float* base = runs[p].zeros ? g.source.image(image, channel)
                                           : open_band(g.source, runs[p].layout, image, channel, row, smaller(band, g.source.rows.out),
                                                       copies + slot * copy_size);
         float* y = g.y + image * g.y_image + row * g.y_row;

@@ -48,6 +48,7 @@ struct Source {
   bool in_place() const { return rows.inside() && cols.inside(); }
   bool looked_up() const { return !in_place() && window >= kLookedUp; }
   bool is_far() const { return is_read_far(images * rows.in * cols.in * channels); }
+  const float* image(int64_t index, int64_t channel) const { return data + index * rows.in * cols.in * channels + channel; }
 };
 
 // Distances in floats: from an output's base pointer to that of the next row and column, and from one tap to the next.
@@ -110,7 +111,7 @@ RECEPTIVE_INLINE const float* open_band(const Source& source, const Layout& layo
                                         int64_t band, float* copy) {
   if (source.rows.taps * source.cols.taps == 0) return source.data;  // no taps: nothing will be read
   const int64_t channels = source.window;
-  const float* from = source.data + image * source.rows.in * source.cols.in * source.channels + channel;
+  const float* from = source.image(image, channel);
   if (layout.copy_size == 0) {
     return from + ((row * source.rows.stride + source.rows.origin) * source.cols.in + source.cols.origin) * source.channels;
   }

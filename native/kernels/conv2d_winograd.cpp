@@ -233,18 +233,12 @@ struct Winograd {
     return U;
   }
 
-  // y = the convolution of x, where tiles are few: a panel's products follow the transform of its weights, a few input channels at a time,
-  // whose points stay in L2.
-  static void run_few(const Problem& p, const float* x, const FilterWeights& w, const float* bias, const Finish& finish, float* y,
-                      const float* outside, Context& context) {
-    const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
-    const Panels panels(K);
-    const int64_t padded = panels.vectors() * Vec::width, apart = (kFewChannels * kMaxNR | 1) * Vec::width;
-    float* scratch = floats(context, points * (Matrices::apart_of(C, tiles) + Matrices::apart_of(padded, tiles)));
-    const Matrices V(scratch, C, tiles), M(scratch + points * V.apart, padded, tiles);
+  // M = V U where tiles are few: a panel's products follow the transform of its weights, a few input channels at a time, whose points stay
+  // in L2.
+  static void multiply_few(const Problem& p, const FilterWeights& w, const Matrices& V, const Matrices& M, const Panels& panels,
+                           Context& context) {
+    const int64_t C = p.in.channels, apart = (kFewChannels * kMaxNR | 1) * Vec::width;
     float* const weights = floats(context, context.threads() * points * apart);
-    cut(context, tiles, tiles * points * C, kTransformGrain,
-        [&](int64_t t, int) { transform_input(p, x, place(p, t), outside, V.row(0, t), V.apart); });
     const int64_t parts = smaller<int64_t>(Rows::points, (kFewChunks + panels.count() - 1) / panels.count());
     context.parallel(panels.count() * parts, [&](int64_t chunk, int slot) {
       const int64_t panel = chunk / parts, part = chunk % parts;
@@ -254,12 +248,10 @@ struct Winograd {
         const Segment channels = {c, smaller(kFewChannels, C - c)};
         transform_weights(w, panels, panel, c, c + channels.length, U, apart, rows);
         for (int point = rows.first * Cols::points; point < rows.end * Cols::points; ++point) {
-          multiply(V, channels, U + point * apart, M, panels, panel, point, 0, tiles);
+          multiply(V, channels, U + point * apart, M, panels, panel, point, 0, p.tiles());
         }
       }
     });
-    cut(context, tiles, tiles * points * K, kTransformGrain,
-        [&](int64_t t, int) { transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, t), y); });
   }
 
   // y = the convolution of x.
@@ -272,10 +264,8 @@ struct Winograd {
     const auto at = [&](int point, int64_t panel) { return point * panels.size(C) + panels.offset(panel, C); };
     const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
     const float* outside = zeros(context, C);
-    if (!context.keeps() && tiles <= kFewTiles) {
-      return run_few(p, x, w, bias, finish, y, outside, context);
-    }
-    const float* U = transformed(w, C, panels, context);
+    const bool few = !context.keeps() && tiles <= kFewTiles;
+    const float* U = few ? nullptr : transformed(w, C, panels, context);
     const int64_t least = (tiles + kBlockTiles - 1) / kBlockTiles;
     if (least >= kEnoughBlocks) {
       const int64_t blocks = (least + 3) / 4 * 4, most = (tiles + blocks - 1) / blocks;
@@ -293,20 +283,24 @@ struct Winograd {
       return;
     }
 
-    const int64_t blocks = blocks_for(room(tiles)), most = (tiles + blocks - 1) / blocks;
+    const int64_t blocks = few ? 1 : blocks_for(room(tiles)), most = (tiles + blocks - 1) / blocks;
     float* scratch = floats(context, room(most));
     const Matrices V(scratch, C, most), M(scratch + points * V.apart, padded, most);
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
       cut(context, count, count * points * C, kTransformGrain,
           [&](int64_t t, int) { transform_input(p, x, place(p, first + t), outside, V.row(0, t), V.apart); });
-      // Chunks that follow each other take the same panel of U.
-      const int64_t parts = (count + 2 * kBlockTiles - 1) / (2 * kBlockTiles), units = points * panels.count() * parts;
-      cut(context, units, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
-        const int64_t part = unit % parts, panel = unit / parts % panels.count();
-        const int point = static_cast<int>(unit / parts / panels.count());
-        multiply(V, all, U + at(point, panel), M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
-      });
+      if (few) {
+        multiply_few(p, w, V, M, panels, context);
+      } else {
+        // Chunks that follow each other take the same panel of U.
+        const int64_t parts = (count + 2 * kBlockTiles - 1) / (2 * kBlockTiles), units = points * panels.count() * parts;
+        cut(context, units, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
+          const int64_t part = unit % parts, panel = unit / parts % panels.count();
+          const int point = static_cast<int>(unit / parts / panels.count());
+          multiply(V, all, U + at(point, panel), M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
+        });
+      }
       cut(context, count, count * points * K, kTransformGrain,
           [&](int64_t t, int) { transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, first + t), y); });
     }

@@ -68,11 +68,7 @@ RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, 
       Vec best = columns.count == 0 ? broadcast(-INFINITY) : load(from + c);
       for (int64_t b = 1; b < columns.count; ++b) best = either_max(best, load(from + b * step + c));
       const int64_t at = j * w.C + c;
-      if (at + Vec::width <= end) {
-        store(y + at, best);
-      } else {
-        store(y + at, best, static_cast<int>(smaller<int64_t>(Vec::width, w.C - c)));
-      }
+      store_some(y + at, best, lanes_of(w.C - c, end - at));
     }
   }
 }
