@@ -1,9 +1,10 @@
-// Forward convolution: by minimal filtering (conv2d_winograd.h) where that costs less, else packs the weights into panels, then the loop
-// nest of conv2d_gather.h.
+// Forward convolution: by planes (conv2d_planes.h) where there are few channels, by minimal filtering (conv2d_winograd.h) where that costs
+// less, else packs the weights into panels, then the loop nest of conv2d_gather.h.
 #include "../ops/conv2d.h"
 
 #include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
+#include "conv2d_planes.h"
 #include "conv2d_widen.h"
 #include "conv2d_winograd.h"
 
@@ -57,14 +58,18 @@ static void conv2d_widened(const Conv2dArgs<float>& a, int64_t q, Context& conte
 void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0) return;
-  const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left};
   const Finish given = {a.y, a.add, a.clip};
   const Finish* const finish = a.add || clips(a.clip) ? &given : nullptr;
+  const Source source = input_of(s, a.x);
+  const int64_t q = pixels_together(s);
+  if (planes_pay(s, source, s.K, widened_cost(s, q))) {
+    return convolve_planes({source, a.w, s.kw * s.C * s.K, s.C * s.K, s.K, 1, a.b, a.y, s.K, finish}, context);
+  }
+  const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left};
   if (const Filter filter = filter_for(s, filtered, context.keeps() ? Transformed::kept : Transformed::in_pieces); filter != Filter::none) {
     return filter_forward(filter, filtered, {a.w, s.kw * s.C * s.K, s.C * s.K, s.K}, a.x, a.b, a.y, context, finish);
   }
-  if (const int64_t q = pixels_together(s); q > 1) return conv2d_widened(a, q, context);
-  const Source source = {a.x, s.N, s.C, s.C / s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
+  if (q > 1) return conv2d_widened(a, q, context);
   const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;
   if (is_depthwise(s) || (is_grouped(s) && beside(source.cols, source.window))) {
     const int64_t group = s.C / s.groups, tap = group * s.K;

@@ -7,6 +7,7 @@
 // what the sums start from.
 #include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
+#include "conv2d_planes.h"
 #include "conv2d_scatter.h"
 #include "conv2d_winograd.h"
 #include "split.h"
@@ -153,6 +154,17 @@ static void grouped_backward_input(const Conv2dBackwardInputArgs<float>& a, cons
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
+  if (s.sh == 1 && s.sw == 1) {  // one phase, of all taps in reverse order
+    const Source source = {a.g,
+                           s.N,
+                           s.K,
+                           s.K / s.groups,
+                           {s.H, s.OH, 1, s.kh, s.dh, s.top - (s.kh - 1) * s.dh},
+                           {s.W, s.OW, 1, s.kw, s.dw, s.left - (s.kw - 1) * s.dw}};
+    const int64_t tap = s.C * s.K;
+    if (planes_pay(s, source, s.C, smaller(scatter_cost(s), gather_cost(s))))
+      return convolve_planes({source, a.w + (s.kh * s.kw - 1) * tap, -s.kw * tap, -tap, 1, s.K, a.b, a.dx, s.C}, context);
+  }
   const Filtered filtered = {s.N, {s.OH, s.OW, s.K}, {s.H, s.W, s.C}, s.kh - 1 - s.top, s.kw - 1 - s.left};
   if (const Filter filter = filter_for(s, filtered, context.keeps() ? Transformed::kept : Transformed::in_pieces); filter != Filter::none)
     return filtered_backward_input(filter, filtered, a, context);

@@ -21,26 +21,27 @@ constexpr int64_t kPartialFloats = 1 << 20;  // of all partial sums together, if
 constexpr int64_t kBandPixels = 512;         // outputs of a band
 constexpr int64_t kPixelsAhead = 32;         // of gradients that are far
 
-// db[k] = sum of g[pixel][k].
+// db[k] = sum of g[pixel][k], several pixels at a time where they fill vectors together.
 static void bias_gradient(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
-  const int64_t pixels = s.N * s.OH * s.OW, K = s.K;
-  const int64_t chunks = larger<int64_t>(smaller<int64_t>(pixels * K / 65536, kMostParts), 1);
-  float* parts = static_cast<float*>(context.scratch(static_cast<size_t>(chunks * K) * sizeof(float)));
+  const int64_t pixels = s.N * s.OH * s.OW, together = s.K < Vec::width && pixels % Vec::width == 0 ? Vec::width : 1;
+  const int64_t rows = pixels / together, width = s.K * together;
+  const int64_t chunks = larger<int64_t>(smaller<int64_t>(rows * width / 65536, kMostParts), 1);
+  float* parts = static_cast<float*>(context.scratch(static_cast<size_t>(chunks * width) * sizeof(float)));
   context.parallel(chunks, [&](int64_t chunk, int) {
-    const int64_t begin = chunk * pixels / chunks, end = (chunk + 1) * pixels / chunks;
-    for (int64_t k = 0; k < K; k += Vec::width) {
-      const int tail = static_cast<int>(smaller<int64_t>(K - k, Vec::width));
+    const int64_t begin = chunk * rows / chunks, end = (chunk + 1) * rows / chunks;
+    for (int64_t k = 0; k < width; k += Vec::width) {
+      const int tail = static_cast<int>(smaller<int64_t>(width - k, Vec::width));
       Vec sum[4] = {zero(), zero(), zero(), zero()};
       int64_t p = begin;
       for (; p + 4 <= end; p += 4) {
-        for (int u = 0; u < 4; ++u) sum[u] = sum[u] + load(a.g + (p + u) * K + k, tail);
+        for (int u = 0; u < 4; ++u) sum[u] = sum[u] + load(a.g + (p + u) * width + k, tail);
       }
-      for (; p < end; ++p) sum[0] = sum[0] + load(a.g + p * K + k, tail);
-      store(parts + chunk * K + k, (sum[0] + sum[1]) + (sum[2] + sum[3]), tail);
+      for (; p < end; ++p) sum[0] = sum[0] + load(a.g + p * width + k, tail);
+      store(parts + chunk * width + k, (sum[0] + sum[1]) + (sum[2] + sum[3]), tail);
     }
   });
-  sum_parts(parts, chunks, K, a.db, context);
+  sum_parts(parts, chunks * together, s.K, a.db, context);
 }
 
 static void backward_weight_widened(const Conv2dBackwardWeightArgs<float>& a, int64_t q, Context& context) {

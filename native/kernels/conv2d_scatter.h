@@ -16,12 +16,14 @@ namespace receptive::RECEPTIVE_ISA {
 constexpr int64_t kScatterGrain = 1 << 18;   // multiply-adds worth a chunk
 constexpr int64_t kScatterFloats = 1 << 15;  // of a band's rows, if one row allows
 
-// Whether scattering takes fewer vector operations than the gather of conv2d_gather.h: lanes in use against the additions to memory.
+// Vector operations of an image: lanes in use or not, additions to memory.
+RECEPTIVE_INLINE int64_t scatter_cost(const Conv2dShape& s) { return Panels(s.kw * s.C).vectors() * (s.K + 6) * s.OH * s.OW * s.kh; }
+
+// The same of the gather of conv2d_gather.h.
+RECEPTIVE_INLINE int64_t gather_cost(const Conv2dShape& s) { return Panels(s.C).vectors() * s.kh * s.kw * s.K * s.H * s.W / (s.sh * s.sw); }
+
 RECEPTIVE_INLINE bool scatter_pays(const Conv2dShape& s) {
-  if (s.groups != 1 || (s.dw != 1 && s.kw != 1)) return false;
-  const int64_t gathered = Panels(s.C).vectors() * s.kw * s.K * s.H * s.W / (s.sh * s.sw);
-  const int64_t scattered = Panels(s.kw * s.C).vectors() * (s.K + 6) * s.OH * s.OW;
-  return scattered < gathered;
+  return s.groups == 1 && (s.dw == 1 || s.kw == 1) && scatter_cost(s) < gather_cost(s);
 }
 
 // n pixels of `channels` values each: 0, or those of a pixel.

@@ -51,6 +51,11 @@ struct Source {
   const float* image(int64_t index, int64_t channel) const { return data + index * rows.in * cols.in * channels + channel; }
 };
 
+// What the windows of a convolution see of x.
+RECEPTIVE_INLINE Source input_of(const Conv2dShape& s, const float* x) {
+  return {x, s.N, s.C, s.C / s.groups, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
+}
+
 // Distances in floats: from an output's base pointer to that of the next row and column, and from one tap to the next.
 struct Layout {
   int64_t row_step, col_step, row_hop, col_hop;

@@ -25,6 +25,11 @@ RECEPTIVE_INLINE int64_t pixels_together(const Conv2dShape& s) {
   return best;
 }
 
+// Vector operations of an image, q pixels together.
+RECEPTIVE_INLINE int64_t widened_cost(const Conv2dShape& s, int64_t q) {
+  return Panels(q * s.K).vectors() * (s.kw + (q - 1) * s.sw) * s.kh * s.C * (s.OH * s.OW / q);
+}
+
 RECEPTIVE_INLINE Conv2dShape widened(const Conv2dShape& s, int64_t q) {
   Conv2dShape wide = s;
   wide.OW = s.OW / q;
