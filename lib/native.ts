@@ -64,6 +64,7 @@ export type OpName =
   | 'nll'
   | 'nll_backward'
   | 'conv2d'
+  | 'conv2d_chain'
   | 'conv2d_backward_input'
   | 'conv2d_backward_weight'
   | 'locally_connected2d'

@@ -79,17 +79,20 @@ napi_value call_op(napi_env env, napi_callback_info info) {
     static_assert(Uses::kMax >= Call::kMaxTensors, "a command's blocks are its call's tensors");
     Entry* used[Call::kMaxTensors];
     int uses = 0;
+    uint32_t place[Call::kMaxTensors] = {};  // the bit of each tensor that was given
     for (int i = 0; i < op.tensors; ++i) {
       if (arguments.number(static_cast<size_t>(i), "tensor") == 0) continue;
       Entry& entry = tensor(arguments, environment, static_cast<size_t>(i));
+      place[i] = 1u << uses;
       used[uses++] = &entry;
       call.tensor[i] = &entry.tensor;
     }
     for (int i = 0; i < call.attrs; ++i) call.attr[i] = arguments.number(static_cast<size_t>(op.tensors + i), "attribute");
     require_no_overlap(arguments, used, uses);
     op.record(call);
-    const Entry* const constant = op.tensors > 1 && call.tensor[1] != nullptr ? used[call.tensor[0] != nullptr ? 1 : 0] : nullptr;
-    environment.record(call.command, used, uses, constant);
+    uint32_t packs = 0;
+    for (int i = 0; i < op.tensors; ++i) packs |= call.packs >> i & 1u ? place[i] : 0;
+    environment.record(call.command, used, uses, packs);
   } catch (...) {
     throw_caught(env);
   }

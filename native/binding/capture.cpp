@@ -10,7 +10,7 @@ namespace receptive {
 
 void Environment::capture() { capture_ = std::make_unique<Capture>(); }
 
-void Environment::capture(const Command& command, TensorTable::Entry* const* used, int uses, const TensorTable::Entry* constant) {
+void Environment::capture(const Command& command, TensorTable::Entry* const* used, int uses, uint32_t packs) {
   for (int i = 0; i < uses; ++i) {
     Storage* const storage = used[i]->storage;
     if (capture_->held.insert(storage).second) {
@@ -20,7 +20,11 @@ void Environment::capture(const Command& command, TensorTable::Entry* const* use
     if (!storage->written) capture_->made.insert(storage);
     storage->written = true;
   }
-  capture_->plan->add(command, constant != nullptr && capture_->made.count(constant->storage) == 0);
+  bool constant = packs != 0;
+  for (int i = 0; i < uses; ++i) {
+    if (packs >> i & 1u) constant = constant && capture_->made.count(used[i]->storage) == 0;
+  }
+  capture_->plan->add(command, constant);
 }
 
 double Environment::end_capture(napi_value owner, const std::vector<double>& inputs, const std::vector<double>& outputs) {

@@ -60,9 +60,9 @@ class Environment {
   // Records a run of the plan on these tensors, of the shapes and types of its inputs and outputs. Returns the ticket that cancels it.
   double run_plan(Plan& plan, const std::vector<TensorTable::Entry*>& used);
 
-  // Records a command that uses those tensors; `constant` is the one whose contents it may pack, or null.
-  void record(const Command& command, TensorTable::Entry* const* used, int uses, const TensorTable::Entry* constant = nullptr) {
-    if (capture_ != nullptr) return capture(command, used, uses, constant);
+  // Records a command that uses those tensors; the bits of `packs` tell of which it may pack the contents.
+  void record(const Command& command, TensorTable::Entry* const* used, int uses, uint32_t packs = 0) {
+    if (capture_ != nullptr) return capture(command, used, uses, packs);
     Uses blocks;
     for (int i = 0; i < uses; ++i) blocks.add(used[i]->storage->block, !used[i]->storage->written);
     const uint64_t number = stream_.record(command, blocks);
@@ -95,7 +95,7 @@ class Environment {
   void report_memory();
   int64_t held() const;
   void forget_owner(TensorTable::Entry& entry);
-  void capture(const Command& command, TensorTable::Entry* const* used, int uses, const TensorTable::Entry* constant);
+  void capture(const Command& command, TensorTable::Entry* const* used, int uses, uint32_t packs);
   void let_go(Plan& plan);
   void destroy_retired();
   napi_value promise(std::unique_ptr<Read> read, double id);

@@ -144,21 +144,10 @@ const T* data_of(const Tensor* b) {
   return b ? b->as<T>() : nullptr;
 }
 
-template <class T>
-Conv2dArgs<T> forward_args(const Call& call, const Conv2dShape& s) {
-  return {s,
-          call.in(0).as<T>(),
-          call.in(1).as<T>(),
-          data_of<T>(call.optional(2)),
-          data_of<T>(call.optional(3)),
-          call.in(4).as<T>(),
-          clip_of(call, 10)};
-}
-
 }  // namespace
 
-// x, w, b|0, add|0, y; sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm, low, high
-void record_conv2d(Call& call) {
+template <class T>
+Conv2dArgs<T> conv2d_args(const Call& call) {
   const Tensor &x = call.in(0), &y = call.in(4);
   const Conv2dShape s = check(call, x, call.in(1), y);
   check_bias(call, call.optional(2), y);
@@ -167,10 +156,17 @@ void record_conv2d(Call& call) {
     call.require_same_shape(*add, y, "what is added", "the output");
     call.require_apart(*add, y, "what is added", "the output");
   }
-  if (x.dtype == Dtype::float32) {
-    call.submit(kernels().conv2d, forward_args<float>(call, s));
+  return {s, x.as<T>(), call.in(1).as<T>(), data_of<T>(call.optional(2)), data_of<T>(call.optional(3)), y.as<T>(), clip_of(call, 10)};
+}
+
+template Conv2dArgs<float> conv2d_args(const Call&);
+template Conv2dArgs<double> conv2d_args(const Call&);
+
+void record_conv2d(Call& call) {
+  if (call.in(0).dtype == Dtype::float32) {
+    call.submit(kernels().conv2d, conv2d_args<float>(call));
   } else {
-    call.submit(reference::conv2d<double>, forward_args<double>(call, s));
+    call.submit(reference::conv2d<double>, conv2d_args<double>(call));
   }
 }
 

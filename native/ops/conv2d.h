@@ -46,6 +46,10 @@ struct Conv2dArgs {
   Clip clip;
 };
 
+// Checks a call of x, w, b|0, add|0, y; sh, sw, padTop, padRight, padBottom, padLeft, dh, dw, groups, algorithm, low, high.
+template <class T>
+Conv2dArgs<T> conv2d_args(const Call& call);
+
 // Also the transposed convolution: of g, to dx, with a bias of dx's channels.
 template <class T>
 struct Conv2dBackwardInputArgs {

@@ -24,6 +24,7 @@ struct CopyArgs {
 
 // A tile of a transposition: both its rows and its columns stay within a few cache lines each.
 constexpr int64_t kTile = 32;
+constexpr int64_t kFewColumns = 8, kRun = 256;
 
 template <class T>
 void copy_row(const T* x, int64_t x_stride, T* y, int64_t y_stride, int64_t n) {
@@ -36,12 +37,20 @@ void copy_row(const T* x, int64_t x_stride, T* y, int64_t y_stride, int64_t n) {
   }
 }
 
-// The last two dimensions, [rows, columns], in tiles when neither operand is contiguous along the same one.
+// The last two dimensions, [rows, columns], in tiles when neither operand is contiguous along the same one; along the rows where there are
+// few columns, as of images whose channels are turned to be the last axis.
 template <class T>
 void copy_matrix(const CopyArgs<T>& a, const T* x, T* y, int64_t row, int64_t rows) {
   const int last = a.rank - 1;
   const int64_t columns = a.dims[last], xr = a.x_strides[last - 1], xc = a.x_strides[last], yr = a.y_strides[last - 1],
                 yc = a.y_strides[last];
+  if (columns <= kFewColumns && xr == 1) {
+    for (int64_t end = row + rows; row < end; row += kRun) {
+      const int64_t n = std::min(kRun, end - row);
+      for (int64_t c = 0; c < columns; ++c) copy_row(x + row * xr + c * xc, xr, y + row * yr + c * yc, yr, n);
+    }
+    return;
+  }
   const int64_t width = yc == 1 && xc != 1 && xc != 0 ? kTile : columns;
   for (int64_t first = 0; first < columns; first += width) {
     const int64_t n = std::min(width, columns - first);

@@ -24,7 +24,7 @@ class OpError : public std::runtime_error {
 class Call {
  public:
   static constexpr int kMaxTensors = 12;
-  static constexpr int kMaxAttrs = 32;
+  static constexpr int kMaxAttrs = 36;
 
   const char* op = "";
   int tensors = 0;
@@ -32,6 +32,8 @@ class Call {
   const Tensor* tensor[kMaxTensors] = {};  // null where an optional tensor was left out
   double attr[kMaxAttrs] = {};
   Command command;  // what record() submits
+  // Tensors whose contents the kernel packs, by bit: see Context::keep.
+  uint32_t packs = 1u << 1;
 
   // Tensor i, which must be there.
   const Tensor& in(int i) const {

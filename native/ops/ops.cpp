@@ -7,6 +7,7 @@ namespace receptive {
   OP(unary, 2, -1)                              \
   OP(unary_backward, 3, -1)                     \
   OP(conv2d, 5, 12)                             \
+  OP(conv2d_chain, 9, -1)                       \
   OP(conv2d_backward_input, 4, 10)              \
   OP(conv2d_backward_weight, 4, 10)             \
   OP(locally_connected2d, 4, 8)                 \

@@ -11,7 +11,7 @@ namespace receptive {
 
 class Command {
  public:
-  static constexpr size_t capacity = 448;
+  static constexpr size_t capacity = 640;
 
   template <class Args>
   static Command of(void (*kernel)(const Args&, Context&), const Args& args) {

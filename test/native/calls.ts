@@ -200,6 +200,21 @@ export const calls: Record<string, Maker> = {
     const t = of(d);
     return { tensors: [t(c.x), t(c.w), optional(r, t(c.b)), optional(r, t(c.y)), t(c.y)], numbers: [...c.numbers, ...r.pick(clips)] };
   },
+  conv2d_chain(r, d) {
+    const first = convolution(r);
+    const [N, H, W, C] = first.y as [number, number, number, number];
+    const pointwise = (k: number) => ({ w: [1, 1, k, k], numbers: [1, 1, 0, 0, 0, 0, 1, 1, 1, 0] });
+    const depthwise = { w: [3, 3, 1, C], numbers: [1, 1, 1, 1, 1, 1, 1, 1, C, 0] };
+    const links = [first, depthwise, ...(r.chance(0.5) ? [pointwise(C)] : [])];
+    const t = of(d);
+    const parameters = links.flatMap(({ w }) => [t(w), optional(r, t([C]))]);
+    const missing = Array.from({ length: 6 - parameters.length }, () => null);
+    const y = t([N, H, W, C]);
+    return {
+      tensors: [t(first.x), ...parameters, ...missing, optional(r, y), y],
+      numbers: links.flatMap(({ numbers }) => [...numbers, ...r.pick(clips)]),
+    };
+  },
   conv2d_backward_input(r, d) {
     const c = convolution(r);
     const t = of(d);
