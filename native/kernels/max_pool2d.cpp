@@ -16,33 +16,39 @@ RECEPTIVE_INLINE Vec either_max(Vec a, Vec b) { return select(b == b, max(b, a),
 
 // The maximum of each window of a row of the output, and its place.
 RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, int64_t i) {
-  const Windows& w = args.w;
+  const Windows w = args.w;  // of its own: nothing that is stored can be part of it
   const Taps rows = row_taps(w, i);
-  for (int64_t j = 0; j < w.OW; ++j) {
+  const int64_t row = (n * w.OH + i) * w.OW * w.C, end = row + w.OW * w.C, down = w.dh * w.W * w.C, right = w.dw * w.C;
+  const float* const image_row = args.x + (n * w.H + rows.first) * w.W * w.C;
+  float* const y = args.y;
+  uint8_t* const narrow = args.argmax.narrow;
+  int32_t* const wide = args.argmax.wide;
+  for (int64_t j = 0, out = row; j < w.OW; ++j, out += w.C) {
     const Taps columns = column_taps(w, j);
-    const int64_t out = ((n * w.OH + i) * w.OW + j) * w.C;
-    const float* x = args.x + ((n * w.H + rows.first) * w.W + columns.first) * w.C;
-    const float first = static_cast<float>(rows.begin * w.kw + columns.begin);
-    const bool empty = rows.count == 0 || columns.count == 0;
+    const float place = static_cast<float>(rows.begin * w.kw + columns.begin);
     for (int64_t c = 0; c < w.C; c += Vec::width) {
       const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, w.C - c));
       Vec best = broadcast(-INFINITY), where = zero();
-      if (!empty) {
-        best = load_some(x + c, lanes);
-        where = broadcast(first);
-        for (int64_t a = 0; a < rows.count; ++a) {
-          for (int64_t b = a == 0 ? 1 : 0; b < columns.count; ++b) {
-            const Vec v = load_some(x + (a * w.dh * w.W + b * w.dw) * w.C + c, lanes);
-            const Vec tap = broadcast(first + static_cast<float>(a * w.kw + b));
+      if (rows.count > 0 && columns.count > 0) {
+        const float* x = image_row + columns.first * w.C + c;
+        best = load_some(x, lanes);
+        where = broadcast(place);
+        float first = place;
+        for (int64_t a = 0; a < rows.count; ++a, x += down, first += static_cast<float>(w.kw)) {
+          const float* from = x;
+          float tap = first;
+          for (int64_t b = 0; b < columns.count; ++b, from += right, tap += 1) {  // the first once more: it is not greater than itself
+            const Vec v = load_some(from, lanes), here = broadcast(tap);
             const Mask greater = v > best, number = v == v;
-            where = select(number, select(greater, tap, where), tap);
+            where = select(number, select(greater, here, where), here);
             best = select(number, select(greater, v, best), v);
           }
         }
       }
-      store_some(args.y + out + c, best, lanes);
-      if (args.argmax.narrow) store_u8(args.argmax.narrow + out + c, where, lanes);
-      if (args.argmax.wide) store_i32(args.argmax.wide + out + c, where, lanes);
+      const int some = lanes_of(lanes, end - out - c);
+      store_some(y + out + c, best, some);
+      if (narrow) store_u8(narrow + out + c, where, some);
+      if (wide) store_i32(wide + out + c, where, some);
     }
   }
 }
@@ -85,41 +91,39 @@ void max_pool2d(const MaxPool2dArgs<float>& args, Context& context) {
 
 // Each cell of a window takes the gradients whose argmax names it: nothing is addressed by data.
 void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& context) {
-  const Windows& w = args.w;
-  const int64_t image = w.H * w.W * w.C;
+  const Windows w = args.w;  // as above
+  const int64_t image = w.H * w.W * w.C, down = w.dh * w.W * w.C, right = w.dw * w.C;
   // Windows that do not overlap need not add; where they cover the image, nothing is left to be cleared.
   const bool apart = !w.adaptive && w.sh >= w.kh && w.sw >= w.kw && w.dh == 1 && w.dw == 1;
   const bool covered = apart && w.top == 0 && w.left == 0 && w.sh == w.kh && w.sw == w.kw && w.OH * w.kh >= w.H && w.OW * w.kw >= w.W;
   const bool onward = covered && w.C <= Vec::width;  // a vector may go on into the cell beside it, which is written next
-  split(context, w.N, kElementGrain / larger<int64_t>(image, 1), 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      if (!covered) memset(args.dx + n * image, 0, static_cast<size_t>(image) * sizeof(float));
-      for (int64_t i = 0; i < w.OH; ++i) {
-        const Taps rows = row_taps(w, i);
-        for (int64_t j = 0; j < w.OW; ++j) {
-          const Taps columns = column_taps(w, j);
-          const int64_t out = ((n * w.OH + i) * w.OW + j) * w.C;
-          float* dx = args.dx + ((n * w.H + rows.first) * w.W + columns.first) * w.C;
-          const float first = static_cast<float>(rows.begin * w.kw + columns.begin);
-          for (int64_t c = 0; c < w.C; c += Vec::width) {
-            const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, w.C - c));
-            const Vec g = load_some(args.g + out + c, lanes);
-            const Vec where = load_some(args.argmax.narrow + out + c, lanes);
-            for (int64_t a = 0; a < rows.count; ++a) {
-              for (int64_t b = 0; b < columns.count; ++b) {
-                float* cell = dx + (a * w.dh * w.W + b * w.dw) * w.C + c;
-                const Mask named = where == broadcast(first + static_cast<float>(a * w.kw + b));
-                const Vec taken = select(named, g, zero());
-                if (apart) {
-                  store_some(cell, taken, lanes_of(lanes, onward ? (w.W - columns.first - b) * w.C : 0));
-                } else {
-                  store_some(cell, load_some(cell, lanes) + taken, lanes);
-                }
-              }
-            }
+  const auto window_row = [&](int64_t n, int64_t i) {
+    const Taps rows = row_taps(w, i);
+    const int64_t row = (n * w.OH + i) * w.OW * w.C;
+    float* const image_row = args.dx + (n * w.H + rows.first) * w.W * w.C;
+    for (int64_t j = 0, out = row; j < w.OW; ++j, out += w.C) {
+      const Taps columns = column_taps(w, j);
+      for (int64_t c = 0; c < w.C; c += Vec::width) {
+        const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, w.C - c));
+        const Vec g = load_some(args.g + out + c, lanes), where = load_some(args.argmax.narrow + out + c, lanes);
+        const int some = onward && (w.W - columns.first - columns.count + 1) * w.C >= Vec::width ? Vec::width : lanes;
+        float* dx = image_row + columns.first * w.C + c;
+        float first = static_cast<float>(rows.begin * w.kw + columns.begin);
+        for (int64_t a = 0; a < rows.count; ++a, dx += down, first += static_cast<float>(w.kw)) {
+          float* cell = dx;
+          float tap = first;
+          for (int64_t b = 0; b < columns.count; ++b, cell += right, tap += 1) {
+            const Vec taken = select(where == broadcast(tap), g, zero());
+            apart ? store_some(cell, taken, some) : store_some(cell, load_some(cell, lanes) + taken, lanes);
           }
         }
       }
+    }
+  };
+  split(context, w.N, kElementGrain / larger<int64_t>(image, 1), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t n = begin; n < end; ++n) {
+      if (!covered) memset(args.dx + n * image, 0, static_cast<size_t>(image) * sizeof(float));
+      for (int64_t i = 0; i < w.OH; ++i) window_row(n, i);
     }
   });
 }
