@@ -24,8 +24,8 @@ const { values: options } = parseArgs({
 
 /** What a file may take: milliseconds of processor time, and bytes for each of its own beside what any file may. */
 const [mostTime, mostBytes, mostTimes] = [2000, 2 ** 25, 64];
-/** How long nothing may be heard of the reading process. */
-const patience = 20_000;
+/** Seconds in which nothing may be heard of the reading process; those in which this one stands still as well do not count. */
+const patience = 20;
 
 const codes = new Set([
   'ERR_FILE',
@@ -132,21 +132,18 @@ async function main() {
   const args = ['seconds', 'seed', 'target', 'case'].flatMap((name) => (options[name] === undefined ? [] : [`--${name}`, options[name]]));
   const reading = fork(__filename, [...args, '--child', folder], { execArgv: ['--max-old-space-size=1024'] });
   let last = {};
-  let timer;
-  const listen = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      last.failed = `nothing was heard for ${patience / 1000} s`;
-      reading.kill('SIGKILL');
-    }, patience);
-  };
-  listen();
+  let quiet = 0;
+  const timer = setInterval(() => {
+    if (++quiet < patience) return;
+    last.failed = `nothing was heard for ${patience} s`;
+    reading.kill('SIGKILL');
+  }, 1000);
   reading.on('message', (message) => {
     last = { ...last, ...message };
-    listen();
+    quiet = 0;
   });
   const [code, signal] = await new Promise((end) => reading.on('exit', (...how) => end(how)));
-  clearTimeout(timer);
+  clearInterval(timer);
   if (!last.failed && (code !== 0 || !(last.done || last.outcome))) last.failed = `the process ended by ${signal ?? `exit code ${code}`}`;
   if (options.json) console.log(JSON.stringify({ seed: Number(options.seed), ...last }));
   else if (last.outcome) console.log(last.outcome);
