@@ -69,6 +69,7 @@ void taps_tile(const RowsTile& rows, const TapsStep& step) {
   if (c < step.channels) taps_block<MR, 1, true>(rows, step, c, static_cast<int>(step.channels - c));
 }
 
+constexpr int64_t kBeyondL2 = 1 << 18;              // floats
 constexpr int kMostSliding = 8, kLeastSliding = 4;  // pixels of a tile
 
 // What becomes of a line.
@@ -247,13 +248,14 @@ static void run_anywhere(const Depthwise& d, const Run& run, Tap* taps) {
 }
 
 // What comes from far comes best in the order it lies in: there a line is one tile, all channels of it, and asks for what the tile beside
-// it will be the first to see.
+// it will be the first to see. Where the stride is 2 little is seen twice, and what a core's own cache does not hold is far.
 static void run_sliding(const Depthwise& d, const Run& run, const Room& room, const float* zeros) {
   const Source& source = d.source;
   const Axis& cols = source.cols;
   const int64_t pixels = run.last - run.first;
   const Slide slide = slide_for(cols, d.group, pixels);
-  const bool far = source.is_far();
+  const int64_t floats = source.images * source.rows.in * cols.in * source.channels;
+  const bool far = source.is_far() || (cols.stride == 2 && floats >= kBeyondL2);
   for (int64_t first = run.first, last; first < run.last; first = last) {
     last = far ? smaller(run.last, first + slide.pixels) : run.last;
     const auto whole = [&](int64_t tile) { return (last - first + tile - 1) / tile * tile; };
