@@ -1,8 +1,9 @@
-// Waiting for another thread without giving up the CPU, for as long as a wake-up through the system would cost.
+// Waiting for another thread without going to sleep, for as long as a wake-up through the system would cost.
 // For the runtime only: kernels' units may not include it (see context.h).
 #pragma once
 
 #include <chrono>
+#include <thread>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -28,6 +29,8 @@ bool spin(const Done& done) {
       if (done()) return true;
       relax();
     }
+    // To a thread that has work, where it is on this CPU: where there are few, it is, and would wait for as long as this one spins.
+    std::this_thread::yield();
   } while (std::chrono::steady_clock::now() < until);
   return done();
 }
