@@ -34,6 +34,8 @@ interface Native {
   sync(): Promise<void>;
   syncSync(): void;
   memory(): MemoryUse;
+  /** Gives memory that lies idle back to the system, once everything queued so far has run. By itself that takes half a second of rest. */
+  trim(): void;
   info(): { isa: string; threads: number; napi: number };
   setNumThreads(threads: number): void;
   /** The multiply-adds of this machine, as FLOP/s on as many threads as kernels use, measured now. What benchmarks quote kernels against. */

@@ -87,6 +87,30 @@ export async function readFully(file: FileHandle, bytes: Uint8Array, position: n
   }
 }
 
+/** What TypeScript's library has as of ES2024. */
+type Resizable = ArrayBuffer & { resize(bytes: number): void };
+type ResizableConstructor = new (bytes: number, options: { maxByteLength: number }) => Resizable;
+
+/**
+ * Memory for what is read of files, given back all at once: V8 would keep it until it collects, which may be when as much again is in use.
+ */
+export class Staging {
+  readonly #buffers: Resizable[] = [];
+
+  /** So many bytes, zero. */
+  take(bytes: number): Uint8Array {
+    const buffer = new (ArrayBuffer as unknown as ResizableConstructor)(bytes, { maxByteLength: bytes });
+    this.#buffers.push(buffer);
+    return new Uint8Array(buffer, 0, bytes);
+  }
+
+  /** Behind this what was taken has no bytes. */
+  release(): void {
+    for (const buffer of this.#buffers) buffer.resize(0);
+    this.#buffers.length = 0;
+  }
+}
+
 /** Writes all of the bytes at the file's end. */
 export async function writeFully(file: FileHandle, bytes: Uint8Array, most = pieceBytes): Promise<void> {
   for (let written = 0; written < bytes.byteLength; ) {

@@ -186,6 +186,7 @@ export class Session implements Disposable {
     const known = this.#plans.get(key);
     const constant = (value: Tensor) => (this.#program.owned ? value : this.#constants.copy(value));
     const plan = known ?? this.#traced(shapes, (record) => new Plan(optimised(graphOf(record, constant), this.#constants)));
+    if (!known) native.trim(); // what folding constants left behind
     this.#plans.delete(key);
     this.#plans.set(key, plan); // the last in the order is the one used last
     if (this.#plans.size > (this.#program.plans ?? 8)) {

@@ -201,6 +201,12 @@ napi_value memory(napi_env env, const Arguments&) {
   return result;
 }
 
+// trim()
+napi_value trim(napi_env env, const Arguments&) {
+  Environment::of(env).trim();
+  return nullptr;
+}
+
 // info(): { isa, threads, napi }
 napi_value info(napi_env env, const Arguments&) {
   napi_value result, isa;
@@ -225,19 +231,13 @@ napi_value set_num_threads(napi_env, const Arguments& arguments) {
 napi_value peak(napi_env env, const Arguments&) { return from_double(env, measure_peak()); }
 
 const Function functions[] = {
-    {"create", create},
-    {"view", view},
-    {"piece", piece},
-    {"free", free_tensor},
-    {"upload", upload},
-    {"read", read},
-    {"readSync", read_sync},
-    {"sync", sync},
-    {"syncSync", sync_sync},
-    {"settled", settled},
-    {"memory", memory},
-    {"info", info},
-    {"setNumThreads", set_num_threads},
+    {"create", create},      {"view", view},
+    {"piece", piece},        {"free", free_tensor},
+    {"upload", upload},      {"read", read},
+    {"readSync", read_sync}, {"sync", sync},
+    {"syncSync", sync_sync}, {"settled", settled},
+    {"memory", memory},      {"trim", trim},
+    {"info", info},          {"setNumThreads", set_num_threads},
     {"peak", peak},
 };
 

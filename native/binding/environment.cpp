@@ -142,6 +142,11 @@ Block* Environment::acquire(size_t bytes, bool for_host) {
   return block;
 }
 
+void Environment::trim() {
+  const auto run = [](Allocator* const& allocator, Context&) { allocator->trim(); };
+  stream_.record(Command::of<Allocator*>(run, &allocator_));
+}
+
 double Environment::create(napi_value owner, const Tensor& shape) {
   const auto bytes = static_cast<size_t>(checked_bytes(shape));
   made(static_cast<int64_t>(bytes) + kOverhead);

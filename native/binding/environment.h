@@ -72,6 +72,9 @@ class Environment {
     }
   }
 
+  // Gives memory that lies idle back to the system, once everything recorded so far has run.
+  void trim();
+
   const TensorTable& tensors() const { return tensors_; }
   // Bytes taken from the system and not given back.
   size_t reserved() const;

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkWritable, makeFolder } from '../../lib/formats/file';
+import { checkWritable, makeFolder, Staging } from '../../lib/formats/file';
 
 const folder = mkdtempSync(join(tmpdir(), 'receptive-file-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -28,4 +28,13 @@ test('checkWritable leaves nothing behind but the folder, and names the file', a
   await checkWritable(path);
   expect(readdirSync(join(folder, 'models'))).toEqual([]);
   await expect(checkWritable(join(folder, 'models'))).rejects.toThrow(`${join(folder, 'models')}: is a folder`);
+});
+
+test('what was staged is gone at once when it is released', () => {
+  const staging = new Staging();
+  const [some, none] = [staging.take(5), staging.take(0)];
+  expect([...some, ...none]).toEqual([0, 0, 0, 0, 0]);
+  staging.release();
+  expect([some.byteLength, some.buffer.byteLength]).toEqual([0, 0]);
+  staging.release();
 });

@@ -215,6 +215,7 @@ const likely = {
   },
   cancel: () => [pick([...plans.keys()]) ?? 1, int(0, 20)],
   freePlan: () => [pick([...plans.keys()]) ?? 1],
+  trim: () => [],
   planInfo: () => [pick([...plans.keys()]) ?? 1],
 };
 

@@ -43,7 +43,7 @@ export function hostOf({ name, type, shape, raw, numbers, strings }: TensorProto
 }
 
 /** Copied, so that a shape does not keep the whole file in memory; more than this is copied by whoever keeps it. */
-const copiedBytes = 4096;
+export const copiedBytes = 4096;
 
 /** The same, its elements in memory of their own. */
 export function owned(host: HostTensor): HostTensor {

@@ -7,11 +7,12 @@ import { checkOptions, type OptionNames } from '../../options';
 import type { Shape } from '../../shape';
 import { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
+import { Staging } from '../file';
 import { dtypeFor, type ElementType } from './elementType';
 import type { HostTensor } from './host';
 import { settled } from './operators/types';
 import type { ValueInfo } from './proto';
-import { type OnnxModel, readOnnx } from './read';
+import { type OnnxModel, readStaged } from './read';
 import { type Step, stepsOf, withLastUses, withoutConstants } from './steps';
 import { channelsLast, inOrder, Run, Value } from './value';
 import { statesOf } from './weights';
@@ -249,5 +250,10 @@ class Uses {
  */
 export async function importOnnx(source: string | Uint8Array, options: ImportOptions = {}): Promise<OnnxModule> {
   checkOptions('importOnnx', options, names);
-  return new OnnxModule(await readOnnx(source), options);
+  const staging = new Staging();
+  try {
+    return new OnnxModule(await readStaged(source, staging), options);
+  } finally {
+    staging.release();
+  }
 }

@@ -3,9 +3,9 @@ import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { dtypeOf } from '../../dtype';
 import { typeError } from '../../errors';
-import { asFileError, fileError, readFully } from '../file';
+import { asFileError, fileError, readFully, Staging } from '../file';
 import { bytesOf } from './elementType';
-import { type HostTensor, hostOf } from './host';
+import { copiedBytes, type HostTensor, hostOf, owned } from './host';
 import { type AttributeKind, decodeModel, decodeTensor, type GraphProto, type ModelProto, type TensorProto, type ValueInfo } from './proto';
 
 /** The value of an attribute. Integers are bigint, exact. */
@@ -53,10 +53,13 @@ export interface OnnxModel {
  * @example
  * const { inputs, nodes } = await readOnnx('model.onnx');
  */
-export async function readOnnx(source: string | Uint8Array): Promise<OnnxModel> {
+export const readOnnx = (source: string | Uint8Array): Promise<OnnxModel> => readStaged(source, new Staging());
+
+/** @internal The same with what is read of files in memory that can be given back once the model is not used any more. */
+export async function readStaged(source: string | Uint8Array, staging: Staging): Promise<OnnxModel> {
   if (typeof source !== 'string') {
     if (dtypeOf(source) !== 'uint8') throw typeError('readOnnx', 'source', source, 'a path or a Uint8Array');
-    return readModel('ONNX model', source, null);
+    return readModel('ONNX model', source, null, staging);
   }
   try {
     const file = await open(source, 'r');
@@ -65,12 +68,12 @@ export async function readOnnx(source: string | Uint8Array): Promise<OnnxModel> 
       const { size } = await file.stat();
       if (size >= 2 ** 31)
         throw new Error(`has ${size} bytes, an ONNX file at most 2147483647 (others keep their weights as external data)`);
-      bytes = Buffer.alloc(size);
+      bytes = staging.take(size);
       await readFully(file, bytes, 0);
     } finally {
       await file.close();
     }
-    return await readModel(source, bytes, dirname(source));
+    return await readModel(source, bytes, dirname(source), staging);
   } catch (cause) {
     throw asFileError(source, cause);
   }
@@ -79,18 +82,31 @@ export async function readOnnx(source: string | Uint8Array): Promise<OnnxModel> 
 /** @internal A tensor of a file of one, as data sets for tests are kept. */
 export const readTensor = (bytes: Uint8Array): HostTensor => hostOf(decodeTensor(bytes));
 
-async function readModel(source: string, bytes: Uint8Array, folder: string | null): Promise<OnnxModel> {
+async function readModel(source: string, bytes: Uint8Array, folder: string | null, staging: Staging): Promise<OnnxModel> {
   try {
     const proto = decodeModel(bytes);
-    await fetchExternal(proto.graph, folder);
+    if (folder !== null) for (const tensor of proto.graph.initializers) align(tensor);
+    await fetchExternal(proto.graph, folder, staging);
     return checked(source, proto);
   } catch (cause) {
     throw asFileError(source, cause instanceof RangeError ? fileError(source, cause.message, cause) : cause);
   }
 }
 
+/**
+ * Moves elements of a file that is in memory of our own to where they can be looked at without a copy: down, by less than the tag and the
+ * length take that stand before so many.
+ */
+function align(tensor: TensorProto): void {
+  const { raw, type } = tensor;
+  const beyond = raw && type !== 'string' && bytesOf(type) <= 4 && raw.byteLength > copiedBytes ? raw.byteOffset % bytesOf(type) : 0;
+  if (!raw || beyond === 0) return;
+  const moved = new Uint8Array(raw.buffer, raw.byteOffset - beyond, raw.byteLength + beyond).copyWithin(0, beyond);
+  tensor.raw = moved.subarray(0, raw.byteLength);
+}
+
 /** Reads what lies outside of the model's file into its tensors. */
-async function fetchExternal(graph: GraphProto, folder: string | null): Promise<void> {
+async function fetchExternal(graph: GraphProto, folder: string | null, staging: Staging): Promise<void> {
   const tensors = [...graph.initializers, ...graph.nodes.flatMap(({ attributes }) => attributes.flatMap(({ value }) => tensorIn(value)))];
   const files = new Map<string, { file: FileHandle; size: number }>();
   let [asked, there] = [0, 0];
@@ -114,7 +130,7 @@ async function fetchExternal(graph: GraphProto, folder: string | null): Promise<
       if (size !== bytes || tensor.type === 'string') throw fault(`are ${bytes} bytes, the tensor takes ${size}`);
       asked += bytes;
       if (asked > 4 * there + 65536) throw fault('are asked for again and again');
-      const raw = Buffer.alloc(bytes);
+      const raw = staging.take(bytes);
       await readFully(open.file, raw, offset);
       tensor.raw = raw;
     }
@@ -145,6 +161,9 @@ async function openInside(folder: string, location: string, fault: (text: string
   return { file, size: stat.size };
 }
 
+/** A tensor of an attribute: of a constant, which becomes a weight, where it lies in the file, others in memory of their own. */
+const heldBy = (operator: string, tensor: TensorProto): HostTensor => (operator === 'Constant' ? hostOf(tensor) : owned(hostOf(tensor)));
+
 /** The model of a file, once what its parts say of each other is found to agree. */
 function checked(source: string, { producer, opsets, graph, metadata }: ModelProto): OnnxModel {
   const opset = opsets.get('') ?? (graph.nodes.every(({ domain }) => domain !== '') ? 1 : undefined);
@@ -173,7 +192,7 @@ function checked(source: string, { producer, opsets, graph, metadata }: ModelPro
     for (const output of outputs) if (output !== '') define('value', output);
     const byName = new Map<string, OnnxAttribute>();
     for (const { name: attribute, kind, value } of attributes) {
-      byName.set(attribute, { kind, value: kind === 'tensor' ? hostOf(value as TensorProto) : (value as AttributeValue) });
+      byName.set(attribute, { kind, value: kind === 'tensor' ? heldBy(operator, value as TensorProto) : (value as AttributeValue) });
     }
     nodes.push({ name: called, operator, domain, inputs: reads, outputs, attributes: byName });
   }

@@ -1,4 +1,5 @@
 import { ReceptiveError } from '../../errors';
+import { native } from '../../native';
 import { Buffer, Parameter } from '../../nn/parameter';
 import * as ops from '../../ops';
 import { scope } from '../../scope';
@@ -15,6 +16,9 @@ interface Use extends Step {
   readonly input: number;
 }
 
+/** What is uploaded in one order and moved into another leaves idle memory behind: it is given back after so many bytes. */
+const trimmedAfter = 2 ** 24;
+
 /** Small weights are kept on the host too: some operations read there how to work. */
 const mostOnHost = 64;
 
@@ -26,6 +30,7 @@ export function statesOf(
   const uses = usesOf(steps);
   const values = new Map<string, Value>();
   const parts = new Map<string, Parameter | Buffer>();
+  let uploaded = 0;
   try {
     for (const [name, host] of initializers) {
       const at = uses.get(name) ?? [];
@@ -35,6 +40,11 @@ export function statesOf(
       }
       const { part, order } = partOf(host, at);
       parts.set(name, part);
+      uploaded += 4 * host.data.length;
+      if (uploaded > trimmedAfter) {
+        native.trim();
+        uploaded = 0;
+      }
       const kept = host.data.length <= mostOnHost ? host : null;
       values.set(name, new Value(host.type, host.shape, order, part, kept));
     }
