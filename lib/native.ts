@@ -27,6 +27,7 @@ interface Native {
   endCapture(owner?: object, inputs?: number, ...tensors: number[]): number;
   /** Queues a run of a plan: its inputs are read from these tensors, its outputs written to those that follow. What `cancel` takes. */
   run(plan: number, ...tensors: number[]): number;
+  /** A run that has not ended stops before its next command, also that of a plan that was freed meanwhile. */
   cancel(plan: number, ticket: number): void;
   freePlan(plan: number): void;
   planInfo(plan: number): { readonly commands: number; readonly keptBytes: number };

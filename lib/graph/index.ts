@@ -1,1 +1,10 @@
-export { type CompileOptions, compile, type Feed, type InputSpec, type RunOptions, Session, type SessionValue } from './session';
+export {
+  type CompileOptions,
+  compile,
+  type Feed,
+  type InputSpec,
+  type RunOptions,
+  Session,
+  type SessionPlans,
+  type SessionValue,
+} from './session';

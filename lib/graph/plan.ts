@@ -29,22 +29,62 @@ function withFilledOutputs(graph: Graph): Graph {
   return { ...graph, nodes: [...graph.nodes, ...copies], outputs };
 }
 
+/** Memory that plans use in turn, whose runs follow each other: as much as the largest needs. */
+export class Workspace implements Disposable {
+  #memory: Tensor | null = null;
+
+  /** At least so many bytes; those there were go once no plan points there. */
+  atLeast(bytes: number): Tensor {
+    if (this.#memory && this.#memory.size >= bytes) return this.#memory;
+    this.#memory?.dispose();
+    this.#memory = scope.outside(() => Tensor.empty([bytes], 'uint8'));
+    return this.#memory;
+  }
+
+  dispose(): void {
+    this.#memory?.dispose();
+    this.#memory = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
 /** A graph as commands of the addon, which one call runs. */
 export class Plan implements Disposable {
   readonly graph: Graph;
   readonly arena: Arena;
+  readonly #workspace: Workspace;
+  #memory: Tensor;
   #id: number;
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, workspace: Workspace) {
     this.graph = withFilledOutputs(graph);
     this.arena = arenaOf(this.graph);
-    this.#id = observe(null, () => scope.run(() => this.#capture(), keepNothing));
+    this.#workspace = workspace;
+    this.#memory = workspace.atLeast(this.arena.bytes);
+    this.#id = this.#captured();
+  }
+
+  /** Moves to where the workspace is now, if another plan needed more of it. */
+  settle(): void {
+    const memory = this.#workspace.atLeast(this.arena.bytes);
+    if (this.#id === 0 || memory === this.#memory) return;
+    const old = this.#id;
+    this.#memory = memory;
+    this.#id = this.#captured(); // before the old one goes, whose packed weights it takes over
+    native.freePlan(old);
+  }
+
+  #captured(): number {
+    return observe(null, () => scope.run(() => this.#capture(), keepNothing));
   }
 
   #capture(): number {
     const { inputs, nodes, outputs } = this.graph;
     const tensors = new Map<GraphValue, Tensor>();
-    const arena = Tensor.empty([this.arena.bytes], 'uint8');
+    const arena = this.#memory;
     const tensor = (value: GraphValue): Tensor => {
       const made = value.constant ?? tensors.get(value) ?? Tensor.piece(arena, this.arena.offsets.get(value)!, value.shape, value.dtype);
       if (!value.constant) tensors.set(value, made);
@@ -64,17 +104,14 @@ export class Plan implements Disposable {
     }
   }
 
-  /** Queues a run on these tensors. @returns What `cancel` takes. */
-  run(inputs: readonly Tensor[], outputs: readonly Tensor[]): number {
-    return native.run(this.#id, ...[...inputs, ...outputs].map((tensor) => tensor.use('run')));
+  /** Queues a run on these tensors. @returns What stops it before its next command, if it has not ended. */
+  run(inputs: readonly Tensor[], outputs: readonly Tensor[]): () => void {
+    const id = this.#id;
+    const ticket = native.run(id, ...[...inputs, ...outputs].map((tensor) => tensor.use('run')));
+    return () => native.cancel(id, ticket);
   }
 
-  /** A run that has not ended stops before its next command. */
-  cancel(ticket: number): void {
-    if (this.#id !== 0) native.cancel(this.#id, ticket);
-  }
-
-  /** Commands, and bytes of packed weights. */
+  /** Commands, and bytes of packed weights, those included that other plans share. */
   get info(): { readonly commands: number; readonly keptBytes: number } {
     return native.planInfo(this.#id);
   }

@@ -14,7 +14,7 @@ import { trace } from '../trace';
 import { Constants } from './constants';
 import { graphOf, showGraph } from './graph';
 import { optimised } from './passes';
-import { Plan } from './plan';
+import { Plan, Workspace } from './plan';
 
 /** An input or output of a session. */
 export interface SessionValue {
@@ -42,10 +42,22 @@ export interface Program {
   readonly inputs: readonly SessionValue[];
   /** Their names, and shapes where these are known beforehand. */
   readonly outputs: readonly (Pick<SessionValue, 'name'> & Partial<SessionValue>)[];
-  /** As many plans for different shapes are kept, those used last. Default 8. */
+  /** As many plans for different shapes are kept, those used last. */
   readonly plans?: number;
   run(inputs: readonly Tensor[]): readonly Tensor[];
 }
+
+/** What a session has made of the shapes it was given: `Session.plans`. */
+export interface SessionPlans {
+  /** Plans made so far, those made again included. */
+  readonly made: number;
+  /** Of these, those that are kept. */
+  readonly kept: number;
+  /** As many are kept at most. */
+  readonly most: number;
+}
+
+const defaultPlans = 8;
 
 const runNames: OptionNames<RunOptions> = { signal: true };
 
@@ -59,7 +71,9 @@ export class Session implements Disposable {
   readonly outputs: readonly SessionValue[];
   readonly #program: Program;
   readonly #constants = new Constants();
+  readonly #workspace = new Workspace();
   readonly #plans = new Map<string, Plan>();
+  #made = 0;
   #disposed = false;
 
   /** @internal */
@@ -107,8 +121,7 @@ export class Session implements Disposable {
       const inputs = this.#given(feeds, made);
       const plan = this.#plan(inputs.map(({ shape }) => shape));
       outputs = plan.graph.outputs.map(({ shape, dtype }) => Tensor.empty(shape, dtype));
-      const ticket = plan.run(inputs, outputs);
-      const stop = () => plan.cancel(ticket);
+      const stop = plan.run(inputs, outputs);
       signal?.addEventListener('abort', stop, { once: true });
       const done = outputs.length > 0 ? native.settled(outputs[0]!.id) : native.sync();
       return done.then(
@@ -180,21 +193,42 @@ export class Session implements Disposable {
     );
   }
 
+  /** How many plans, one for each shapes of its inputs, it has made and keeps. One that goes on making them is given too many shapes. */
+  get plans(): SessionPlans {
+    return { made: this.#made, kept: this.#plans.size, most: this.#program.plans ?? defaultPlans };
+  }
+
   /** The plan for inputs of these shapes. */
   #plan(shapes: readonly Shape[]): Plan {
     const key = JSON.stringify(shapes);
     const known = this.#plans.get(key);
     const constant = (value: Tensor) => (this.#program.owned ? value : this.#constants.copy(value));
-    const plan = known ?? this.#traced(shapes, (record) => new Plan(optimised(graphOf(record, constant), this.#constants)));
-    if (!known) native.trim(); // what folding constants left behind
+    const plan =
+      known ?? this.#traced(shapes, (record) => new Plan(optimised(graphOf(record, constant), this.#constants), this.#workspace));
+    if (!known) {
+      for (const other of this.#plans.values()) other.settle();
+      native.trim(); // what folding constants left behind, and memory that was too small
+    }
     this.#plans.delete(key);
     this.#plans.set(key, plan); // the last in the order is the one used last
-    if (this.#plans.size > (this.#program.plans ?? 8)) {
+    const { most } = this.plans;
+    if (this.#plans.size > most) {
       const [oldest, old] = this.#plans.entries().next().value!;
       this.#plans.delete(oldest);
       old.dispose();
     }
+    if (!known && ++this.#made === 4 * most) this.#warn();
     return plan;
+  }
+
+  /** Plans are made on the event loop, each for about as long as some runs take: a session that does not stop is slow. */
+  #warn(): void {
+    const { made, most } = this.plans;
+    process.emitWarning(
+      `the session of ${this.#program.name} has made ${made} plans for shapes of its inputs and keeps ${most}: pad inputs to fewer lengths and ` +
+        'batch sizes, or let it keep more (the option plans)',
+      { type: 'ReceptiveWarning', code: 'RECEPTIVE_PLANS' },
+    );
   }
 
   /** What a run on inputs of these shapes comes to: operations, and bytes of memory: of the arena, of all values beside each other, of packed weights. */
@@ -210,6 +244,7 @@ export class Session implements Disposable {
     this.#disposed = true;
     for (const plan of this.#plans.values()) plan.dispose();
     this.#plans.clear();
+    this.#workspace.dispose();
     this.#constants.dispose();
     if (this.#program.owned) this.#program.model.dispose();
   }
@@ -267,7 +302,7 @@ export interface CompileOptions {
   input?: InputSpec;
   /** Where it takes several: each under the name `run` is to know it by, in the order of the function's parameters. */
   inputs?: Readonly<Record<string, InputSpec>>;
-  /** As many shapes of the inputs are kept ready, those used last; each takes memory of its own. Default 8. */
+  /** As many shapes of the inputs are kept ready, those used last. Default 8. */
   plans?: number;
   /** Whether the model becomes the session's own: its parameters are used where they are, and disposed of with it. Default false: copied. */
   owned?: boolean;
@@ -287,7 +322,7 @@ const compileNames: OptionNames<CompileOptions> = { input: true, inputs: true, p
 export async function compile(model: Module, options: CompileOptions): Promise<Session> {
   if (!(model instanceof Module)) throw typeError('compile', 'model', model, 'a Module');
   checkOptions('compile', options, compileNames);
-  const { input, inputs, plans = 8, owned = false } = options;
+  const { input, inputs, plans = defaultPlans, owned = false } = options;
   if (!Number.isSafeInteger(plans) || plans < 1) throw rangeError('compile', 'plans', plans, 'a positive integer');
   if ((input === undefined) === (inputs === undefined)) {
     throw typeError('compile', 'options', options, 'either input, or inputs by name');

@@ -90,9 +90,11 @@ napi_value call_op(napi_env env, napi_callback_info info) {
     for (int i = 0; i < call.attrs; ++i) call.attr[i] = arguments.number(static_cast<size_t>(op.tensors + i), "attribute");
     require_no_overlap(arguments, used, uses);
     op.record(call);
-    uint32_t packs = 0;
-    for (int i = 0; i < op.tensors; ++i) packs |= call.packs >> i & 1u ? place[i] : 0;
-    environment.record(call.command, used, uses, packs);
+    Environment::Packed packed = {0, call};
+    if (call.keep != Call::Keep::nothing) {
+      for (int i = 0; i < op.tensors; ++i) packed.operands |= call.packs >> i & 1u ? place[i] : 0;
+    }
+    environment.record(call.command, used, uses, packed.operands != 0 ? &packed : nullptr);
   } catch (...) {
     throw_caught(env);
   }

@@ -10,7 +10,33 @@ namespace receptive {
 
 void Environment::capture() { capture_ = std::make_unique<Capture>(); }
 
-void Environment::capture(const Command& command, TensorTable::Entry* const* used, int uses, uint32_t packs) {
+// Where what a command makes of a constant stays, null where that is none: pieces are of memory that commands fill.
+std::shared_ptr<Kept> Environment::kept_for(const Packed& packed, TensorTable::Entry* const* used) {
+  const auto& [operands, call] = packed;
+  const TensorTable::Entry* last = nullptr;
+  for (uint32_t i = 0; operands >> i != 0; ++i) {
+    if ((operands >> i & 1u) == 0) continue;
+    last = used[i];
+    if (last->piece || capture_->made.count(last->storage) > 0) return nullptr;
+  }
+  if (call.keep == Call::Keep::own) return std::make_shared<Kept>();
+  const TensorTable::Entry& operand = *last;  // the only one
+  Storage& storage = *operand.storage;
+  std::vector<double> form(call.attr, call.attr + call.attrs);
+  form.push_back(static_cast<double>(operand.offset));
+  for (int d = 0; d < operand.tensor.rank; ++d) form.push_back(static_cast<double>(operand.tensor.dims[d]));
+  storage.made.erase(std::remove_if(storage.made.begin(), storage.made.end(), [](const Made& made) { return made.kept.expired(); }),
+                     storage.made.end());
+  for (const Made& made : storage.made) {
+    if (made.op != call.op || made.form != form) continue;
+    if (std::shared_ptr<Kept> kept = made.kept.lock()) return kept;
+  }
+  auto kept = std::make_shared<Kept>();
+  storage.made.push_back({call.op, std::move(form), kept});
+  return kept;
+}
+
+void Environment::capture(const Command& command, TensorTable::Entry* const* used, int uses, const Packed* packed) {
   for (int i = 0; i < uses; ++i) {
     Storage* const storage = used[i]->storage;
     if (capture_->held.insert(storage).second) {
@@ -20,11 +46,7 @@ void Environment::capture(const Command& command, TensorTable::Entry* const* use
     if (!storage->written) capture_->made.insert(storage);
     storage->written = true;
   }
-  bool constant = packs != 0;
-  for (int i = 0; i < uses; ++i) {
-    if (packs >> i & 1u) constant = constant && capture_->made.count(used[i]->storage) == 0;
-  }
-  capture_->plan->add(command, constant);
+  capture_->plan->add(command, packed != nullptr ? kept_for(*packed, used) : nullptr);
 }
 
 double Environment::end_capture(napi_value owner, const std::vector<double>& inputs, const std::vector<double>& outputs) {
@@ -63,9 +85,16 @@ double Environment::end_capture(napi_value owner, const std::vector<double>& inp
   }
 }
 
-Plan* Environment::find_plan(double id) {
-  const auto found = id >= 0 && id < 0x1p53 ? plans_.find(static_cast<uint64_t>(id)) : plans_.end();
-  return found == plans_.end() || static_cast<double>(found->first) != id ? nullptr : found->second.get();
+static Plan* find_in(const std::unordered_map<uint64_t, std::unique_ptr<Plan>>& plans, double id) {
+  const auto found = id >= 0 && id < 0x1p53 ? plans.find(static_cast<uint64_t>(id)) : plans.end();
+  return found == plans.end() || static_cast<double>(found->first) != id ? nullptr : found->second.get();
+}
+
+Plan* Environment::find_plan(double id) { return find_in(plans_, id); }
+
+Plan* Environment::find_running(double id) {
+  Plan* const plan = find_plan(id);
+  return plan != nullptr ? plan : find_in(retired_, id);
 }
 
 // Memory is freed in stream order: what the last run uses is taken again by later commands only.
@@ -82,15 +111,13 @@ void Environment::free_plan(double id) {
   if (closed_ || plan == nullptr) return;
   let_go(*plan);
   const auto found = plans_.find(static_cast<uint64_t>(id));
-  retired_.push_back(std::move(found->second));
-  plans_.erase(found);
+  retired_.insert(plans_.extract(found));
   destroy_retired();
 }
 
 void Environment::destroy_retired() {
   const uint64_t completed = stream_.completed();
-  const auto ended = [&](const std::unique_ptr<Plan>& plan) { return plan->last_run <= completed; };
-  retired_.erase(std::remove_if(retired_.begin(), retired_.end(), ended), retired_.end());
+  for (auto plan = retired_.begin(); plan != retired_.end();) plan = plan->second->last_run <= completed ? retired_.erase(plan) : ++plan;
 }
 
 double Environment::run_plan(Plan& plan, const std::vector<TensorTable::Entry*>& used) {
@@ -105,8 +132,12 @@ double Environment::run_plan(Plan& plan, const std::vector<TensorTable::Entry*>&
 
 size_t Environment::reserved() const {
   size_t sum = allocator_.reserved() + stream_.reserved();
-  for (const auto& [id, plan] : plans_) sum += plan->kept_bytes();
-  for (const auto& plan : retired_) sum += plan->kept_bytes();
+  std::unordered_set<const Kept*> counted;
+  const auto count = [&](const Kept& kept) {
+    if (counted.insert(&kept).second) sum += kept.bytes();
+  };
+  for (const auto& [id, plan] : plans_) plan->each_kept(count);
+  for (const auto& [id, plan] : retired_) plan->each_kept(count);
   return sum;
 }
 

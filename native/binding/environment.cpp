@@ -282,6 +282,7 @@ void Environment::upload(double id, const void* bytes) {
   if (storage.bytes > 0) std::memcpy(storage.block->data, bytes, storage.bytes);
   storage.block->failure = nullptr;
   storage.written = true;
+  storage.made.clear();
 }
 
 // Made by the constructor, which throws when there is no memory (an error without a code); napi_create_arraybuffer ends the process.

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "../ops/op.h"
 #include "../runtime/allocator.h"
 #include "../runtime/plan.h"
 #include "../runtime/stream.h"
@@ -49,6 +50,12 @@ class Environment {
   // A promise of undefined once everything recorded so far has run; rejected with the failure of what led to the tensor.
   napi_value settled(double id);
 
+  // The operands of a call whose contents its command may pack, by bit of those it uses.
+  struct Packed {
+    uint32_t operands;
+    const Call& call;
+  };
+
   // From here on commands are captured into a plan instead of recorded.
   void capture();
   // What was captured since, as a plan with these inputs and outputs, which are used by its commands; it lives until it is freed or `owner`
@@ -56,15 +63,20 @@ class Environment {
   double end_capture(napi_value owner, const std::vector<double>& inputs, const std::vector<double>& outputs);
   bool capturing() const { return capture_ != nullptr; }
   Plan* find_plan(double id);
+  // The same, or one that was freed and may have a run left; else null.
+  Plan* find_running(double id);
   void free_plan(double id);
   // Records a run of the plan on these tensors, of the shapes and types of its inputs and outputs. Returns the ticket that cancels it.
   double run_plan(Plan& plan, const std::vector<TensorTable::Entry*>& used);
 
-  // Records a command that uses those tensors; the bits of `packs` tell of which it may pack the contents.
-  void record(const Command& command, TensorTable::Entry* const* used, int uses, uint32_t packs = 0) {
-    if (capture_ != nullptr) return capture(command, used, uses, packs);
+  // Records a command that uses those tensors; `packed` says what it makes of its operands, if it is known to.
+  void record(const Command& command, TensorTable::Entry* const* used, int uses, const Packed* packed = nullptr) {
+    if (capture_ != nullptr) return capture(command, used, uses, packed);
     Uses blocks;
-    for (int i = 0; i < uses; ++i) blocks.add(used[i]->storage->block, !used[i]->storage->written);
+    for (int i = 0; i < uses; ++i) {
+      blocks.add(used[i]->storage->block, !used[i]->storage->written);
+      if (!used[i]->storage->made.empty()) used[i]->storage->made.clear();  // the command may write it
+    }
     const uint64_t number = stream_.record(command, blocks);
     for (int i = 0; i < uses; ++i) {
       used[i]->storage->block->last_use = number;
@@ -98,7 +110,8 @@ class Environment {
   void report_memory();
   int64_t held() const;
   void forget_owner(TensorTable::Entry& entry);
-  void capture(const Command& command, TensorTable::Entry* const* used, int uses, uint32_t packs);
+  void capture(const Command& command, TensorTable::Entry* const* used, int uses, const Packed* packed);
+  std::shared_ptr<Kept> kept_for(const Packed& packed, TensorTable::Entry* const* used);
   void let_go(Plan& plan);
   void destroy_retired();
   napi_value promise(std::unique_ptr<Read> read, double id);
@@ -135,7 +148,8 @@ class Environment {
   bool closed_ = false;
   std::unique_ptr<Capture> capture_;
   std::unordered_map<uint64_t, std::unique_ptr<Plan>> plans_;
-  std::vector<std::unique_ptr<Plan>> retired_;  // freed, with runs that may not have ended
+  // Freed, with runs that may not have ended.
+  std::unordered_map<uint64_t, std::unique_ptr<Plan>> retired_;
   uint64_t next_plan_ = 1;
   uint64_t next_ticket_ = 1;
 };

@@ -75,7 +75,9 @@ napi_value run_plan(napi_env env, const Arguments& arguments) {
 // cancel(plan, ticket)
 napi_value cancel(napi_env env, const Arguments& arguments) {
   arguments.require_count(2, 2);
-  plan_of(arguments, Environment::of(env)).cancel(static_cast<uint64_t>(arguments.integer(1, "ticket", 0, int64_t{1} << 53)));
+  const double plan = arguments.number(0, "plan");
+  const auto ticket = static_cast<uint64_t>(arguments.integer(1, "ticket", 0, int64_t{1} << 53));
+  if (Plan* const running = Environment::of(env).find_running(plan)) running->cancel(ticket);
   return nullptr;
 }
 

@@ -144,6 +144,19 @@ const T* data_of(const Tensor* b) {
   return b ? b->as<T>() : nullptr;
 }
 
+// Minimal filtering takes four times the bytes of 3x3 weights. Beyond this they are transformed in each run, where that is little beside
+// the work for so many pixels.
+constexpr int64_t kMostKeptFloats = int64_t{1} << 23;
+constexpr int64_t kManyPixels = 512;
+// Kernels take fewer output channels than the widest vector has lanes together with their neighbours, in as many ways as rows are long.
+constexpr int64_t kFewChannels = 16;
+
+Call::Keep kept_of(const Conv2dShape& s) {
+  const bool large = can_filter(s) && s.kh == 3 && 36 * s.C * s.K > kMostKeptFloats;
+  if (large && s.N * s.OH * s.OW >= kManyPixels) return Call::Keep::nothing;
+  return s.K / s.groups >= kFewChannels ? Call::Keep::shared : Call::Keep::own;
+}
+
 }  // namespace
 
 template <class T>
@@ -164,7 +177,9 @@ template Conv2dArgs<double> conv2d_args(const Call&);
 
 void record_conv2d(Call& call) {
   if (call.in(0).dtype == Dtype::float32) {
-    call.submit(kernels().conv2d, conv2d_args<float>(call));
+    const Conv2dArgs<float> args = conv2d_args<float>(call);
+    call.keep = kept_of(args.shape);
+    call.submit(kernels().conv2d, args);
   } else {
     call.submit(reference::conv2d<double>, conv2d_args<double>(call));
   }

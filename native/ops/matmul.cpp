@@ -53,6 +53,7 @@ void record_matmul(Call& call) {
                  static_cast<long long>(N));
   }
   if (a.dtype == Dtype::float32) {
+    call.keep = Call::Keep::shared;
     call.submit(kernels().matmul, MatmulArgs<float>{batch, M, N, K, trans_a, trans_b, a.as<float>(), b.as<float>(),
                                                     bias ? bias->as<float>() : nullptr, y.as<float>(), clip_of(call, 2)});
   } else {

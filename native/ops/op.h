@@ -34,6 +34,10 @@ class Call {
   Command command;  // what record() submits
   // Tensors whose contents the kernel packs, by bit: see Context::keep.
   uint32_t packs = 1u << 1;
+  // What a plan keeps between runs of what the kernel makes of them, where they are constants: nothing; that, for these shapes; or, of a
+  // single one, that for all plans, whatever the shapes of the other tensors: then attributes, the tensor's shape and the size say what it
+  // is.
+  enum class Keep { nothing, own, shared } keep = Keep::own;
 
   // Tensor i, which must be there.
   const Tensor& in(int i) const {

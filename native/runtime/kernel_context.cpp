@@ -31,12 +31,6 @@ Kept::~Kept() {
   for (const Block& block : blocks_) system_release(block.data, block.bytes);
 }
 
-size_t Kept::bytes() const {
-  size_t sum = 0;
-  for (const Block& block : blocks_) sum += block.bytes;
-  return sum;
-}
-
 void KernelContext::begin(Kept* kept) {
   kept_ = kept;
   next_kept_ = 0;
@@ -78,25 +72,23 @@ void* KernelContext::scratch(size_t bytes) {
   return data;
 }
 
-// A command asks for the same in each of its runs; should it not, what it asks for is made anew.
+// A command asks for the same in each of its runs; one that shares what it keeps may be on another shape and ask for another size.
 void* KernelContext::keep(size_t bytes, bool* made) {
   *made = false;
   if (kept_ == nullptr) return scratch(bytes);
   std::vector<Kept::Block>& blocks = kept_->blocks_;
   const size_t index = next_kept_++;
   bytes = std::max(bytes, size_t{1});
-  if (index < blocks.size() && blocks[index].bytes == bytes) {
+  for (const Kept::Block& block : blocks) {
+    if (block.index != index || block.bytes != bytes) continue;
     *made = true;
-    return blocks[index].data;
+    return block.data;
   }
-  blocks.reserve(index + 1);
+  blocks.reserve(blocks.size() + 1);
   void* const data = system_allocate(bytes);
   if (data == nullptr) throw std::bad_alloc();
-  while (blocks.size() > index) {
-    system_release(blocks.back().data, blocks.back().bytes);
-    blocks.pop_back();
-  }
-  blocks.push_back({data, bytes});
+  blocks.push_back({index, bytes, data});
+  kept_->bytes_.fetch_add(bytes, std::memory_order_relaxed);
   return data;
 }
 

@@ -4,31 +4,33 @@
 #include <atomic>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "context.h"
 
 namespace receptive {
 
-// What commands of a plan keep between its runs; see Context::keep.
+// What a command of a plan keeps between its runs; see Context::keep. Commands of several plans that make the same share one.
 class Kept {
  public:
   Kept() = default;
   ~Kept();
   Kept(const Kept&) = delete;
   Kept& operator=(const Kept&) = delete;
-  Kept(Kept&& other) noexcept : blocks_(std::move(other.blocks_)) { other.blocks_.clear(); }
 
-  size_t bytes() const;
+  // Any thread.
+  size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
   friend class KernelContext;
+  // The stream's thread's.
   struct Block {
-    void* data;
+    size_t index;  // of the call that asked for it in its command
     size_t bytes;
+    void* data;
   };
   std::vector<Block> blocks_;
+  std::atomic<size_t> bytes_{0};
 };
 
 class KernelContext final : public Context {

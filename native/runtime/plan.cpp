@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace receptive {
 
@@ -23,7 +24,13 @@ size_t bytes_of(const Tensor& tensor) { return static_cast<size_t>(tensor.size()
 
 }  // namespace
 
-void Plan::add(const Command& command, bool keep) { steps_.push_back({command, keep, {}}); }
+void Plan::add(const Command& command, std::shared_ptr<Kept> kept) { steps_.push_back({command, std::move(kept)}); }
+
+size_t Plan::kept_bytes() const {
+  size_t sum = 0;
+  each_kept([&](const Kept& kept) { sum += kept.bytes(); });
+  return sum;
+}
 
 Command Plan::run(uint64_t ticket, void* const* data) const {
   Run args{const_cast<Plan*>(this), ticket, {}};
@@ -51,18 +58,15 @@ void Plan::run(const Run& run, Context& stream_context) {
   Plan& plan = *run.plan;
   const size_t inputs = plan.inputs.size();
   for (size_t i = 0; i < inputs; ++i) copy(plan.inputs[i].data, run.data[i], bytes_of(plan.inputs[i]), context);
-  size_t kept = 0;
   for (Step& step : plan.steps_) {
-    context.begin(step.keep ? &step.kept : nullptr);
+    context.begin(step.kept.get());
     if (plan.cancelled(run.ticket)) {
       context.abandon("the run was cancelled");
       break;
     }
     step.command.run(context);
     if (context.failed()) break;
-    kept += step.kept.bytes();
   }
-  plan.kept_bytes_.store(std::max(kept, plan.kept_bytes()), std::memory_order_relaxed);
   for (size_t i = 0; i < plan.outputs.size(); ++i) copy(run.data[inputs + i], plan.outputs[i].data, bytes_of(plan.outputs[i]), context);
 }
 

@@ -2,13 +2,15 @@
 //
 // Its commands point into storages the plan holds, most of them into one arena whose pieces they share in turn. A run copies the inputs to
 // where the commands expect them, runs the commands in order, and copies the outputs from where they left them. Runs follow each other in
-// the stream, so that one arena is enough for all of them; what commands make of constant operands stays (KernelContext, Kept).
+// the stream, so that one arena is enough for all of them; what commands make of constant operands stays (Kept), and is shared
+// by plans that make the same of them.
 //
 // The environment's thread makes, cancels and destroys a plan; the stream's runs it.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -26,8 +28,8 @@ class Plan {
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
-  // keep: the operand that the command would pack or transform is the same in every run.
-  void add(const Command& command, bool keep);
+  // kept: where the operand that the command would pack or transform is the same in every run, for what it makes of it; else null.
+  void add(const Command& command, std::shared_ptr<Kept> kept);
 
   // Where inputs are expected and outputs left: at most Uses::kMax in all.
   std::vector<Tensor> inputs, outputs;
@@ -42,14 +44,20 @@ class Plan {
   void cancel(uint64_t ticket);
 
   size_t commands() const { return steps_.size(); }
-  // Bytes kept between runs. Any thread.
-  size_t kept_bytes() const { return kept_bytes_.load(std::memory_order_relaxed); }
+  // Bytes kept between runs, those included that other plans share.
+  size_t kept_bytes() const;
+  // body(kept) for each command that keeps something. Any thread, while nothing is added.
+  template <class Body>
+  void each_kept(const Body& body) const {
+    for (const Step& step : steps_) {
+      if (step.kept != nullptr) body(*step.kept);
+    }
+  }
 
  private:
   struct Step {
     Command command;
-    bool keep;
-    Kept kept;
+    std::shared_ptr<Kept> kept;
   };
   struct Run {
     Plan* plan;
@@ -60,7 +68,6 @@ class Plan {
   bool cancelled(uint64_t ticket);
 
   std::vector<Step> steps_;
-  std::atomic<size_t> kept_bytes_{0};
   std::atomic<int> cancellations_{0};
   std::mutex mutex_;
   std::vector<uint64_t> cancelled_;  // guarded by mutex_

@@ -7,18 +7,30 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <vector>
 
 #include "allocator.h"
 #include "tensor.h"
 
 namespace receptive {
 
+class Kept;
+
+// What plans keep that kernels made of a tensor, and what says which it is.
+struct Made {
+  const char* op;
+  std::vector<double> form;
+  std::weak_ptr<Kept> kept;
+};
+
 struct Storage {
   Block* block = nullptr;
   size_t bytes = 0;
-  int holders = 0;       // tensors that share it, and plans
-  int plans = 0;         // of these: its block must stay where it is
-  bool written = false;  // it has contents: a command that uses it was recorded, or it was uploaded
+  int holders = 0;              // tensors that share it, and plans
+  int plans = 0;                // of these: its block must stay where it is
+  bool written = false;         // it has contents: a command that uses it was recorded, or it was uploaded
+  std::vector<Made> made = {};  // of its contents as they are
 };
 
 class TensorTable {

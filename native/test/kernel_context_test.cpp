@@ -59,18 +59,22 @@ TEST(kept, what_cannot_be_had_leaves_what_was_kept) {
   EXPECT_EQ(kept.bytes(), 1000u);
 }
 
-TEST(kept, another_size_is_made_anew_with_all_behind_it) {
+TEST(kept, another_size_is_made_beside_the_first) {
   KernelContext context;
   Kept kept;
   bool made = true;
+  void* first[2];
   context.begin(&kept);
-  for (const size_t bytes : {1000, 2000, 3000}) context.keep(bytes, &made);
+  for (void*& data : first) data = context.keep(1000, &made);
+  EXPECT_NE(first[0], first[1]);
   context.begin(&kept);
-  context.keep(1000, &made);
-  EXPECT_TRUE(made);
+  EXPECT_EQ(context.keep(1000, &made), first[0]);
   std::memset(context.keep(500, &made), 1, 500);
   EXPECT_FALSE(made);
-  EXPECT_EQ(kept.bytes(), 1500u);
+  context.begin(&kept);
+  for (void* data : first) EXPECT_EQ(context.keep(1000, &made), data);
+  EXPECT_TRUE(made);
+  EXPECT_EQ(kept.bytes(), 2500u);
 }
 
 TEST(scratch, is_one_block_of_the_bytes_used_once_its_needs_are_known) {

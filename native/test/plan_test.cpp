@@ -70,8 +70,8 @@ uint64_t record(Stream& stream, Plan& plan, uint64_t ticket, float* from, float*
 TEST(plan, runs_its_commands_in_order_on_what_it_is_given) {
   float in[3], middle[3], out[3], from[] = {1, 2, 3}, to[3] = {};
   Plan plan;
-  plan.add(Command::of(scale, ScaleArgs{in, middle, 3, 2}), false);
-  plan.add(Command::of(scale, ScaleArgs{middle, out, 3, 10}), false);
+  plan.add(Command::of(scale, ScaleArgs{in, middle, 3, 2}), nullptr);
+  plan.add(Command::of(scale, ScaleArgs{middle, out, 3, 10}), nullptr);
   plan.inputs = {of(in, 3)};
   plan.outputs = {of(out, 3)};
   EXPECT_EQ(plan.commands(), 2u);
@@ -88,7 +88,7 @@ TEST(plan, keeps_what_commands_make_of_constants) {
   float out = 0, to = 0;
   int made = 0;
   Plan plan;
-  plan.add(Command::of(keep, KeepArgs{&out, &made}), true);
+  plan.add(Command::of(keep, KeepArgs{&out, &made}), std::make_shared<Kept>());
   plan.outputs = {of(&out, 1)};
   Stream stream([] {});
   Block result{&to, sizeof to};
@@ -108,8 +108,8 @@ TEST(plan, a_cancelled_run_stops_before_its_next_command_and_no_other_does) {
   float in = 0, out = 0, from = 7, to[3] = {-1, -1, -1};
   std::atomic<bool> reached{false}, go{false};
   Plan plan;
-  plan.add(Command::of(wait_for_go, WaitArgs{&reached, &go}), false);
-  plan.add(Command::of(scale, ScaleArgs{&in, &out, 1, 1}), false);
+  plan.add(Command::of(wait_for_go, WaitArgs{&reached, &go}), nullptr);
+  plan.add(Command::of(scale, ScaleArgs{&in, &out, 1, 1}), nullptr);
   plan.inputs = {of(&in, 1)};
   plan.outputs = {of(&out, 1)};
   Stream stream([] {});
@@ -132,8 +132,8 @@ TEST(plan, a_cancelled_run_stops_before_its_next_command_and_no_other_does) {
 TEST(plan, a_command_that_fails_ends_the_run_and_its_results_say_so) {
   float in = 0, out = 0, from = 7, to = 0;
   Plan plan;
-  plan.add(Command::of(fail, 0), false);
-  plan.add(Command::of(scale, ScaleArgs{&in, &out, 1, 1}), false);
+  plan.add(Command::of(fail, 0), nullptr);
+  plan.add(Command::of(scale, ScaleArgs{&in, &out, 1, 1}), nullptr);
   plan.inputs = {of(&in, 1)};
   plan.outputs = {of(&out, 1)};
   Stream stream([] {});

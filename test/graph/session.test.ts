@@ -1,4 +1,5 @@
 import { compile, manualSeed, memory, models, nn, noGrad, ops, randn, type Tensor, tensor, tidy } from '../../lib';
+import { native } from '../../lib/native';
 import { distance } from '../support/agree';
 import { fault } from '../support/fault';
 import { settle } from '../support/memory';
@@ -177,11 +178,56 @@ test('as many plans are kept as are asked for', async () => {
       plans,
     });
     for (let n = 1; n <= 20; n++) (await session.run({ input: randn([n, 2]) })).output!.dispose();
-    await settle();
-    return memory().bytes;
+    return session.plans;
   };
-  expect((await kept(20)) - (await kept(2))).toBeGreaterThan(20 * 512 * 4);
+  expect(await kept(20)).toEqual({ made: 20, kept: 20, most: 20 });
+  expect(await kept(12)).toEqual({ made: 20, kept: 12, most: 12 });
   await expect(compile(new nn.ReLU(), { input: [1], plans: 0 })).rejects.toThrow('compile: plans is 0, expected a positive integer');
+});
+
+test('a session that makes plans again and again says so once', async () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  using session = await compile(new nn.Linear(2, 2), { input: ['N', 2], plans: 2 });
+  for (let n = 0; n < 7; n++) session.describe([1 + (n % 3), 2]);
+  expect(warn).not.toHaveBeenCalled();
+  for (let n = 7; n < 20; n++) session.describe([1 + (n % 3), 2]);
+  expect(session.plans).toEqual({ made: 20, kept: 2, most: 2 });
+  expect(warn.mock.calls).toEqual([
+    [
+      'the session of Linear has made 8 plans for shapes of its inputs and keeps 2: pad inputs to fewer lengths and batch sizes, or let it ' +
+        'keep more (the option plans)',
+      { type: 'ReceptiveWarning', code: 'RECEPTIVE_PLANS' },
+    ],
+  ]);
+  warn.mockRestore();
+});
+
+test('plans for several shapes share packed weights and one piece of memory', async () => {
+  const model = new nn.Sequential(new nn.Conv2d(64, 256, 1), new nn.ReLU(), new nn.Conv2d(256, 64, 1), new nn.MaxPool2d(2));
+  using session = await compile(model, { input: ['N', 32, 32, 64] });
+  const run = async (batch: number) => {
+    const x = randn([batch, 32, 32, 64]);
+    const [{ output }, expected] = [await session.run({ input: x }), eager(model, x)];
+    expect(distance(await output!.data(), await expected.data())).toBeLessThan(1e-5);
+    for (const tensor of [x, output!, expected]) tensor.dispose();
+  };
+  const trimmed = () => {
+    native.trim();
+    return native.settled(model.parameters()[0]!.id);
+  };
+  await run(4);
+  const { packedBytes, arenaBytes } = session.describe([4, 32, 32, 64]);
+  expect(packedBytes).toBe(2 * 64 * 256 * 4);
+  await trimmed();
+  const { reserved } = memory();
+  for (const batch of [1, 2, 3]) await run(batch);
+  await trimmed();
+  expect(session.describe([2, 32, 32, 64]).packedBytes).toBe(packedBytes);
+  expect(memory().reserved).toBeLessThan(reserved + packedBytes + arenaBytes / 4);
+  // a larger one moves the others to where it needs more
+  await run(6);
+  for (const batch of [1, 6, 4, 2, 6, 1]) await run(batch);
+  expect(session.plans).toEqual({ made: 5, kept: 5, most: 8 });
 });
 
 test('a session that owns its model uses its parameters where they are, and frees them', async () => {

@@ -117,6 +117,12 @@ describe('wrong calls', () => {
     native.freePlan(id);
   });
 
+  test('a plan that was freed, or never was, has nothing to cancel', () => {
+    const id = plan();
+    native.freePlan(id);
+    for (const one of [id, 123456, -1, 0.5]) expect(native.cancel(one, 1)).toBeUndefined();
+  });
+
   test('a run is not captured', () => {
     const id = plan();
     native.capture();
