@@ -60,12 +60,22 @@ export interface Op<I extends Inputs, A> {
   readonly rectifies?: true | ((attrs: A) => A | null);
   /** What it can take over of the operations that follow it. */
   readonly absorbs?: Absorbs<I, A>;
+  /** The cells of 0 it puts before and after each axis of its input, where that is all it does; null where it does something else. */
+  surrounds?(attrs: A): Cells | null;
+  /** The attributes for the same results on its first input without so many cells of 0 around it; null where there are none. */
+  padded?(attrs: A, cells: Cells): A | null;
   /** The rectifier that it is, where it is one and nothing else. */
   rectifier?(attrs: A): Rectifier | null;
   /** The scale and shift of each channel, the last axis, that it is where its other inputs are constants; null where it is not. */
   affine?(inputs: I, attrs: A): { readonly scale: Tensor; readonly shift: Tensor } | null;
   /** Multiply-adds that the products of inputs 0 and 1 take; absent where there are none to speak of. */
   macs?(shapes: readonly Shape[], attrs: A, output: Shape): number;
+}
+
+/** Cells before and after each axis. */
+export interface Cells {
+  readonly before: Shape;
+  readonly after: Shape;
 }
 
 /** What an operation can take over of those that follow it; see `lib/graph/passes/fuse.ts`. */

@@ -1,9 +1,21 @@
 import { native } from '../native';
-import { apply, checkShapeOf, type Op } from '../op';
+import { apply, type Cells, checkShapeOf, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
 import { Tensor } from '../tensor';
 import { inferPool, type MaxPoolAttrs } from './maxPool2d';
-import { checkPadding, makeWindow, type Padding, type Pair, type Window, type Window1d, windowNumbers, windowReach } from './window';
+import {
+  type AnyWindow,
+  checkPadding,
+  isPaddingInside,
+  makeWindow,
+  type Padding,
+  type Pair,
+  type Window,
+  type Window1d,
+  widened,
+  windowNumbers,
+  windowReach,
+} from './window';
 import { image, imageWindow } from './window1d';
 
 export interface AvgPoolOptions<Size, Around> {
@@ -45,6 +57,16 @@ export const avgPoolNumbers = (window: Window | Window1d, countIncludePad: boole
   Number(countIncludePad),
 ];
 
+/**
+ * @internal The attributes of a pool that pads by itself what was padded for it: cells that were the input's count in the mean. Windows that
+ * hang over the end may begin elsewhere then.
+ */
+export function paddedPool<W extends AnyWindow>(attrs: AvgPoolAttrs<W>, cells: Cells): AvgPoolAttrs<W> | null {
+  const counts = attrs.countIncludePad || attrs.window.padding.every((n) => n === 0);
+  const window = counts && !attrs.ceilMode ? widened(attrs.window, cells) : null;
+  return window && isPaddingInside(window) ? { ...attrs, window, countIncludePad: true } : null;
+}
+
 /** @internal Average pooling of images, or of sequences: the operation of this name. */
 export const avgPooling = <W extends Window | Window1d>(name: string): Op<[Tensor], AvgPoolAttrs<W>> => ({
   name,
@@ -58,6 +80,7 @@ export const avgPooling = <W extends Window | Window1d>(name: string): Op<[Tenso
     return [dx];
   },
   linear: () => 'all',
+  padded: paddedPool,
   reach: (_shapes, { window }) => [windowReach(window, 'one')],
 });
 

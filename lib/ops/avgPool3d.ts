@@ -2,7 +2,7 @@ import { native } from '../native';
 import { apply, checkShapeOf, type Op } from '../op';
 import { checkOptions } from '../options';
 import { Tensor } from '../tensor';
-import { type AvgPoolAttrs, type AvgPoolOptions, avgPoolNumbers, avgPoolOptionNames } from './avgPool2d';
+import { type AvgPoolAttrs, type AvgPoolOptions, avgPoolNumbers, avgPoolOptionNames, paddedPool } from './avgPool2d';
 import { inferPool } from './maxPool2d';
 import { checkPadding, makeWindow, type Padding3d, type Triple, type Window3d, windowReach } from './window';
 import { columns, depthWindow, planes, planeWindow } from './window3d';
@@ -27,6 +27,7 @@ const op: Op<[Tensor], AvgPoolAttrs<Window3d>> = {
     return [dx];
   },
   linear: () => 'all',
+  padded: paddedPool,
   reach: (_shapes, { window }) => [windowReach(window, 'one')],
 };
 

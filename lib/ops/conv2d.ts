@@ -1,7 +1,7 @@
 import type { Dtype } from '../dtype';
 import { rangeError, shapeError } from '../errors';
 import { native } from '../native';
-import { apply, checkShapeOf, commonFloat, type Op } from '../op';
+import { apply, type Cells, checkShapeOf, commonFloat, type Op } from '../op';
 import { checkOptions, type OptionNames } from '../options';
 import { elementwise, whole } from '../reach';
 import { showShape, sizeOf } from '../shape';
@@ -18,6 +18,7 @@ import {
   type SlidingOptions,
   type Window,
   type Window1d,
+  widened,
   windowOptionNames,
   windowReach,
 } from './window';
@@ -93,6 +94,12 @@ export function inferConvolution(
   return { shape: [x.shape[0]!, ...outputSize(name, x.shape.slice(1, -1), window), kernels], dtype };
 }
 
+/** @internal The attributes of a convolution that pads by itself what was padded for it. */
+export function paddedConvolution<A extends ConvAttrs<AnyWindow>>(attrs: A, cells: Cells): A | null {
+  const window = widened(attrs.window, cells);
+  return window && { ...attrs, window };
+}
+
 /** @internal What is to be known of a convolution along any number of axes without running it. */
 export const convolutionTraits: Pick<Op<[Tensor, Tensor, Optional], ConvAttrs<AnyWindow>>, 'linear' | 'reach' | 'macs'> = {
   linear: () => [0],
@@ -130,6 +137,7 @@ export const convolution = <W extends Window | Window1d>(name: string): Op<[Tens
     ...(add ? [elementwise(add, output)!] : []),
   ],
   macs: convolutionTraits.macs,
+  padded: paddedConvolution,
   absorbs: {
     summand: 3,
     rectified,

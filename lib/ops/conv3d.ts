@@ -3,7 +3,16 @@ import { apply, checkShapeOf, type Op } from '../op';
 import { checkOptions } from '../options';
 import { Tensor } from '../tensor';
 import { addBlock, copyBlock } from './block';
-import { type ConvAttrs, type ConvOptions, convNumbers, convOptionNames, convolutionTraits, grouping, inferConvolution } from './conv2d';
+import {
+  type ConvAttrs,
+  type ConvOptions,
+  convNumbers,
+  convOptionNames,
+  convolutionTraits,
+  grouping,
+  inferConvolution,
+  paddedConvolution,
+} from './conv2d';
 import { sumTo } from './gradients';
 import { clip } from './rectifier';
 import { permute } from './transpose';
@@ -124,6 +133,7 @@ const op: Op<[Tensor, Tensor, Tensor | null], Attrs> = {
     const db = needs[2] && needs[1] ? Tensor.empty(shapes[2]!, grad.dtype) : null;
     return [needs[0] ? inputGradient() : null, needs[1] ? kernelGradient(db) : null, needs[2] ? (db ?? sumTo(grad, shapes[2]!)) : null];
   },
+  padded: paddedConvolution,
   ...convolutionTraits,
 };
 

@@ -102,6 +102,7 @@ const op: Op<[Tensor], Attrs> = {
     return [dx];
   },
   linear: () => 'all',
+  surrounds: ({ before, after, mode, value }) => (mode === 'constant' && value === 0 ? { before, after } : null),
   reach: (_shapes, { before, mode }) => [before.map((cells, i) => ({ ...along(i, -cells), beyond: mode }))],
 };
 

@@ -1,4 +1,5 @@
 import { rangeError, shapeError, typeError } from '../errors';
+import type { Cells } from '../op';
 import type { OptionNames } from '../options';
 import { along, type Reaches } from '../reach';
 import type { Shape } from '../shape';
@@ -208,12 +209,31 @@ export function outputSize(operation: string, sizes: Shape, window: AnyWindow, c
   });
 }
 
+/** Whether every window of a pool can reach a cell of the input. */
+export const isPaddingInside = (window: AnyWindow): boolean =>
+  alongAxes(window).every(({ covers, before, after }) => Math.max(before, after) < covers);
+
 /** Throws unless every window of a pool can reach a cell of the input. */
 export function checkPadding(operation: string, window: AnyWindow): void {
+  if (isPaddingInside(window)) return;
+  const cells = covered(alongAxes(window));
+  throw shapeError(operation, `padding [${window.padding.join(',')}] is not smaller than the window, which covers ${cells}`);
+}
+
+/** The most cells of padding that kernels take on a side. */
+const mostPadding = 2 ** 15;
+
+/**
+ * The same window over an input [N,…,C] without so many of its cells, which then are padding; null where they are not along its axes only, or
+ * too many.
+ */
+export function widened<W extends AnyWindow>(window: W, { before, after }: Cells): W | null {
   const axes = alongAxes(window);
-  if (axes.some(({ covers, before, after }) => Math.max(before, after) >= covers)) {
-    throw shapeError(operation, `padding [${window.padding.join(',')}] is not smaller than the window, which covers ${covered(axes)}`);
-  }
+  const isAround = before.length === axes.length + 2 && [before, after].every((cells) => cells[0] === 0 && cells.at(-1) === 0);
+  if (!isAround) return null;
+  const cells = [before, after].map((side) => side.slice(1, -1));
+  const [first, last] = [axes.map((axis, i) => axis.before + cells[0]![i]!), axes.map((axis, i) => axis.after + cells[1]![i]!)];
+  return Math.max(...first, ...last) <= mostPadding ? { ...window, padding: around(axes.length, first, last) } : null;
 }
 
 /** The cells before and after each axis. */

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
-import { compile, manualSeed, nn, noGrad, ops, randn, type Tensor, tidy } from '../../lib';
+import { compile, importOnnx, loadOnnx, manualSeed, nn, noGrad, ops, randn, type Tensor, tidy } from '../../lib';
 import { distance } from '../support/agree';
+import { ints, onnxFile, weights } from '../support/onnx';
 
 // The passes keep what a graph computes: random graphs, run as they are and compiled.
 
@@ -113,5 +114,146 @@ describe('passes › an image that is turned only to be flattened', () => {
     const { output } = await session.run({ input: x });
     expect(distance(await output!.data(), await model.forward(x).data())).toBeLessThan(1e-6);
     expect(JSON.stringify(session.describe().operations)).toContain('transpose');
+  });
+});
+
+describe('passes › zeros around an input', () => {
+  const cells = (most: number) => fc.tuple(fc.nat({ max: most }), fc.nat({ max: most }));
+  const size = fc.integer({ min: 5, max: 8 });
+  const padding = fc.integer({ min: 0, max: 1 });
+
+  /** What reads the padded input [N,…,C], and whether it can always pad by itself. */
+  const readers = {
+    conv1d: fc.record({ stride: fc.integer({ min: 1, max: 2 }), dilation: fc.integer({ min: 1, max: 2 }), padding }),
+    conv2d: fc.record({
+      stride: fc.integer({ min: 1, max: 2 }),
+      dilation: fc.integer({ min: 1, max: 2 }),
+      padding,
+      groups: fc.constantFrom(1, 4),
+    }),
+    conv3d: fc.record({ stride: fc.integer({ min: 1, max: 2 }), padding }),
+    avgPool1d: fc.record({ kernelSize: fc.constant(3), padding, countIncludePad: fc.boolean(), ceilMode: fc.boolean() }),
+    avgPool2d: fc.record({
+      kernelSize: fc.constant(3),
+      stride: fc.integer({ min: 1, max: 2 }),
+      padding,
+      countIncludePad: fc.boolean(),
+      ceilMode: fc.boolean(),
+    }),
+    avgPool3d: fc.record({ kernelSize: fc.constant(3), padding, countIncludePad: fc.boolean() }),
+    maxPool2d: fc.record({ kernelSize: fc.constant(2) }),
+  } as const;
+
+  class Padded extends nn.Module {
+    readonly weight: nn.Parameter | null;
+    constructor(
+      readonly reader: keyof typeof readers,
+      readonly axes: number,
+      readonly around: readonly (readonly [number, number])[],
+      readonly value: number,
+      readonly options: { groups?: number },
+    ) {
+      super();
+      const shape = [...new Array<number>(axes).fill(3), 4 / (options.groups ?? 1), 4];
+      this.weight = reader.startsWith('conv') ? new nn.Parameter(randn(shape)) : null;
+    }
+    forward(x: Tensor): Tensor {
+      const padded = ops.pad(x, this.around, { value: this.value });
+      const run = ops[this.reader] as (...of: unknown[]) => Tensor;
+      return this.weight ? run(padded, this.weight, this.options) : run(padded, this.options);
+    }
+  }
+
+  test.each(Object.keys(readers) as (keyof typeof readers)[])('%s', async (reader) => {
+    const axes = Number(reader.at(-2));
+    let folded = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(cells(reader.startsWith('conv') ? 3 : 1), { minLength: axes, maxLength: axes }),
+        fc.array(size, { minLength: axes, maxLength: axes }),
+        fc.constantFrom(0, 0, 0, 1),
+        fc.constantFrom([0, 0], [0, 0], [0, 0], [1, 0]),
+        readers[reader] as fc.Arbitrary<{ groups?: number }>,
+        fc.nat(),
+        async (around, sizes, value, channels, options, seed) => {
+          manualSeed(seed);
+          const depth = 4 - channels[0]!;
+          const model = new Padded(reader, axes, [[0, 0], ...around, channels as [number, number]], value, options);
+          const shape = [2, ...sizes, depth];
+          using x = randn(shape);
+          using expected = noGrad(() => tidy(() => model.forward(x)));
+          using session = await compile(model, { input: shape });
+          const { output } = await session.run({ input: x });
+          expect(output!.shape).toEqual(expected.shape);
+          expect(distance(await output!.data(), await expected.data())).toBeLessThan(1e-5);
+          output!.dispose();
+          const isLeft = session.describe().operations.some((line) => line.includes('= pad('));
+          if (!isLeft) folded++;
+          const mayFold = value === 0 && channels[0] === 0;
+          if (reader.startsWith('conv') || !mayFold) expect(isLeft).toBe(!mayFold);
+        },
+      ),
+      { numRuns: 60 },
+    );
+    if (reader === 'maxPool2d') expect(folded).toBeLessThan(60);
+    else expect(folded).toBeGreaterThan(0);
+  });
+
+  test('of an ONNX file, [N,C,H,W] and turned for its first convolution', async () => {
+    const bytes = onnxFile({
+      nodes: [
+        ['Pad', ['x', 'first'], ['p']],
+        ['Conv', ['p', 'w'], ['c'], { strides: [2, 2] }],
+        ['Relu', ['c'], ['r']],
+        ['Pad', ['r', 'second'], ['q']],
+        ['AveragePool', ['q'], ['a'], { kernel_shape: [3, 3] }],
+        ['Conv', ['a', 'v'], ['y'], { pads: [1, 1, 1, 1], group: 4 }],
+      ],
+      initializers: {
+        first: ints(0, 0, 0, 1, 0, 0, 1, 2),
+        second: ints(0, 0, 1, 1, 0, 0, 0, 1),
+        w: weights(4, 3, 3, 3),
+        v: weights(4, 1, 3, 3),
+      },
+      inputs: [['x', ['N', 3, 12, 11]]],
+      outputs: [['y', ['N', 4, 'h', 'w']]],
+    });
+    const model = await importOnnx(bytes);
+    using session = await loadOnnx(bytes);
+    for (const batch of [1, 2]) {
+      const x = randn([batch, 3, 12, 11]);
+      const { y } = await session.run({ x });
+      expect(distance(await y!.data(), await model.forward(x).data())).toBeLessThan(1e-6);
+    }
+    const operations = session.describe([1, 3, 12, 11]).operations.map((line) => line.match(/= (\w+)/)?.[1]);
+    expect(operations.filter((name) => name === 'pad' || name === 'slice')).toEqual([]);
+  });
+
+  test('that is turned in between, and that others read too', async () => {
+    manualSeed(1);
+    class Turned extends nn.Module {
+      conv = new nn.Conv2d(3, 8, 3, { stride: 2 });
+      constructor(readonly twice: boolean) {
+        super();
+      }
+      forward(x: Tensor): Tensor {
+        const padded = ops.pad(x, [
+          [0, 0],
+          [0, 0],
+          [0, 1],
+          [2, 1],
+        ]);
+        const y = this.conv.forward(ops.transpose(padded, [0, 2, 3, 1]));
+        return this.twice ? ops.add(y, ops.mean(padded)) : y;
+      }
+    }
+    for (const twice of [false, true]) {
+      const model = new Turned(twice);
+      using session = await compile(model, { input: [2, 3, 8, 9] });
+      const x = randn([2, 3, 8, 9]);
+      const { output } = await session.run({ input: x });
+      expect(distance(await output!.data(), await model.forward(x).data())).toBeLessThan(1e-6);
+      expect(session.describe().operations.filter((line) => line.includes('= pad('))).toHaveLength(twice ? 1 : 0);
+    }
   });
 });

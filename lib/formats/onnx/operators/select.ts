@@ -176,11 +176,12 @@ function pad(call: Call): Value {
   }) as [number, number][];
   const inMemory = x.order.map((axis) => around[axis]!);
   const memory = run.tensor(x);
-  const cut = ops.slice(
-    memory,
+  const isCut = inMemory.some((cells) => cells.some((n) => n < 0));
+  const [from, to] = [
     inMemory.map(([before]) => Math.max(-before, 0)),
     inMemory.map(([, after], i) => memory.shape[i]! - Math.max(-after, 0)),
-  );
+  ];
+  const cut = isCut ? ops.slice(memory, from, to) : memory;
   const added = inMemory.map(([before, after]): [number, number] => [Math.max(before, 0), Math.max(after, 0)]);
   return run.like(x, ops.pad(cut, added, mode === 'constant' ? { mode, value } : { mode }));
 }
