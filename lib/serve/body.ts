@@ -17,6 +17,7 @@ const mostSpare = 2 ** 26;
 
 export class Bodies {
   #held = 0;
+  #claimed = 0;
   #spare: Buffer[] = [];
 
   /** @param most Bytes of one body. */
@@ -107,6 +108,21 @@ export class Bodies {
     const spare = this.#spare.reduce((sum, { byteLength }) => sum + byteLength, body.byteLength);
     if (over && body.byteLength > large && spare <= mostSpare) this.#spare.push(body);
     if (this.#held === 0) this.#spare = [];
+  }
+
+  /**
+   * Counts numbers that are made of a body and lie beside it, padding included: a few bytes of short texts become thousands of
+   * tokens. Those of all requests together have a budget of the same size; a request that is the only one gets what it needs.
+   * @throws Problem 503.
+   */
+  claim(bytes: number): void {
+    if (this.#claimed > 0 && this.#claimed + bytes > this.#budget) throw this.#noRoom();
+    this.#claimed += bytes;
+  }
+
+  /** So many bytes that were claimed are not in use any more. */
+  unclaim(bytes: number): void {
+    this.#claimed -= bytes;
   }
 
   /** Memory of exactly this size that is there already, if there is. */

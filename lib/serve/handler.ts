@@ -105,6 +105,11 @@ export class Handler {
       if (!response.writableFinished) end(gone);
     });
     let body: Buffer | null = null;
+    let claimed = 0;
+    const claim = (bytes: number) => {
+      this.#bodies.claim(bytes);
+      claimed += bytes;
+    };
     try {
       body = await this.#bodies.read(request, response, (own) => {
         stop = own;
@@ -114,7 +119,7 @@ export class Handler {
       const asked = new URLSearchParams(query);
       const type = (headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
       const shape = asked.get('shape') ?? (headers[shapeHeader] as string | undefined) ?? null;
-      const feeds = await readInputs(model, type, shape, body, settings.maxBody);
+      const feeds = await readInputs(model, type, shape, body, settings.maxBody, claim);
       const outputs = await this.#run(model, feeds, ended, (own) => {
         stop = own;
       });
@@ -128,6 +133,7 @@ export class Handler {
       this.#refuse(request, response, ended ?? error, '/predict');
     } finally {
       clearTimeout(timer);
+      this.#bodies.unclaim(claimed);
       if (body) this.#bodies.free(body, response.statusCode === 200 && !ended);
       this.#pending--;
       model.release();

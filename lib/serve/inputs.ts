@@ -9,6 +9,7 @@ import { Problem, unreadable } from './problem';
 // What requests hold, as the arrays a session takes.
 
 type Feeds = Record<string, HostArray>;
+type Claim = (bytes: number) => void;
 
 /** The shape header of raw tensors, in requests and answers. */
 export const shapeHeader = 'x-tensor-shape';
@@ -32,16 +33,24 @@ const mostTokens = 2 ** 20;
 /**
  * The inputs of a request.
  * @param type Of the body, without parameters. @param shape What the request says of a raw tensor's shape. @param most Bytes of a body.
+ * @param claim Is told of bytes that are made of the body and lie beside it, and throws where there is no room for them.
  * @throws Problem; TypeError, RangeError for numbers that the input does not take.
  */
-export async function readInputs(model: Model, type: string, shape: string | null, body: Buffer, most: number): Promise<Feeds> {
+export async function readInputs(
+  model: Model,
+  type: string,
+  shape: string | null,
+  body: Buffer,
+  most: number,
+  claim: Claim,
+): Promise<Feeds> {
   const types = mediaTypes(model);
   const known = types.includes(type) || (type.startsWith('image/') && types.includes('image/*'));
   if (!known) throw new Problem(415, 'ERR_MEDIA_TYPE', `the body is ${type || 'of no type'}, expected ${types.join(', ')}`);
-  if (type === 'application/json') return readJson(model, body, most);
+  if (type === 'application/json') return readJson(model, body, most, claim);
   if (type === 'application/octet-stream') return { [model.session.inputs[0]!.name]: readRaw(model.session.inputs[0]!, shape, body) };
-  if (type === 'text/plain') return readTexts(model, [decoded(body)], most);
-  return readImage(model, body);
+  if (type === 'text/plain') return readTexts(model, [decoded(body)], most, claim);
+  return readImage(model, body, claim);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -54,9 +63,10 @@ function decoded(body: Buffer): string {
   }
 }
 
-async function readImage({ session, images }: Model, body: Buffer): Promise<Feeds> {
+async function readImage({ session, images }: Model, body: Buffer, claim: Claim): Promise<Feeds> {
   try {
     using tensor = await readImages([body], images!);
+    claim(tensor.size * dtypes[tensor.dtype].bytes);
     return { [session.inputs[0]!.name]: { data: await tensor.data(), shape: tensor.shape } };
   } catch (error) {
     if ((error as { code?: unknown }).code === 'ERR_FILE') throw unreadable((error as Error).message, 'ERR_IMAGE');
@@ -65,7 +75,7 @@ async function readImage({ session, images }: Model, body: Buffer): Promise<Feed
 }
 
 /** Numbers of texts, all of one length: that of the input, or the next one of those that have a plan. */
-function readTexts({ session, tokenizer, lengths }: Model, texts: readonly string[], mostBody: number): Feeds {
+function readTexts({ session, tokenizer, lengths }: Model, texts: readonly string[], mostBody: number, claim: Claim): Feeds {
   const { name, shape } = session.inputs[0]!;
   const paddedTo = (longest: number) => (varies(shape[1]) ? (lengths.find((n) => n >= longest) ?? lengths.at(-1)!) : (shape[1] as number));
   // A short text takes a few bytes of a body and, beside a long one, thousands of padding.
@@ -82,6 +92,7 @@ function readTexts({ session, tokenizer, lengths }: Model, texts: readonly strin
     if (row.length > length) length = check(paddedTo(row.length));
     return row;
   });
+  claim(rows.length * length * Int32Array.BYTES_PER_ELEMENT);
   const data = new Int32Array(rows.length * length);
   for (const [i, row] of rows.entries()) data.set(row.subarray(0, length), i * length);
   return { [name]: { data, shape: [rows.length, length] } };
@@ -121,7 +132,7 @@ function impliedShape(name: string, wanted: SessionValue['shape'], size: number)
 }
 
 /** `{ "inputs": … }` or, where the model takes texts, `{ "texts": ["…"] }`. */
-function readJson(model: Model, body: Buffer, most: number): Feeds {
+function readJson(model: Model, body: Buffer, most: number, claim: Claim): Feeds {
   let value: unknown;
   const text = decoded(body);
   try {
@@ -140,7 +151,7 @@ function readJson(model: Model, body: Buffer, most: number): Feeds {
     if (!Array.isArray(texts) || texts.length === 0 || !texts.every((one) => typeof one === 'string')) {
       throw unreadable('texts is no list of strings');
     }
-    return readTexts(model, texts as string[], most);
+    return readTexts(model, texts as string[], most, claim);
   }
   const { inputs } = model.session;
   const given = value.inputs;
@@ -154,7 +165,9 @@ function readJson(model: Model, body: Buffer, most: number): Feeds {
   }
   const entries = inputs.map((input) => {
     if (!Object.hasOwn(values, input.name)) throw unreadable(`${called(input.name)} is missing`);
-    return [input.name, readArray(model, input, values[input.name])] as const;
+    const array = readArray(model, input, values[input.name]);
+    claim(array.data.byteLength);
+    return [input.name, array] as const;
   });
   return Object.fromEntries(entries);
 }

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Bodies } from '../../lib/serve/body';
+import { readInputs } from '../../lib/serve/inputs';
+import type { Model } from '../../lib/serve/model';
 
 /** Reads a body that the test writes. */
 function reading(bodies: Bodies, headers: Record<string, string> = {}) {
@@ -126,4 +128,35 @@ describe('a large body', () => {
     second.stop(new Error('gone'));
     expect(bodies.held).toBe(0);
   });
+});
+
+test('numbers made of bodies have a budget too, but for a request that is the only one', () => {
+  const bodies = new Bodies(1000);
+  bodies.claim(2 ** 29);
+  expect(() => bodies.claim(1)).toThrow(expect.objectContaining({ status: 503, code: 'ERR_BUSY' }));
+  bodies.unclaim(2 ** 29);
+  for (let i = 0; i < 4; i++) bodies.claim(2 ** 26);
+  expect(() => bodies.claim(1)).toThrow('too many bytes of other requests are in memory');
+  bodies.unclaim(2 ** 26);
+  bodies.claim(1);
+});
+
+test.each<[string, string, string, number]>([
+  ['short texts, padded beside a long one', 'application/json', JSON.stringify({ texts: ['a', 'b', 'c'.repeat(20)] }), 3 * 64 * 4],
+  ['one text', 'text/plain', 'abc', 16 * 4],
+  ['numbers', 'application/json', JSON.stringify({ inputs: [[1, 2, 3]] }), 3 * 4],
+  ['numbers as they are', 'application/octet-stream', 'abcd', 0],
+])('what is claimed for %s', async (_name, type, body, expected) => {
+  const model = {
+    session: { inputs: [{ name: 'x', dtype: 'int32', shape: ['N', 'L'] }] },
+    tokenizer: { encode: (text: string) => new Int32Array(text.length) },
+    batcher: { together: true },
+    lengths: [16, 64],
+  } as unknown as Model;
+  let claimed = 0;
+  const claim = (bytes: number) => {
+    claimed += bytes;
+  };
+  await readInputs(model, type, '1,1', Buffer.from(body), 1000, claim);
+  expect(claimed).toBe(expected);
 });
