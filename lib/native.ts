@@ -35,6 +35,11 @@ interface Native {
   sync(): Promise<void>;
   syncSync(): void;
   memory(): MemoryUse;
+  /**
+   * Frees the memory of bytes that nobody uses any more, where they are all of their ArrayBuffer, now and not when V8 collects: until then it
+   * counts as pressure on the heap, which is marked for that some milliseconds at a time.
+   */
+  detach(bytes: Uint8Array): void;
   /** Gives memory that lies idle back to the system, once everything queued so far has run. By itself that takes half a second of rest. */
   trim(): void;
   info(): { isa: string; threads: number; napi: number };

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { native } from '../native';
 import { Problem } from './problem';
 
 // Bodies of requests, which come from strangers: no more is read than is allowed, and all together hold no more than a budget.
 
 /**
- * A body of a larger size is put where it ends up as it comes, piece by piece, and not when all of it is there. It gets so much memory
+ * A body of a larger size is put where it ends up as it comes, piece by piece, and not when all of it is there; each piece is freed at once,
+ * for V8 collects when so many megabytes came and went. It gets so much memory
  * first, and twice as much whenever that is full: a client that says it will send much and does not holds little.
  */
 const large = 2 ** 16;
@@ -87,6 +89,7 @@ export class Bodies {
         } else {
           if (next > (memory?.byteLength ?? 0) && !grow(next)) return end(this.#noRoom());
           chunk.copy(memory!, size);
+          native.detach(chunk);
         }
         size = next;
         if (size < whole) {

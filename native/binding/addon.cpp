@@ -203,6 +203,21 @@ napi_value memory(napi_env env, const Arguments&) {
   return result;
 }
 
+// detach(bytes)
+napi_value detach(napi_env env, const Arguments& arguments) {
+  arguments.require_count(1, 1);
+  napi_typedarray_type type;
+  napi_value buffer;
+  size_t length = 0, offset = 0, whole = 0;
+  bool is_array = false;
+  check(env, napi_is_typedarray(env, arguments.value(0), &is_array));
+  if (!is_array) arguments.fail(Type::type, "ERR_INVALID_TYPE", "bytes is no typed array");
+  check(env, napi_get_typedarray_info(env, arguments.value(0), &type, &length, nullptr, &buffer, &offset));
+  if (type != napi_uint8_array || napi_get_arraybuffer_info(env, buffer, nullptr, &whole) != napi_ok || length != whole) return nullptr;
+  napi_detach_arraybuffer(env, buffer);  // one that must not be stays as it is
+  return nullptr;
+}
+
 // trim()
 napi_value trim(napi_env env, const Arguments&) {
   Environment::of(env).trim();
@@ -233,13 +248,9 @@ napi_value set_num_threads(napi_env, const Arguments& arguments) {
 napi_value peak(napi_env env, const Arguments&) { return from_double(env, measure_peak()); }
 
 const Function functions[] = {
-    {"create", create},      {"view", view},
-    {"piece", piece},        {"free", free_tensor},
-    {"upload", upload},      {"read", read},
-    {"readSync", read_sync}, {"sync", sync},
-    {"syncSync", sync_sync}, {"settled", settled},
-    {"memory", memory},      {"trim", trim},
-    {"info", info},          {"setNumThreads", set_num_threads},
+    {"create", create}, {"view", view},          {"piece", piece},   {"free", free_tensor},   {"upload", upload},
+    {"read", read},     {"readSync", read_sync}, {"sync", sync},     {"syncSync", sync_sync}, {"settled", settled},
+    {"memory", memory}, {"trim", trim},          {"detach", detach}, {"info", info},          {"setNumThreads", set_num_threads},
     {"peak", peak},
 };
 

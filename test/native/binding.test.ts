@@ -331,3 +331,11 @@ test('info() tells the instruction set, the threads and the Node-API version', (
   expect(native.info().threads).toBe(threads + 1);
   native.setNumThreads(threads);
 });
+
+test('detach frees bytes that are all of their buffer, and no others', () => {
+  const [whole, part, shared] = [new Uint8Array(9), new Uint8Array(9).subarray(1), new Uint8Array(new SharedArrayBuffer(9))];
+  for (const bytes of [whole, part, shared]) native.detach(bytes);
+  expect([whole.byteLength, part.byteLength, shared.byteLength]).toEqual([0, 8, 9]);
+  native.detach(whole);
+  expect(() => hostile.detach!([1, 2])).toThrow('detach: bytes is no typed array');
+});

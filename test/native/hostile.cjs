@@ -216,6 +216,7 @@ const likely = {
   cancel: () => [pick([...plans.keys()]) ?? 1, int(0, 20)],
   freePlan: () => [pick([...plans.keys()]) ?? 1],
   trim: () => [],
+  detach: () => [chance(0.7) ? new Uint8Array(int(0, 2000)).subarray(chance(0.7) ? 0 : 1) : pick(numbers)],
   planInfo: () => [pick([...plans.keys()]) ?? 1],
 };
 
