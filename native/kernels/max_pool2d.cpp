@@ -89,6 +89,53 @@ void max_pool2d(const MaxPool2dArgs<float>& args, Context& context) {
   each_output_row(w, context, [&](int64_t n, int64_t i, int slot) { max_pool_row(args, n, i, lines + slot * line); });
 }
 
+// A vector along a row of an image that windows share out: the gradients its lanes take, from `base` on along a row of these, and which
+// column of its window each lane is.
+struct Spread {
+  int64_t base;
+  int32_t order[16];
+  float column[16];
+};
+
+// Fills in those of a row; false where one would take more than a vector of gradients.
+static bool spread_rows(const Windows& w, int64_t vectors, Spread* spreads) {
+  for (int64_t v = 0; v < vectors; ++v) {
+    int64_t from[16], least = INT64_MAX, most = 0;
+    for (int64_t lane = 0; lane < Vec::width; ++lane) {
+      const int64_t at = smaller(v * Vec::width + lane, w.W * w.C - 1), pixel = at / w.C;
+      from[lane] = pixel / w.kw * w.C + at % w.C;
+      least = smaller(least, from[lane]), most = larger(most, from[lane]);
+      spreads[v].column[lane] = static_cast<float>(pixel % w.kw);
+    }
+    if (most - least >= Vec::width) return false;
+    spreads[v].base = least;
+    for (int64_t lane = 0; lane < Vec::width; ++lane) spreads[v].order[lane] = static_cast<int32_t>(from[lane] - least);
+  }
+  return true;
+}
+
+// The gradients of image n where windows share out its rows, a vector of a row at a time.
+static void spread_image(const MaxPool2dBackwardArgs<float>& args, int64_t n, int64_t vectors, const Spread* spreads) {
+  const Windows w = args.w;
+  const int64_t width = w.W * w.C, all = w.N * w.OH * w.OW * w.C;
+  for (int64_t i = 0; i < w.OH; ++i) {
+    const int64_t row = (n * w.OH + i) * w.OW * w.C, rows = smaller(w.kh, w.H - i * w.kh);
+    float* const dx = args.dx + (n * w.H + i * w.kh) * width;
+    for (int64_t v = 0; v < vectors; ++v) {
+      const int64_t from = row + spreads[v].base, at = v * Vec::width;
+      const int there = static_cast<int>(smaller<int64_t>(Vec::width, all - from));
+      const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, width - at));
+      const Order order = order_of(spreads[v].order, 0);
+      const Vec g = permute(load_some(args.g + from, there), order), where = permute(load_some(args.argmax.narrow + from, there), order);
+      const Vec column = load(spreads[v].column);
+      for (int64_t a = 0; a < rows; ++a) {
+        const Mask named = where == column + broadcast(static_cast<float>(a * w.kw));
+        store_some(dx + a * width + at, select(named, g, zero()), lanes);
+      }
+    }
+  }
+}
+
 // Each cell of a window takes the gradients whose argmax names it: nothing is addressed by data.
 void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& context) {
   const Windows w = args.w;  // as above
@@ -97,6 +144,9 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& cont
   const bool apart = !w.adaptive && w.sh >= w.kh && w.sw >= w.kw && w.dh == 1 && w.dw == 1;
   const bool covered = apart && w.top == 0 && w.left == 0 && w.sh == w.kh && w.sw == w.kw && w.OH * w.kh >= w.H && w.OW * w.kw >= w.W;
   const bool onward = covered && w.C <= Vec::width;  // a vector may go on into the cell beside it, which is written next
+  const int64_t vectors = covered && w.C < Vec::width ? (w.W * w.C + Vec::width - 1) / Vec::width : 0;
+  Spread* const spreads = static_cast<Spread*>(context.scratch(static_cast<size_t>(vectors) * sizeof(Spread)));
+  const bool spread = vectors > 0 && spread_rows(w, vectors, spreads);
   const auto window_row = [&](int64_t n, int64_t i) {
     const Taps rows = row_taps(w, i);
     const int64_t row = (n * w.OH + i) * w.OW * w.C;
@@ -122,6 +172,10 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& cont
   };
   split(context, w.N, kElementGrain / larger<int64_t>(image, 1), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; ++n) {
+      if (spread) {
+        spread_image(args, n, vectors, spreads);
+        continue;
+      }
       if (!covered) memset(args.dx + n * image, 0, static_cast<size_t>(image) * sizeof(float));
       for (int64_t i = 0; i < w.OH; ++i) window_row(n, i);
     }
