@@ -12,22 +12,22 @@ namespace receptive::RECEPTIVE_ISA {
 
 void binary(const BinaryArgs<float>&, Context&);
 
-// y = f(a, b) over n elements; an operand whose flag is 0 is one value.
-template <int a_moves, int b_moves, class F>
-RECEPTIVE_INLINE void row(const float* a, const float* b, float* y, int64_t n, const F& f) {
-  const Vec a0 = broadcast(*a), b0 = broadcast(*b);
-  int64_t i = 0;
-  for (; i + Vec::width <= n; i += Vec::width) store(y + i, f(a_moves ? load(a + i) : a0, b_moves ? load(b + i) : b0));
-  const int tail = static_cast<int>(n - i);
-  if (tail > 0) store(y + i, f(a_moves ? load(a + i, tail) : a0, b_moves ? load(b + i, tail) : b0), tail);
+// y = f(a, b) over n elements, where from one vector to the next an operand moves by so many floats: a vector's, or none, where it is one
+// value and a vector of it. Of this there is one for each function; all that is around it is compiled once.
+using Row = void (*)(const float* a, int64_t a_step, const float* b, int64_t b_step, float* y, int64_t n);
+
+template <Vec (*f)(Vec, Vec)>
+static void row(const float* a, int64_t a_step, const float* b, int64_t b_step, float* y, int64_t n) {
+  for (; n >= Vec::width; n -= Vec::width, a += a_step, b += b_step, y += Vec::width) store(y, f(load(a), load(b)));
+  const int tail = static_cast<int>(n);
+  if (tail > 0) store(y, f(load(a, tail), load(b, tail)), tail);
 }
 
-template <class F>
-RECEPTIVE_INLINE void any_row(const float* a, int64_t a_stride, const float* b, int64_t b_stride, float* y, int64_t n, const F& f) {
-  if (a_stride && b_stride) return row<1, 1>(a, b, y, n, f);
-  if (a_stride) return row<1, 0>(a, b, y, n, f);
-  if (b_stride) return row<0, 1>(a, b, y, n, f);
-  row<0, 0>(a, b, y, n, f);
+static void any_row(const float* a, int64_t a_stride, const float* b, int64_t b_stride, float* y, int64_t n, Row row) {
+  float all_a[Vec::width], all_b[Vec::width];
+  if (a_stride == 0) store(all_a, broadcast(*a));
+  if (b_stride == 0) store(all_b, broadcast(*b));
+  row(a_stride == 0 ? all_a : a, a_stride * Vec::width, b_stride == 0 ? all_b : b, b_stride * Vec::width, y, n);
 }
 
 // A matrix and one short row, repeated: returns the row written out `times` times.
@@ -37,13 +37,12 @@ RECEPTIVE_INLINE const float* repeated(const float* short_row, int64_t columns, 
   return pattern;
 }
 
-template <class F>
-RECEPTIVE_INLINE void map(const BinaryArgs<float>& args, Context& context, const F& f) {
+static void map(const BinaryArgs<float>& args, Context& context, Row row) {
   const int last = args.rank - 1;
   const int64_t columns = args.dims[last], as = args.a_strides[last], bs = args.b_strides[last];
   if (args.rank == 1) {
     return split(context, columns, kElementGrain, Vec::width, [&](int64_t begin, int64_t end, int) {
-      any_row(args.a + begin * as, as, args.b + begin * bs, bs, args.y + begin, end - begin, f);
+      any_row(args.a + begin * as, as, args.b + begin * bs, bs, args.y + begin, end - begin, row);
     });
   }
   int64_t rows = 1;
@@ -57,7 +56,7 @@ RECEPTIVE_INLINE void map(const BinaryArgs<float>& args, Context& context, const
     return split(context, rows * columns, kElementGrain, unit, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; i += unit) {
         const int64_t n = smaller(unit, end - i);
-        row<1, 1>(a_repeats ? pattern : args.a + i, a_repeats ? args.b + i : pattern, args.y + i, n, f);
+        row(a_repeats ? pattern : args.a + i, Vec::width, a_repeats ? args.b + i : pattern, Vec::width, args.y + i, n);
       }
     });
   }
@@ -74,7 +73,7 @@ RECEPTIVE_INLINE void map(const BinaryArgs<float>& args, Context& context, const
         a += index * args.a_strides[d];
         b += index * args.b_strides[d];
       }
-      any_row(args.a + a, as, args.b + b, bs, y, smaller(piece, columns - first), f);
+      any_row(args.a + a, as, args.b + b, bs, y, smaller(piece, columns - first), row);
     }
   });
 }
@@ -88,22 +87,22 @@ RECEPTIVE_INLINE Vec pow(Vec a, Vec b) {
   return load(base);
 }
 
+RECEPTIVE_INLINE Vec sum(Vec a, Vec b) { return a + b; }
+RECEPTIVE_INLINE Vec difference(Vec a, Vec b) { return a - b; }
+RECEPTIVE_INLINE Vec product(Vec a, Vec b) { return a * b; }
+RECEPTIVE_INLINE Vec quotient(Vec a, Vec b) { return a / b; }
+// max and min give b where either is NaN
+RECEPTIVE_INLINE Vec maximum(Vec a, Vec b) { return select(a == a, max(a, b), a); }
+RECEPTIVE_INLINE Vec minimum(Vec a, Vec b) { return select(a == a, min(a, b), a); }
+RECEPTIVE_INLINE Vec equal(Vec a, Vec b) { return select(a == b, broadcast(1.0f), zero()); }
+RECEPTIVE_INLINE Vec greater(Vec a, Vec b) { return select(a > b, broadcast(1.0f), zero()); }
+RECEPTIVE_INLINE Vec greater_equal(Vec a, Vec b) { return select(a > b, broadcast(1.0f), equal(a, b)); }
+
 void binary(const BinaryArgs<float>& a, Context& context) {
-  const Vec one = broadcast(1.0f);
-  switch (a.kind) {
-    case Binary::add: return map(a, context, [](Vec p, Vec q) { return p + q; });
-    case Binary::sub: return map(a, context, [](Vec p, Vec q) { return p - q; });
-    case Binary::mul: return map(a, context, [](Vec p, Vec q) { return p * q; });
-    case Binary::div: return map(a, context, [](Vec p, Vec q) { return p / q; });
-    // max and min give q where either is NaN
-    case Binary::max: return map(a, context, [](Vec p, Vec q) { return select(p == p, max(p, q), p); });
-    case Binary::min: return map(a, context, [](Vec p, Vec q) { return select(p == p, min(p, q), p); });
-    case Binary::pow: return map(a, context, [](Vec p, Vec q) { return pow(p, q); });
-    case Binary::equal: return map(a, context, [&](Vec p, Vec q) { return select(p == q, one, zero()); });
-    case Binary::greater: return map(a, context, [&](Vec p, Vec q) { return select(p > q, one, zero()); });
-    case Binary::greater_equal: return map(a, context, [&](Vec p, Vec q) { return select(p > q, one, select(p == q, one, zero())); });
-    case Binary::count: return;
-  }
+  static constexpr Row rows[] = {row<sum>,     row<difference>, row<product>, row<quotient>, row<maximum>,
+                                 row<minimum>, row<pow>,        row<equal>,   row<greater>,  row<greater_equal>};
+  static_assert(sizeof rows / sizeof *rows == static_cast<size_t>(Binary::count), "a row for each");
+  map(a, context, rows[static_cast<int>(a.kind)]);
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -1,4 +1,5 @@
-// Elementwise functions: one pass, cut into fixed chunks; a partial vector at the end.
+// Elementwise functions: one pass, cut into fixed chunks; a partial vector at the end. There are many of them: each is compiled as a loop
+// over whole vectors, and the rest once for all.
 #include "../ops/unary.h"
 
 #include "../simd/math.h"
@@ -9,14 +10,33 @@ namespace receptive::RECEPTIVE_ISA {
 void unary(const UnaryArgs<float>&, Context&);
 void unary_backward(const UnaryBackwardArgs<float>&, Context&);
 
-template <class F>
-RECEPTIVE_INLINE void map(const UnaryArgs<float>& a, Context& context, const F& f) {
-  split(context, a.size, kElementGrain, Vec::width, [&](int64_t begin, int64_t end, int) {
-    int64_t i = begin;
-    for (; i + Vec::width <= end; i += Vec::width) store(a.y + i, f(load(a.x + i)));
-    const int tail = static_cast<int>(end - i);
-    if (tail > 0) store(a.y + i, f(load(a.x + i, tail)), tail);
+// y = f(a, b) over n elements, a multiple of Vec::width; b is null where f does not ask for it.
+struct Loop {
+  void (*run)(const void* f, const float* a, const float* b, float* y, int64_t n);
+  const void* f;
+};
+
+static void spread(const Loop& loop, const float* a, const float* b, float* y, int64_t size, Context& context) {
+  split(context, size, kElementGrain, Vec::width, [&](int64_t begin, int64_t end, int) {
+    const int64_t whole = (end - begin) / Vec::width * Vec::width, last = begin + whole;
+    loop.run(loop.f, a + begin, b ? b + begin : nullptr, y + begin, whole);
+    const int tail = static_cast<int>(end - last);
+    if (tail == 0) return;
+    float of_a[Vec::width], of_b[Vec::width], of_y[Vec::width];
+    store(of_a, load(a + last, tail));
+    if (b) store(of_b, load(b + last, tail));
+    loop.run(loop.f, of_a, of_b, of_y, Vec::width);
+    store(y + last, load(of_y), tail);
   });
+}
+
+template <class F>
+RECEPTIVE_INLINE void map(const UnaryArgs<float>& args, Context& context, const F& f) {
+  const auto run = [](const void* own, const float* a, const float*, float* y, int64_t n) {
+    const F g = *static_cast<const F*>(own);
+    for (int64_t i = 0; i < n; i += Vec::width) store(y + i, g(load(a + i)));
+  };
+  spread({run, &f}, args.x, nullptr, args.y, args.size, context);
 }
 
 // 0 - x would give 0 for 0, where the sign must flip.
@@ -96,13 +116,12 @@ void unary(const UnaryArgs<float>& a, Context& context) {
 }
 
 template <class F>
-RECEPTIVE_INLINE void map(const UnaryBackwardArgs<float>& a, Context& context, const F& f) {
-  split(context, a.size, kElementGrain, Vec::width, [&](int64_t begin, int64_t end, int) {
-    int64_t i = begin;
-    for (; i + Vec::width <= end; i += Vec::width) store(a.dx + i, f(load(a.saved + i), load(a.g + i)));
-    const int tail = static_cast<int>(end - i);
-    if (tail > 0) store(a.dx + i, f(load(a.saved + i, tail), load(a.g + i, tail)), tail);
-  });
+RECEPTIVE_INLINE void map(const UnaryBackwardArgs<float>& args, Context& context, const F& f) {
+  const auto run = [](const void* own, const float* a, const float* b, float* y, int64_t n) {
+    const F g = *static_cast<const F*>(own);
+    for (int64_t i = 0; i < n; i += Vec::width) store(y + i, g(load(a + i), load(b + i)));
+  };
+  spread({run, &f}, args.saved, args.g, args.dx, args.size, context);
 }
 
 void unary_backward(const UnaryBackwardArgs<float>& a, Context& context) {

@@ -8,41 +8,51 @@ namespace receptive {
 
 namespace {
 
-// Dimensions are coalesced. Cells are copied, whatever they hold: T is an integer of an element's width.
+// n cells of y: what is read lies so many cells apart. T is an integer of an element's width: cells are copied, whatever they hold. Of this
+// there is one for each pair of types; all that is around it is compiled once.
+using Row = void (*)(const char* const* from, const int64_t* strides, char* y, int64_t n);
+
 template <class C, class T>
+void where_row(const char* const* from, const int64_t* strides, char* to, int64_t n) {
+  const C* const condition = reinterpret_cast<const C*>(from[0]);
+  const T *const a = reinterpret_cast<const T*>(from[1]), *const b = reinterpret_cast<const T*>(from[2]);
+  T* const y = reinterpret_cast<T*>(to);
+  const int64_t cs = strides[0], as = strides[1], bs = strides[2];
+  for (int64_t j = 0; j < n; ++j) y[j] = condition[j * cs] != 0 ? a[j * as] : b[j * bs];
+}
+
+// Dimensions are coalesced; strides are in elements.
 struct WhereArgs {
+  Row row;
   int rank;
   int64_t dims[kMaxRank];
   int64_t strides[3][kMaxRank];  // of the condition, a and b
-  const C* condition;
-  const T* a;
-  const T* b;
-  T* y;
+  const char* from[3];
+  int64_t widths[3];  // of their elements
+  char* y;
 };
 
-template <class C, class T>
-void where(const WhereArgs<C, T>& args, Context& context) {
+void where(const WhereArgs& args, Context& context) {
   const int last = args.rank - 1;
   const int64_t columns = args.dims[last];
   int64_t rows = 1;
   for (int d = 0; d < last; ++d) rows *= args.dims[d];
   if (rows == 0 || columns == 0) return;
   const int64_t piece = std::min(columns, kChunk), pieces = (columns + piece - 1) / piece;
+  const int64_t steps[] = {args.strides[0][last], args.strides[1][last], args.strides[2][last]};
   for_chunks(context, rows * pieces, kChunk / piece, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % pieces * piece, n = std::min(piece, columns - first);
-      int64_t rest = i / pieces, at[3];
-      T* const y = args.y + rest * columns + first;
-      for (int k = 0; k < 3; ++k) at[k] = first * args.strides[k][last];
+      const int64_t first = i % pieces * piece, row = i / pieces;
+      int64_t rest = row, at[3];
+      for (int k = 0; k < 3; ++k) at[k] = first * steps[k];
       for (int d = last - 1; d >= 0; --d) {
         const int64_t index = rest % args.dims[d];
         rest /= args.dims[d];
         for (int k = 0; k < 3; ++k) at[k] += index * args.strides[k][d];
       }
-      const int64_t cs = args.strides[0][last], as = args.strides[1][last], bs = args.strides[2][last];
-      for (int64_t j = 0; j < n; ++j) {
-        y[j] = args.condition[at[0] + j * cs] != 0 ? args.a[at[1] + j * as] : args.b[at[2] + j * bs];
-      }
+      const char* from[3];
+      for (int k = 0; k < 3; ++k) from[k] = args.from[k] + at[k] * args.widths[k];
+      args.row(from, steps, args.y + (row * columns + first) * args.widths[1], std::min(piece, columns - first));
     }
   });
 }
@@ -58,22 +68,17 @@ void broadcast_strides(const Tensor& t, const Tensor& y, int64_t* strides) {
   }
 }
 
-template <class C, class T>
-void submit(Call& call) {
-  const Tensor& y = call.in(3);
-  WhereArgs<C, T> args{0, {}, {}, call.in(0).as<C>(), call.in(1).as<T>(), call.in(2).as<T>(), y.as<T>()};
-  std::copy_n(y.dims, y.rank, args.dims);
-  for (int k = 0; k < 3; ++k) broadcast_strides(call.in(k), y, args.strides[k]);
-  args.rank = coalesce<3>(y.rank, args.dims, args.strides);
-  call.submit(where<C, T>, args);
+template <class C>
+Row row_of(int64_t width) {
+  return width == 1 ? where_row<C, uint8_t> : width == 4 ? where_row<C, uint32_t> : where_row<C, uint64_t>;
 }
 
-template <class C>
-void submit_by_width(Call& call) {
-  switch (size_of(call.in(3).dtype)) {
-    case 1: return submit<C, uint8_t>(call);
-    case 4: return submit<C, uint32_t>(call);
-    default: return submit<C, uint64_t>(call);
+Row row_of(Dtype condition, int64_t width) {
+  switch (condition) {
+    case Dtype::float32: return row_of<float>(width);
+    case Dtype::float64: return row_of<double>(width);
+    case Dtype::int32: return row_of<int32_t>(width);
+    default: return row_of<uint8_t>(width);
   }
 }
 
@@ -101,12 +106,16 @@ void record_where(Call& call) {
   call.require_apart(condition, y, "condition", "output");
   call.require_apart(a, y, "first choice", "output");
   call.require_apart(b, y, "second choice", "output");
-  switch (condition.dtype) {
-    case Dtype::float32: return submit_by_width<float>(call);
-    case Dtype::float64: return submit_by_width<double>(call);
-    case Dtype::int32: return submit_by_width<int32_t>(call);
-    default: return submit_by_width<uint8_t>(call);
+  const auto width = static_cast<int64_t>(size_of(y.dtype));
+  WhereArgs args = {row_of(condition.dtype, width), 0, {}, {}, {}, {}, y.as<char>()};
+  std::copy_n(y.dims, y.rank, args.dims);
+  for (int k = 0; k < 3; ++k) {
+    broadcast_strides(call.in(k), y, args.strides[k]);
+    args.from[k] = call.in(k).as<char>();
+    args.widths[k] = static_cast<int64_t>(size_of(call.in(k).dtype));
   }
+  args.rank = coalesce<3>(y.rank, args.dims, args.strides);
+  call.submit(where, args);
 }
 
 }  // namespace receptive
