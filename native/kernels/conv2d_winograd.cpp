@@ -14,10 +14,8 @@
 // point.
 #include "conv2d_winograd.h"
 
+#include "conv2d_winograd_transforms.h"
 #include "far.h"
-#include "gemm.h"
-#include "split.h"
-#include "winograd_axis.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -47,380 +45,200 @@ struct Matrices {
 
 namespace {
 
-template <class Rows, class Cols>
-struct Winograd {
-  static constexpr int points = Rows::points * Cols::points;
+// A convolution cut into tiles.
+struct Problem : Filtered {
+  const Transforms& by;
+  int64_t tile_rows, tile_cols;
 
-  struct Problem : Filtered {
-    int64_t tile_rows, tile_cols;
-    int64_t tiles() const { return images * tile_rows * tile_cols; }
-  };
-
-  static Problem problem(const Filtered& f) {
-    return {f, (f.out.rows + Rows::outputs - 1) / Rows::outputs, (f.out.cols + Cols::outputs - 1) / Cols::outputs};
-  }
-
-  struct Place {
-    int64_t image, row, col;  // of the tile's first output
-  };
-  static Place place(const Problem& p, int64_t tile) {
-    return {tile / p.tile_cols / p.tile_rows, tile / p.tile_cols % p.tile_rows * Rows::outputs, tile % p.tile_cols * Cols::outputs};
-  }
-
-  // Rows of points: [first, end).
-  struct PointRows {
-    int first = 0, end = Rows::points;
-  };
-
-  // U = G g Gᵀ for input channels [begin, end) of a panel; the matrices of the points lie `apart`.
-  static void transform_weights(const FilterWeights& w, const Panels& panels, int64_t panel, int64_t begin, int64_t end, float* U,
-                                int64_t apart, const PointRows& rows = {}) {
-    const int nr = panels.width(panel), tail = panels.tail(panel);
-    for (int64_t c = begin; c < end; ++c) {
-      for (int n = 0; n < nr; ++n) {
-        const float* from = w.data + c * w.channel + (panels.first(panel) + n) * Vec::width;
-        const int used = n == nr - 1 ? tail : Vec::width;
-        Vec t[Rows::points][Cols::taps];
-#pragma GCC unroll 8
-        for (int j = 0; j < Cols::taps; ++j) {
-          Vec g[Rows::taps], u[Rows::points];
-#pragma GCC unroll 8
-          for (int i = 0; i < Rows::taps; ++i) {
-            const float* tap = from + i * w.row + j * w.col;
-            g[i] = used == Vec::width ? load(tap) : load(tap, used);
-          }
-          Rows::kernel(g, u);
-          for (int i = 0; i < Rows::points; ++i) t[i][j] = u[i];
-        }
-        float* to = U + ((c - begin) * nr + n) * Vec::width;
-#pragma GCC unroll 8
-        for (int i = 0; i < Rows::points; ++i) {
-          if (i < rows.first || i >= rows.end) continue;
-          Vec u[Cols::points];
-          Cols::kernel(t[i], u);
-          for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart, u[j]);
-        }
-      }
-    }
-  }
-
-  // V = Bᵀ d B for one tile. `zeros` stands for what lies outside of the image.
-  static void transform_input(const Problem& p, const float* x, const Place& at, const float* zeros, float* to, int64_t apart) {
-    const float* cell[Rows::points][Cols::points];
-    for (int i = 0; i < Rows::points; ++i) {
-      const int64_t h = at.row + i - p.top;
-      for (int j = 0; j < Cols::points; ++j) {
-        const int64_t w = at.col + j - p.left;
-        const bool inside = h >= 0 && h < p.in.rows && w >= 0 && w < p.in.cols;
-        cell[i][j] = inside ? x + ((at.image * p.in.rows + h) * p.in.cols + w) * p.in.channels : zeros;
-      }
-    }
-    const auto transform = [&](int64_t c, int n) {
-      Vec t[Rows::points][Cols::points];
-#pragma GCC unroll 8
-      for (int j = 0; j < Cols::points; ++j) {
-        Vec d[Rows::points], v[Rows::points];
-#pragma GCC unroll 8
-        for (int i = 0; i < Rows::points; ++i) d[i] = n == Vec::width ? load(cell[i][j] + c) : load(cell[i][j] + c, n);
-        Rows::input(d, v);
-        for (int i = 0; i < Rows::points; ++i) t[i][j] = v[i];
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows::points; ++i) {
-        Vec v[Cols::points];
-        Cols::input(t[i], v);
-        for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart + c, v[j]);
-      }
-    };
-    int64_t c = 0;
-    for (; c + Vec::width <= p.in.channels; c += Vec::width) transform(c, Vec::width);
-    if (c < p.in.channels) transform(c, static_cast<int>(p.in.channels - c));
-  }
-
-  // y = Aᵀ M A + bias for one tile, finished; outputs beyond the image are dropped.
-  static void transform_output(const Problem& p, const float* from, int64_t apart, const float* bias, const Finish& finish, const Place& at,
-                               float* y) {
-    const Vec low = broadcast(static_cast<float>(finish.clip.low)), high = broadcast(static_cast<float>(finish.clip.high));
-    const int rows = static_cast<int>(smaller<int64_t>(Rows::outputs, p.out.rows - at.row));
-    const int cols = static_cast<int>(smaller<int64_t>(Cols::outputs, p.out.cols - at.col));
-    float* to = y + ((at.image * p.out.rows + at.row) * p.out.cols + at.col) * p.out.channels;
-    const auto transform = [&](int64_t k, int n) {
-      Vec t[Rows::outputs][Cols::points];
-#pragma GCC unroll 8
-      for (int j = 0; j < Cols::points; ++j) {
-        Vec m[Rows::points], r[Rows::outputs];
-#pragma GCC unroll 8
-        for (int i = 0; i < Rows::points; ++i) m[i] = load(from + (i * Cols::points + j) * apart + k);
-        Rows::output(m, r);
-        for (int i = 0; i < Rows::outputs; ++i) t[i][j] = r[i];
-      }
-      const Vec b = bias ? load(bias + k, n) : zero();
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows::outputs; ++i) {
-        if (i >= rows) break;
-        Vec r[Cols::outputs];
-        Cols::output(t[i], r);
-        float* line = to + i * p.out.cols * p.out.channels + k;
-#pragma GCC unroll 8
-        for (int j = 0; j < Cols::outputs; ++j) {
-          if (j >= cols) break;
-          float* const cell = line + j * p.out.channels;
-          Vec value = r[j] + b;
-          if (finish.add) value = value + load_some(finish.add + (cell - finish.y), n);
-          store_some(cell, min(high, max(low, value)), n);  // in this order NaN passes through
-        }
-      }
-    };
-    int64_t k = 0;
-    for (; k + Vec::width <= p.out.channels; k += Vec::width) transform(k, Vec::width);
-    if (k < p.out.channels) transform(k, static_cast<int>(p.out.channels - k));
-  }
-
-  // M = V U, or a part of its sum, for tiles [begin, end) at one point, one panel of columns: U has those of so many input channels.
-  static void multiply(const Matrices& V, const Segment& channels, const float* U, const Matrices& M, const Panels& panels, int64_t panel,
-                       int point, int64_t begin, int64_t end) {
-    const int nr = panels.width(panel);
-    const RowsStep step = {&channels, 1, U, nr * Vec::width, nullptr, channels.offset > 0, Vec::width};
-    const Tiles tiles(end - begin, rows_for(nr));
-    for (int64_t t = 0; t < tiles.count; ++t) {
-      RowsTile rows;
-      const int64_t first = begin + tiles.begin(t);
-      const int mr = static_cast<int>(begin + tiles.begin(t + 1) - first);
-      for (int m = 0; m < mr; ++m) {
-        rows.a[m] = V.row(point, first + m);
-        rows.y[m] = M.row(point, first + m) + panels.first(panel) * Vec::width;
-      }
-      rows_kernel(mr, nr)(rows, step);
-    }
-  }
-
-  static float* floats(Context& context, int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); }
-
-  static float* zeros(Context& context, int64_t n) {
-    float* p = floats(context, n);
-    memset(p, 0, static_cast<size_t>(n) * sizeof(float));
-    return p;
-  }
-
-  // Blocks of tiles whose matrices, of so many floats in all, are no larger than they should be.
-  static int64_t blocks_for(int64_t floats) { return larger<int64_t>(1, (floats + kBlockFloats - 1) / kBlockFloats); }
-
-  // A chunk count for a step of this much work that can be cut into so many units.
-  static int64_t chunks_of(int64_t work, int64_t grain, int64_t units) { return larger<int64_t>(1, smaller(units, work / grain)); }
-
-  // Calls each(unit) for all units, in about work / grain chunks.
-  template <class Each>
-  static void cut(Context& context, int64_t units, int64_t work, int64_t grain, const Each& each) {
-    const int64_t chunks = chunks_of(work, grain, units);
-    context.parallel(chunks, [&](int64_t chunk, int slot) {
-      for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) each(unit, slot);
-    });
-  }
-
-  // The transformed weights.
-  static const float* transformed(const FilterWeights& w, int64_t C, const Panels& panels, Context& context) {
-    bool made;
-    float* U = static_cast<float*>(context.keep(static_cast<size_t>(points * panels.size(C)) * sizeof(float), &made));
-    if (made) return U;
-    constexpr int64_t kPiece = 16;  // input channels
-    const int64_t pieces = (C + kPiece - 1) / kPiece;
-    cut(context, pieces * panels.count(), Rows::taps * Cols::taps * C * panels.columns, kTransformGrain, [&](int64_t unit, int) {
-      const int64_t begin = unit % pieces * kPiece;
-      const int64_t panel = unit / pieces;
-      float* const to = U + panels.offset(panel, C) + begin * panels.width(panel) * Vec::width;
-      transform_weights(w, panels, panel, begin, smaller(begin + kPiece, C), to, panels.size(C));
-    });
-    return U;
-  }
-
-  // M = V U where tiles are few: a panel's products follow the transform of its weights, a few input channels at a time, whose points stay
-  // in L2.
-  static void multiply_few(const Problem& p, const FilterWeights& w, const Matrices& V, const Matrices& M, const Panels& panels,
-                           Context& context) {
-    const int64_t C = p.in.channels, apart = (kFewChannels * kMaxNR | 1) * Vec::width;
-    float* const weights = floats(context, context.threads() * points * apart);
-    const int64_t parts = smaller<int64_t>(Rows::points, (kFewChunks + panels.count() - 1) / panels.count());
-    context.parallel(panels.count() * parts, [&](int64_t chunk, int slot) {
-      const int64_t panel = chunk / parts, part = chunk % parts;
-      const PointRows rows = {static_cast<int>(part * Rows::points / parts), static_cast<int>((part + 1) * Rows::points / parts)};
-      float* const U = weights + slot * points * apart;
-      for (int64_t c = 0; c < C; c += kFewChannels) {
-        const Segment channels = {c, smaller(kFewChannels, C - c)};
-        transform_weights(w, panels, panel, c, c + channels.length, U, apart, rows);
-        for (int point = rows.first * Cols::points; point < rows.end * Cols::points; ++point) {
-          multiply(V, channels, U + point * apart, M, panels, panel, point, 0, p.tiles());
-        }
-      }
-    });
-  }
-
-  // y = the convolution of x.
-  static void run(const Problem& p, const float* x, const FilterWeights& w, const float* bias, const Finish& finish, float* y,
-                  Context& context) {
-    const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
-    const Panels panels(K);
-    const int64_t padded = panels.vectors() * Vec::width;  // columns of M
-    const Segment all = {0, C};
-    const auto at = [&](int point, int64_t panel) { return point * panels.size(C) + panels.offset(panel, C); };
-    const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
-    const float* outside = zeros(context, C);
-    const bool few = !context.keeps() && tiles <= kFewTiles;
-    const float* U = few ? nullptr : transformed(w, C, panels, context);
-    const int64_t least = (tiles + kBlockTiles - 1) / kBlockTiles;
-    if (least >= kEnoughBlocks) {
-      const int64_t blocks = (least + 3) / 4 * 4, most = (tiles + blocks - 1) / blocks;
-      float* scratch = floats(context, context.threads() * room(most));
-      context.parallel(blocks, [&](int64_t block, int slot) {
-        const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
-        float* own = scratch + slot * room(most);
-        const Matrices V(own, C, most), M(own + points * V.apart, padded, most);
-        for (int64_t t = 0; t < count; ++t) transform_input(p, x, place(p, first + t), outside, V.row(0, t), V.apart);
-        for (int64_t panel = 0; panel < panels.count(); ++panel) {
-          for (int point = 0; point < points; ++point) multiply(V, all, U + at(point, panel), M, panels, panel, point, 0, count);
-        }
-        for (int64_t t = 0; t < count; ++t) transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, first + t), y);
-      });
-      return;
-    }
-
-    const int64_t blocks = few ? 1 : blocks_for(room(tiles)), most = (tiles + blocks - 1) / blocks;
-    float* scratch = floats(context, room(most));
-    const Matrices V(scratch, C, most), M(scratch + points * V.apart, padded, most);
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
-      cut(context, count, count * points * C, kTransformGrain,
-          [&](int64_t t, int) { transform_input(p, x, place(p, first + t), outside, V.row(0, t), V.apart); });
-      if (few) {
-        multiply_few(p, w, V, M, panels, context);
-      } else {
-        // Chunks that follow each other take the same panel of U.
-        const int64_t parts = (count + 2 * kBlockTiles - 1) / (2 * kBlockTiles), units = points * panels.count() * parts;
-        cut(context, units, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
-          const int64_t part = unit % parts, panel = unit / parts % panels.count();
-          const int point = static_cast<int>(unit / parts / panels.count());
-          multiply(V, all, U + at(point, panel), M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
-        });
-      }
-      cut(context, count, count * points * K, kTransformGrain,
-          [&](int64_t t, int) { transform_output(p, M.row(0, t), M.apart, bias, finish, place(p, first + t), y); });
-    }
-  }
-
-  // A g Aᵀ for one tile of the output's gradient, which is zero beyond the image.
-  static void transform_gradient(const Problem& p, const float* g, const Place& at, const float* zeros, float* to, int64_t apart) {
-    const float* cell[Rows::outputs][Cols::outputs];
-    for (int i = 0; i < Rows::outputs; ++i) {
-      for (int j = 0; j < Cols::outputs; ++j) {
-        const bool inside = at.row + i < p.out.rows && at.col + j < p.out.cols;
-        cell[i][j] = inside ? g + ((at.image * p.out.rows + at.row + i) * p.out.cols + at.col + j) * p.out.channels : zeros;
-      }
-    }
-    const auto transform = [&](int64_t k, int n) {
-      Vec t[Rows::points][Cols::outputs];
-#pragma GCC unroll 8
-      for (int j = 0; j < Cols::outputs; ++j) {
-        Vec d[Rows::outputs], m[Rows::points];
-#pragma GCC unroll 8
-        for (int i = 0; i < Rows::outputs; ++i) d[i] = n == Vec::width ? load(cell[i][j] + k) : load(cell[i][j] + k, n);
-        Rows::gradient(d, m);
-        for (int i = 0; i < Rows::points; ++i) t[i][j] = m[i];
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows::points; ++i) {
-        Vec m[Cols::points];
-        Cols::gradient(t[i], m);
-        for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart + k, m[j]);
-      }
-    };
-    int64_t k = 0;
-    for (; k + Vec::width <= p.out.channels; k += Vec::width) transform(k, Vec::width);
-    if (k < p.out.channels) transform(k, static_cast<int>(p.out.channels - k));
-  }
-
-  // dw = Gᵀ S G for one input channel, the sums of whose points are rows of S.
-  static void transform_sums(const float* from, int64_t apart, int64_t K, float* dw, int64_t tap) {
-    for (int64_t k = 0; k < K; k += Vec::width) {
-      const int n = static_cast<int>(smaller<int64_t>(K - k, Vec::width));
-      Vec t[Rows::taps][Cols::points];
-#pragma GCC unroll 8
-      for (int j = 0; j < Cols::points; ++j) {
-        Vec u[Rows::points], g[Rows::taps];
-#pragma GCC unroll 8
-        for (int i = 0; i < Rows::points; ++i) u[i] = load(from + (i * Cols::points + j) * apart + k);
-        Rows::weights(u, g);
-        for (int i = 0; i < Rows::taps; ++i) t[i][j] = g[i];
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows::taps; ++i) {
-        Vec g[Cols::taps];
-        Cols::weights(t[i], g);
-        for (int j = 0; j < Cols::taps; ++j) store(dw + (i * Cols::taps + j) * tap + k, g[j], n);
-      }
-    }
-  }
-
-  // The gradient of the weights, dw [taps][C][K].
-  static void run_backward_weight(const Problem& p, const float* x, const float* g, float* dw, Context& context) {
-    const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles();
-    const Panels panels(K);
-    const int64_t padded = panels.vectors() * Vec::width;
-    const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
-    const int64_t blocks = blocks_for(room(tiles)), most = (tiles + blocks - 1) / blocks;
-    float* scratch = floats(context, room(most));
-    const Matrices V(scratch, C, most), Q(scratch + points * V.apart, padded, most);
-    const Matrices S(floats(context, points * Matrices::apart_of(padded, C)), padded, C);
-    const float* outside = zeros(context, larger(C, K));
-    const Tiles rows(C, rows_for(panels.width(panels.count() - 1)));  // the last panel is the widest
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
-      cut(context, count, count * points * (C + K), kTransformGrain, [&](int64_t t, int) {
-        transform_input(p, x, place(p, first + t), outside, V.row(0, t), V.apart);
-        transform_gradient(p, g, place(p, first + t), outside, Q.row(0, t), Q.apart);
-      });
-      cut(context, points * panels.count() * rows.count, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
-        const int64_t index = unit % rows.count, panel = unit / rows.count % panels.count(), point = unit / rows.count / panels.count();
-        const int64_t c = rows.begin(index), column = panels.first(panel) * Vec::width;
-        const OuterStep step = {V.row(point, 0) + c,
-                                0,
-                                V.pitch,
-                                Q.row(point, 0) + column,
-                                0,
-                                Q.pitch,
-                                1,
-                                count,
-                                S.row(point, c) + column,
-                                S.pitch,
-                                nullptr,
-                                block > 0,
-                                Vec::width};
-        outer_kernel(static_cast<int>(rows.begin(index + 1) - c), panels.width(panel))(step);
-      });
-    }
-    cut(context, C, points * C * K, kTransformGrain, [&](int64_t c, int) { transform_sums(S.row(0, c), S.apart, K, dw + c * K, C * K); });
+  Problem(const Filtered& f, Filter filter)
+      : Filtered(f),
+        by(transforms_of(filter)),
+        tile_rows((f.out.rows + by.row.outputs - 1) / by.row.outputs),
+        tile_cols((f.out.cols + by.col.outputs - 1) / by.col.outputs) {}
+  int64_t tiles() const { return images * tile_rows * tile_cols; }
+  Place place(int64_t tile) const {
+    return {tile / tile_cols / tile_rows, tile / tile_cols % tile_rows * by.row.outputs, tile % tile_cols * by.col.outputs};
   }
 };
 
-// What one pass costs, in vector operations.
-template <class W>
-int64_t cost(const Filtered& f, Transformed weights_are) {
-  const int64_t in = Panels(f.in.channels).vectors(), out = Panels(f.out.channels).vectors(), weights = f.in.channels * out;
-  const int64_t tiles = W::problem(f).tiles();
-  int64_t transform = weights_are == Transformed::in_pieces && tiles <= kFewTiles ? kFewCost : kWeightCost;
-  if (weights_are == Transformed::kept) transform = is_far(W::points * weights * Vec::width) ? kFarKeptCost : kKeptCost;
-  return W::points * (tiles * (weights + 7 * in + 6 * out) + transform * weights);
+// M = V U, or a part of its sum, for tiles [begin, end) at one point, one panel of columns: U has those of so many input channels.
+void multiply(const Matrices& V, const Segment& channels, const float* U, const Matrices& M, const Panels& panels, int64_t panel, int point,
+              int64_t begin, int64_t end) {
+  const int nr = panels.width(panel);
+  const RowsStep step = {&channels, 1, U, nr * Vec::width, nullptr, channels.offset > 0, Vec::width};
+  const Tiles tiles(end - begin, rows_for(nr));
+  for (int64_t t = 0; t < tiles.count; ++t) {
+    RowsTile rows;
+    const int64_t first = begin + tiles.begin(t);
+    const int mr = static_cast<int>(begin + tiles.begin(t + 1) - first);
+    for (int m = 0; m < mr; ++m) {
+      rows.a[m] = V.row(point, first + m);
+      rows.y[m] = M.row(point, first + m) + panels.first(panel) * Vec::width;
+    }
+    rows_kernel(mr, nr)(rows, step);
+  }
 }
 
-// Calls body with the Winograd of that filter.
-template <class Body>
-void with(Filter filter, const Body& body) {
-  switch (filter) {
-    case Filter::none: return;
-    case Filter::square2: return body(Winograd<FourPoints, FourPoints>());
-    case Filter::square4: return body(Winograd<SixPoints<3>, SixPoints<3>>());
-    case Filter::row3: return body(Winograd<OnePoint, SixPoints<3>>());
-    case Filter::row4: return body(Winograd<OnePoint, SixPoints<4>>());
-    case Filter::row5: return body(Winograd<OnePoint, SixPoints<5>>());
+float* floats(Context& context, int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); }
+
+float* zeros(Context& context, int64_t n) {
+  float* p = floats(context, n);
+  memset(p, 0, static_cast<size_t>(n) * sizeof(float));
+  return p;
+}
+
+// Blocks of tiles whose matrices, of so many floats in all, are no larger than they should be.
+int64_t blocks_for(int64_t floats) { return larger<int64_t>(1, (floats + kBlockFloats - 1) / kBlockFloats); }
+
+// A chunk count for a step of this much work that can be cut into so many units.
+int64_t chunks_of(int64_t work, int64_t grain, int64_t units) { return larger<int64_t>(1, smaller(units, work / grain)); }
+
+// Calls each(unit) for all units, in about work / grain chunks.
+template <class Each>
+void cut(Context& context, int64_t units, int64_t work, int64_t grain, const Each& each) {
+  const int64_t chunks = chunks_of(work, grain, units);
+  context.parallel(chunks, [&](int64_t chunk, int slot) {
+    for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) each(unit, slot);
+  });
+}
+
+// The transformed weights.
+const float* transformed(const Problem& p, const FilterWeights& w, const Panels& panels, Context& context) {
+  const int64_t C = p.in.channels;
+  bool made;
+  float* U = static_cast<float*>(context.keep(static_cast<size_t>(p.by.points() * panels.size(C)) * sizeof(float), &made));
+  if (made) return U;
+  constexpr int64_t kPiece = 16;  // input channels
+  const int64_t pieces = (C + kPiece - 1) / kPiece;
+  cut(context, pieces * panels.count(), p.by.row.taps * p.by.col.taps * C * panels.columns, kTransformGrain, [&](int64_t unit, int) {
+    const int64_t begin = unit % pieces * kPiece;
+    const int64_t panel = unit / pieces;
+    float* const to = U + panels.offset(panel, C) + begin * panels.width(panel) * Vec::width;
+    p.by.weights(w, panels, panel, begin, smaller(begin + kPiece, C), to, panels.size(C), {0, p.by.row.points});
+  });
+  return U;
+}
+
+// M = V U where tiles are few: a panel's products follow the transform of its weights, a few input channels at a time, whose points stay
+// in L2.
+void multiply_few(const Problem& p, const FilterWeights& w, const Matrices& V, const Matrices& M, const Panels& panels, Context& context) {
+  const int64_t C = p.in.channels, apart = (kFewChannels * kMaxNR | 1) * Vec::width;
+  const TileShape &down = p.by.row, &across = p.by.col;
+  const int64_t points = p.by.points();
+  float* const weights = floats(context, context.threads() * points * apart);
+  const int64_t parts = smaller<int64_t>(down.points, (kFewChunks + panels.count() - 1) / panels.count());
+  context.parallel(panels.count() * parts, [&](int64_t chunk, int slot) {
+    const int64_t panel = chunk / parts, part = chunk % parts;
+    const PointRows rows = {static_cast<int>(part * down.points / parts), static_cast<int>((part + 1) * down.points / parts)};
+    float* const U = weights + slot * points * apart;
+    for (int64_t c = 0; c < C; c += kFewChannels) {
+      const Segment channels = {c, smaller(kFewChannels, C - c)};
+      p.by.weights(w, panels, panel, c, c + channels.length, U, apart, rows);
+      for (int point = rows.first * across.points; point < rows.end * across.points; ++point) {
+        multiply(V, channels, U + point * apart, M, panels, panel, point, 0, p.tiles());
+      }
+    }
+  });
+}
+
+// y = the convolution of x.
+void run(const Problem& p, const float* x, const FilterWeights& w, const float* bias, const Finish& finish, float* y, Context& context) {
+  const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles(), points = p.by.points();
+  const Panels panels(K);
+  const int64_t padded = panels.vectors() * Vec::width;  // columns of M
+  const Segment all = {0, C};
+  const auto at = [&](int point, int64_t panel) { return point * panels.size(C) + panels.offset(panel, C); };
+  const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
+  const float* outside = zeros(context, C);
+  const bool few = !context.keeps() && tiles <= kFewTiles;
+  const float* U = few ? nullptr : transformed(p, w, panels, context);
+  const int64_t least = (tiles + kBlockTiles - 1) / kBlockTiles;
+  if (least >= kEnoughBlocks) {
+    const int64_t blocks = (least + 3) / 4 * 4, most = (tiles + blocks - 1) / blocks;
+    float* scratch = floats(context, context.threads() * room(most));
+    context.parallel(blocks, [&](int64_t block, int slot) {
+      const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
+      float* own = scratch + slot * room(most);
+      const Matrices V(own, C, most), M(own + points * V.apart, padded, most);
+      for (int64_t t = 0; t < count; ++t) p.by.input(p, x, p.place(first + t), outside, V.row(0, t), V.apart);
+      for (int64_t panel = 0; panel < panels.count(); ++panel) {
+        for (int point = 0; point < points; ++point) multiply(V, all, U + at(point, panel), M, panels, panel, point, 0, count);
+      }
+      for (int64_t t = 0; t < count; ++t) p.by.output(p, M.row(0, t), M.apart, bias, finish, p.place(first + t), y);
+    });
+    return;
   }
+
+  const int64_t blocks = few ? 1 : blocks_for(room(tiles)), most = (tiles + blocks - 1) / blocks;
+  float* scratch = floats(context, room(most));
+  const Matrices V(scratch, C, most), M(scratch + points * V.apart, padded, most);
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
+    cut(context, count, count * points * C, kTransformGrain,
+        [&](int64_t t, int) { p.by.input(p, x, p.place(first + t), outside, V.row(0, t), V.apart); });
+    if (few) {
+      multiply_few(p, w, V, M, panels, context);
+    } else {
+      // Chunks that follow each other take the same panel of U.
+      const int64_t parts = (count + 2 * kBlockTiles - 1) / (2 * kBlockTiles), units = points * panels.count() * parts;
+      cut(context, units, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
+        const int64_t part = unit % parts, panel = unit / parts % panels.count();
+        const int point = static_cast<int>(unit / parts / panels.count());
+        multiply(V, all, U + at(point, panel), M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
+      });
+    }
+    cut(context, count, count * points * K, kTransformGrain,
+        [&](int64_t t, int) { p.by.output(p, M.row(0, t), M.apart, bias, finish, p.place(first + t), y); });
+  }
+}
+
+// The gradient of the weights, dw [taps][C][K].
+void run_backward_weight(const Problem& p, const float* x, const float* g, float* dw, Context& context) {
+  const int64_t C = p.in.channels, K = p.out.channels, tiles = p.tiles(), points = p.by.points();
+  const Panels panels(K);
+  const int64_t padded = panels.vectors() * Vec::width;
+  const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
+  const int64_t blocks = blocks_for(room(tiles)), most = (tiles + blocks - 1) / blocks;
+  float* scratch = floats(context, room(most));
+  const Matrices V(scratch, C, most), Q(scratch + points * V.apart, padded, most);
+  const Matrices S(floats(context, points * Matrices::apart_of(padded, C)), padded, C);
+  const float* outside = zeros(context, larger(C, K));
+  const Tiles rows(C, rows_for(panels.width(panels.count() - 1)));  // the last panel is the widest
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t first = block * tiles / blocks, count = (block + 1) * tiles / blocks - first;
+    cut(context, count, count * points * (C + K), kTransformGrain, [&](int64_t t, int) {
+      p.by.input(p, x, p.place(first + t), outside, V.row(0, t), V.apart);
+      p.by.gradient(p, g, p.place(first + t), outside, Q.row(0, t), Q.apart);
+    });
+    cut(context, points * panels.count() * rows.count, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
+      const int64_t index = unit % rows.count, panel = unit / rows.count % panels.count(), point = unit / rows.count / panels.count();
+      const int64_t c = rows.begin(index), column = panels.first(panel) * Vec::width;
+      const OuterStep step = {V.row(point, 0) + c,
+                              0,
+                              V.pitch,
+                              Q.row(point, 0) + column,
+                              0,
+                              Q.pitch,
+                              1,
+                              count,
+                              S.row(point, c) + column,
+                              S.pitch,
+                              nullptr,
+                              block > 0,
+                              Vec::width};
+      outer_kernel(static_cast<int>(rows.begin(index + 1) - c), panels.width(panel))(step);
+    });
+  }
+  cut(context, C, points * C * K, kTransformGrain, [&](int64_t c, int) { p.by.sums(S.row(0, c), S.apart, K, dw + c * K, C * K); });
+}
+
+// What one pass costs, in vector operations.
+int64_t cost(const Problem& p, Transformed weights_are) {
+  const int64_t in = Panels(p.in.channels).vectors(), out = Panels(p.out.channels).vectors(), weights = p.in.channels * out;
+  const int64_t tiles = p.tiles(), points = p.by.points();
+  int64_t transform = weights_are == Transformed::in_pieces && tiles <= kFewTiles ? kFewCost : kWeightCost;
+  if (weights_are == Transformed::kept) transform = is_far(points * weights * Vec::width) ? kFarKeptCost : kKeptCost;
+  return points * (tiles * (weights + 7 * in + 6 * out) + transform * weights);
 }
 
 }  // namespace
@@ -431,9 +249,7 @@ Filter filter_for(const Conv2dShape& s, const Filtered& f, Transformed weights_a
   int64_t least = s.algorithm == Conv2dShape::winograd ? INT64_MAX : direct / 10 * 9;
   Filter best = Filter::none;
   const auto consider = [&](Filter filter) {
-    with(filter, [&](auto w) {
-      if (const int64_t vectors = cost<decltype(w)>(f, weights_are); vectors < least) least = vectors, best = filter;
-    });
+    if (const int64_t vectors = cost({f, filter}, weights_are); vectors < least) least = vectors, best = filter;
   };
   if (s.kh == 3) {
     consider(Filter::square2);
@@ -447,11 +263,11 @@ Filter filter_for(const Conv2dShape& s, const Filtered& f, Transformed weights_a
 void filter_forward(Filter filter, const Filtered& f, const FilterWeights& weights, const float* x, const float* bias, float* y,
                     Context& context, const Finish* finish) {
   const Finish nothing = {y, nullptr, {}};
-  with(filter, [&](auto w) { w.run(w.problem(f), x, weights, bias, finish ? *finish : nothing, y, context); });
+  run({f, filter}, x, weights, bias, finish ? *finish : nothing, y, context);
 }
 
 void filter_backward_weight(Filter filter, const Filtered& f, const float* x, const float* g, float* dw, Context& context) {
-  with(filter, [&](auto w) { w.run_backward_weight(w.problem(f), x, g, dw, context); });
+  run_backward_weight({f, filter}, x, g, dw, context);
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -62,9 +62,10 @@ struct PointPairs {
   }
 };
 
-// F(7 - taps, taps).
+// F(7 - taps, taps). Input names the one whose input transform is taken.
 template <int kTaps>
 struct SixPoints {
+  using Input = SixPoints<3>;
   static constexpr int points = 6, taps = kTaps, outputs = points - kTaps + 1;
   static constexpr float a = 0.70710678118654752f, b = 1.41421356237309505f;  // √½ and √2
 
@@ -92,6 +93,7 @@ struct SixPoints {
 
 // F(2, 3) with the points 0, ±1, ∞.
 struct FourPoints {
+  using Input = FourPoints;
   static constexpr int points = 4, taps = 3, outputs = 2;
 
   RECEPTIVE_INLINE void input(const Vec (&d)[4], Vec (&v)[4]) {
@@ -112,6 +114,7 @@ struct FourPoints {
 
 // The axis along which a kernel has one tap.
 struct OnePoint {
+  using Input = OnePoint;
   static constexpr int points = 1, taps = 1, outputs = 1;
 
   RECEPTIVE_INLINE void input(const Vec (&d)[1], Vec (&v)[1]) { v[0] = d[0]; }
