@@ -56,17 +56,30 @@ RECEPTIVE_INLINE void taps_block(const RowsTile& rows, const TapsStep& step, int
   RowsTile there;
 #pragma GCC unroll 8
   for (int m = 0; m < MR; ++m) there.y[m] = rows.y[m] + c;
-  if (step.finish) finish_rows<MR, NR>(there, *step.finish, lanes, acc);
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; ++m) step.far ? store_row_far<NR>(there.y[m], acc[m]) : store_row<NR>(there.y[m], lanes, acc[m]);
+  write_tile<MR, NR>(there, step.finish, false, step.far, lanes, acc);
+}
+
+// Lanes in use of a vector where there are so many channels left.
+RECEPTIVE_INLINE int lanes_of(int64_t channels) { return static_cast<int>(smaller<int64_t>(Vec::width, channels)); }
+
+// The channels from c on that do not fill a vector, pixel by pixel: one function for all tiles.
+static RECEPTIVE_OUTLINE void taps_tail(const RowsTile& rows, int mr, const TapsStep& step, int64_t c) {
+  for (int m = 0; m < mr; ++m) {
+    const RowsTile one = {{rows.a[m]}, {rows.y[m]}};
+    taps_block<1, 1, true>(one, step, c, lanes_of(step.channels - c));
+  }
 }
 
 template <int MR, int NR>
 void taps_tile(const RowsTile& rows, const TapsStep& step) {
   int64_t c = 0;
   for (; c + NR * Vec::width <= step.channels; c += NR * Vec::width) taps_block<MR, NR, false>(rows, step, c, Vec::width);
-  for (; c + Vec::width <= step.channels; c += Vec::width) taps_block<MR, 1, false>(rows, step, c, Vec::width);
-  if (c < step.channels) taps_block<MR, 1, true>(rows, step, c, static_cast<int>(step.channels - c));
+  if constexpr (Vec::masks) {
+    for (; c < step.channels; c += Vec::width) taps_block<MR, 1, true>(rows, step, c, lanes_of(step.channels - c));
+  } else {
+    for (; c + Vec::width <= step.channels; c += Vec::width) taps_block<MR, 1, false>(rows, step, c, Vec::width);
+    if (c < step.channels) taps_tail(rows, MR, step, c);
+  }
 }
 
 constexpr int64_t kBeyondL2 = 1 << 18;              // floats
@@ -76,6 +89,7 @@ constexpr int kMostSliding = 8, kLeastSliding = 4;  // pixels of a tile
 struct Sliding {
   const float* w;  // of the first row of taps inside
   int64_t w_row, w_col, w_channel, group;
+  const GroupOrder& order;
   const float* bias;  // or null
   float* y;
   int64_t pixel;  // floats from a pixel's y to the next
@@ -84,20 +98,20 @@ struct Sliding {
 };
 
 template <int KW, int S, int MR, bool kGrouped, bool kTail>
-RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, const GroupOrder& groups, int64_t c, int lanes) {
+RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c, int lanes) {
   const auto read = [&](const float* p) { return kTail ? load(p, lanes) : load(p); };
   const Vec start = to.bias ? read(to.bias + c) : zero();
   for (int64_t first = 0; first < line.pixels; first += MR) {
     line.ask(c, first * S, MR * S);
-    Vec acc[MR][1];
+    Vec acc[MR];
 #pragma GCC unroll 8
-    for (int m = 0; m < MR; ++m) acc[m][0] = start;
+    for (int m = 0; m < MR; ++m) acc[m] = start;
     const float* const* cells = line.cells + first * S;
     const int64_t* moves = line.moves + first * S;
     for (int64_t r = 0; r < line.rows; ++r) {
       const int64_t offset = r * line.row;
       for (int64_t g = 0; g < (kGrouped ? to.group : 1); ++g) {
-        const Order order = order_of(groups.lane, static_cast<int>(g));
+        const Order order = order_of(to.order.lane, static_cast<int>(g));
         Vec w[KW];
 #pragma GCC unroll 8
         for (int k = 0; k < KW; ++k) w[k] = read(to.w + r * to.w_row + k * to.w_col + g * to.w_channel + c);
@@ -107,36 +121,49 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, const Gro
           if (kGrouped) x = permute(x, order);
 #pragma GCC unroll 8
           for (int k = 0; k < KW; ++k) {
-            if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S][0] = fma(x, w[k], acc[(p - k) / S][0]);
+            if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S] = fma(x, w[k], acc[(p - k) / S]);
           }
         }
       }
     }
-    const int64_t count = line.pixels - first;
-    RowsTile there;
+    const int count = static_cast<int>(smaller<int64_t>(MR, line.pixels - first));
+    float* const y = to.y + first * to.pixel + c;
+    if (count < MR || (to.finish && to.finish->add) || (kTail && !Vec::masks)) {
+      RowsTile there;
+      float sums[MR * Vec::width];
+#pragma GCC unroll 1
+      for (int m = 0; m < count; ++m) there.y[m] = y + m * to.pixel;
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; ++m) store(sums + m * Vec::width, acc[m]);
+      store_sums<1>(there, count, to.finish, false, to.far, lanes, sums);
+      continue;
+    }
+    if (to.finish) {
+      const Vec low = broadcast(static_cast<float>(to.finish->clip.low)), high = broadcast(static_cast<float>(to.finish->clip.high));
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; ++m) acc[m] = min(high, max(low, acc[m]));
+    }
 #pragma GCC unroll 8
     for (int m = 0; m < MR; ++m) {
-      if (m == count) break;
-      there.y[0] = to.y + (first + m) * to.pixel + c;
-      Vec one[1][1] = {{acc[m][0]}};
-      if (to.finish) finish_rows<1, 1>(there, *to.finish, lanes, one);
-      to.far ? store_row_far<1>(there.y[0], one[0]) : store_row<1>(there.y[0], lanes, one[0]);
+      float* const pixel = y + m * to.pixel;
+      to.far ? store_far(pixel, acc[m]) : kTail ? store(pixel, acc[m], lanes) : store(pixel, acc[m]);
     }
   }
 }
 
-// The channels from c on that do not fill a vector: whatever the tile, by small ones.
+// The channels from c on that do not fill a vector: whatever the tile, by small ones. Where there are masks these do all channels.
 template <int KW, int S, bool kGrouped>
-void slide_tail(const Line& line, const Sliding& to, const GroupOrder& groups, int64_t c) {
-  slide_block<KW, S, kLeastSliding, kGrouped, true>(line, to, groups, c, static_cast<int>(line.channels - c));
+void slide_tail(const Line& line, const Sliding& to, int64_t c) {
+  for (; c < line.channels; c += Vec::width) slide_block<KW, S, kLeastSliding, kGrouped, true>(line, to, c, lanes_of(line.channels - c));
 }
 
 template <int KW, int S, int MR, bool kGrouped>
 void slide_line(const Line& line, const Sliding& to) {
-  const GroupOrder groups(to.group);
   int64_t c = 0;
-  for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, kGrouped, false>(line, to, groups, c, Vec::width);
-  if (c < line.channels) slide_tail<KW, S, kGrouped>(line, to, groups, c);
+  if constexpr (MR != kLeastSliding || !Vec::masks) {
+    for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, kGrouped, false>(line, to, c, Vec::width);
+  }
+  slide_tail<KW, S, kGrouped>(line, to, c);
 }
 
 using SlideKernel = void (*)(const Line&, const Sliding&);
@@ -147,10 +174,11 @@ struct Slide {
   SlideKernel kernel;
 };
 
-// Of tiles of 8, 7 or 4 pixels those that fill a line best: rows of 7 to 224 pixels are as common as powers of two.
+// Of tiles of 8 (of 3 taps), 7 or 4 pixels those that fill a line best: rows of 7 to 224 pixels are as common as powers of two.
 template <int KW, int S, bool kGrouped>
 static Slide slide_for(int64_t pixels) {
-  static constexpr Slide slides[] = {{kMostSliding, slide_line<KW, S, kMostSliding, kGrouped>},
+  constexpr int most = KW == 3 ? kMostSliding : 7;
+  static constexpr Slide slides[] = {{most, slide_line<KW, S, most, kGrouped>},
                                      {7, slide_line<KW, S, 7, kGrouped>},
                                      {kLeastSliding, slide_line<KW, S, kLeastSliding, kGrouped>}};
   const auto cost = [&](const Slide& slide) { return (pixels + slide.pixels - 1) / slide.pixels * (slide.pixels + 1); };
@@ -168,8 +196,7 @@ static Slide slide_for(const Axis& cols, int64_t group, int64_t pixels) {
     case 8: return slide_for<3, 2, false>(pixels);
     case 11: return slide_for<5, 1, false>(pixels);
     case 12: return slide_for<5, 2, false>(pixels);
-    case 15: return slide_for<7, 1, false>(pixels);
-    default: return slide_for<7, 2, false>(pixels);
+    default: return slide_for<7, 1, false>(pixels);
   }
 }
 
@@ -249,7 +276,7 @@ static void run_anywhere(const Depthwise& d, const Run& run, Tap* taps) {
 
 // What comes from far comes best in the order it lies in: there a line is one tile, all channels of it, and asks for what the tile beside
 // it will be the first to see. Where the stride is 2 little is seen twice, and what a core's own cache does not hold is far.
-static void run_sliding(const Depthwise& d, const Run& run, const Room& room, const float* zeros) {
+static void run_sliding(const Depthwise& d, const Run& run, const GroupOrder& order, const Room& room, const float* zeros) {
   const Source& source = d.source;
   const Axis& cols = source.cols;
   const int64_t pixels = run.last - run.first;
@@ -266,21 +293,21 @@ static void run_sliding(const Depthwise& d, const Run& run, const Room& room, co
       const int64_t beside = first * cols.stride + cols.origin + seen_by(slide.pixels, cols);
       line.next = source.data + (run.line + beside) * line.channels + (line.rows - line.next_rows) * line.row;
     }
-    slide.kernel(line, {d.w + run.down.first * d.w_row, d.w_row, d.w_col, d.w_channel, d.group, d.bias, output_of(d, run, first), d.y_col,
-                        d.finish, d.far()});
+    slide.kernel(line, {d.w + run.down.first * d.w_row, d.w_row, d.w_col, d.w_channel, d.group, order, d.bias, output_of(d, run, first),
+                        d.y_col, d.finish, d.far()});
   }
 }
 
 // Output pixels [first, last) of a row, those of them that there are.
-static void run_row(const Depthwise& d, int64_t image, int64_t row, int64_t first, int64_t last, const Room& room, Tap* taps,
-                    const float* zeros) {
+static void run_row(const Depthwise& d, int64_t image, int64_t row, int64_t first, int64_t last, const GroupOrder& order, const Room& room,
+                    Tap* taps, const float* zeros) {
   const Axis &rows = d.source.rows, &cols = d.source.cols;
   last = smaller(last, cols.out);
   if (row >= rows.out || first >= last) return;
   const Inside down = inside(rows, row);
   const int64_t line = (image * rows.in + row * rows.stride + down.first * rows.dilation + rows.origin) * cols.in;
   const Run run = {image, row, first, last, down, line};
-  beside(cols, d.group) ? run_sliding(d, run, room, zeros) : run_anywhere(d, run, taps);
+  beside(cols, d.group) ? run_sliding(d, run, order, room, zeros) : run_anywhere(d, run, taps);
 }
 
 void depthwise(Context& context, const Depthwise* parts, int64_t count) {
@@ -297,6 +324,7 @@ void depthwise(Context& context, const Depthwise* parts, int64_t count) {
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   Tap* lists = static_cast<Tap*>(context.scratch(static_cast<size_t>(slots * taps) * sizeof(Tap)));
   const Room rooms = room_for(slots * width, context);
+  const GroupOrder order(parts[0].group);
   float* zeros = static_cast<float*>(context.scratch(static_cast<size_t>(channels) * sizeof(float)));
   memset(zeros, 0, static_cast<size_t>(channels) * sizeof(float));
 
@@ -306,7 +334,7 @@ void depthwise(Context& context, const Depthwise* parts, int64_t count) {
       const int64_t row = pixel / cols % rows, image = pixel / cols / rows, first = pixel % cols;
       const int64_t wide = smaller(cols - first, end - pixel);
       for (int64_t p = 0; p < count; ++p)
-        run_row(parts[p], image, row, first, first + wide, rooms.at(slot * width), lists + slot * taps, zeros);
+        run_row(parts[p], image, row, first, first + wide, order, rooms.at(slot * width), lists + slot * taps, zeros);
       pixel += wide;
     }
     end_far();

@@ -11,7 +11,7 @@ RECEPTIVE_INLINE bool is_depthwise(const Conv2dShape& s) { return s.groups == s.
 // Whether the channels of several groups fill a vector.
 RECEPTIVE_INLINE bool is_grouped(const Conv2dShape& s) {
   const int64_t size = s.C / s.groups;
-  return s.groups > 1 && s.K == s.C && size > 1 && size < Vec::width && Vec::width % size == 0;
+  return !kSmall && s.groups > 1 && s.K == s.C && size > 1 && size < Vec::width && Vec::width % size == 0;
 }
 
 // Output pixel (i, j) of an image lies at y + image*y_image + i*y_row + j*y_col; tap (a, b) of a group's input channel g has its weights,
@@ -86,15 +86,17 @@ RECEPTIVE_INLINE Room room_for(int64_t columns, Context& context) {
 RECEPTIVE_INLINE int64_t seen_by(int64_t pixels, const Axis& cols) { return (pixels - 1) * cols.stride + cols.taps; }
 
 // Whether columns of taps can be taken together: KW of them beside each other, the pixels S columns apart. Each KW and S is code of its
-// own: groups of some channels have it for 3, which is what they come with.
+// own: groups of some channels have it for 3, which is what they come with, and 7 for a stride of 1.
 RECEPTIVE_INLINE bool beside(const Axis& cols, int64_t group) {
-  return cols.dilation == 1 && cols.stride <= 2 && (cols.taps == 3 || (group == 1 && (cols.taps == 5 || cols.taps == 7)));
+  if (kSmall || cols.dilation != 1 || cols.stride > 2) return false;
+  return cols.taps == 3 || (group == 1 && (cols.taps == 5 || (cols.taps == 7 && cols.stride == 1)));
 }
 
 // The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart, of
 // which the pixels see the first `seen`; the others are zeros, whatever lies there.
-RECEPTIVE_INLINE Line line_of(const Source& source, const Room& room, const float* zeros, int64_t image, int64_t row, const Inside& down,
-                              int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap, int64_t step) {
+inline RECEPTIVE_OUTLINE Line line_of(const Source& source, const Room& room, const float* zeros, int64_t image, int64_t row,
+                                      const Inside& down, int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap,
+                                      int64_t step) {
   const Axis &rows = source.rows, &cols = source.cols;
   const int64_t channels = source.channels, apart = cols.in * channels;
   const float* const x = source.data + (image * rows.in + row * rows.stride + rows.origin + down.first * rows.dilation) * apart;

@@ -13,7 +13,7 @@ namespace receptive::RECEPTIVE_ISA {
 
 constexpr int64_t kRowsGrain = 1 << 17;  // multiply-adds worth a chunk
 constexpr int kPixels = 4;
-constexpr int kMostTapRows = 8;
+constexpr int kMostTapRows = kSmall ? 2 : 8;
 
 // Rows of KW taps whose sums fit the registers, with the gradients and an input.
 constexpr int tap_rows(int kw) {
@@ -26,6 +26,7 @@ struct Gradients {
   const float* g;
   int64_t tap_row, tap;  // floats from the sums of a row of taps to the next, and of a tap
   int64_t group;         // channels of one
+  const GroupOrder& order;
   bool far;
 };
 
@@ -78,13 +79,12 @@ RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, const 
 // The same for all channels, and for all rows of taps inside, as many at once as fit; for each input channel of a group.
 template <int KW, int S, bool kGrouped>
 void line_sums(const Line& line, const Gradients& from, float* sums) {
-  const GroupOrder groups(from.group);
   for (int64_t skip = 0; skip < line.rows; skip += tap_rows(KW)) {
     const int rows = static_cast<int>(smaller<int64_t>(tap_rows(KW), line.rows - skip));
     for (int64_t c = 0; c < line.channels; c += Vec::width) {
       const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, line.channels - c));
       for (int64_t g = 0; g < (kGrouped ? from.group : 1); ++g) {
-        const Order order = order_of(groups.lane, static_cast<int>(g));
+        const Order order = order_of(from.order.lane, static_cast<int>(g));
         float* const to = sums + skip * from.tap_row + g * line.channels;
         if (lanes == Vec::width) {
           line_block<KW, S, kGrouped, false>(line, from, order, rows, skip, c, lanes, to);
@@ -104,11 +104,11 @@ struct Columns {
   LineKernel kernel;
 };
 static Columns columns_for(const Axis& cols, int64_t group) {
-  if (!beside(cols, group)) return {1, group > 1 ? line_sums<1, 1, true> : line_sums<1, 1, false>};
+  if (!beside(cols, group)) return {1, group > 1 ? line_sums<1, 1, !kSmall> : line_sums<1, 1, false>};
   if (group > 1) return {3, cols.stride == 1 ? line_sums<3, 1, true> : line_sums<3, 2, true>};
-  static constexpr LineKernel kernels[3][2] = {{line_sums<3, 1, false>, line_sums<3, 2, false>},
-                                               {line_sums<5, 1, false>, line_sums<5, 2, false>},
-                                               {line_sums<7, 1, false>, line_sums<7, 2, false>}};
+  if (cols.taps == 7) return {7, line_sums<7, 1, false>};
+  static constexpr LineKernel kernels[2][2] = {{line_sums<3, 1, false>, line_sums<3, 2, false>},
+                                               {line_sums<5, 1, false>, line_sums<5, 2, false>}};
   return {cols.taps, kernels[(cols.taps - 3) / 2][cols.stride - 1]};
 }
 
@@ -117,6 +117,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
   const Source source = {a.x, s.N, s.C, s.C, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
   const int64_t group = s.C / s.groups;
   const Columns columns = columns_for(source.cols, group);
+  const GroupOrder order(group);
   const int64_t C = s.C, tap_size = group * C, size = s.kh * s.kw * tap_size, lines = s.N * s.OH;
   const int64_t chunks = larger<int64_t>(1, smaller(smaller(lines, kMostParts), lines * s.OW * size / kRowsGrain));
   const int64_t slots = chunks == 1 ? 1 : context.threads();
@@ -143,7 +144,8 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
           line.next = a.x + (i / s.OH * s.H + below) * s.W * C;
           line.next_cols = s.W, line.next_rows = smaller(s.sh, s.H - below), line.next_row = s.W * C;
         }
-        columns.kernel(line, {a.g + i * s.OW * C, s.kw * tap_size, tap_size, group, far_g}, sums + (down.first * s.kw + tap) * tap_size);
+        columns.kernel(line, {a.g + i * s.OW * C, s.kw * tap_size, tap_size, group, order, far_g},
+                       sums + (down.first * s.kw + tap) * tap_size);
       }
     }
   });

@@ -94,7 +94,7 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
 }
 
 // Runs `count` gathers that share images, groups and channels and write disjoint pixels (the phases of a stride).
-RECEPTIVE_INLINE void gather(Context& context, const Gather* gathers, int64_t count) {
+inline RECEPTIVE_OUTLINE void gather(Context& context, const Gather* gathers, int64_t count) {
   const Gather& any = gathers[0];
   const int64_t groups = any.groups(), images = any.source.images;
   const Panels panels(any.out_channels);

@@ -9,7 +9,7 @@ namespace receptive::RECEPTIVE_ISA {
 constexpr int64_t kMostParts = 64;
 
 // out[i] = sum of parts[p * size + i] over p in order.
-RECEPTIVE_INLINE void sum_parts(const float* parts, int64_t count, int64_t size, float* out, Context& context) {
+inline RECEPTIVE_OUTLINE void sum_parts(const float* parts, int64_t count, int64_t size, float* out, Context& context) {
   const int64_t grain = larger<int64_t>(65536 / count, 1024), chunks = (size + grain - 1) / grain;
   context.parallel(chunks, [&](int64_t chunk, int) {
     const int64_t end = smaller((chunk + 1) * grain, size);

@@ -17,7 +17,7 @@ namespace receptive::RECEPTIVE_ISA {
 
 // Accumulators, NR weight vectors and one broadcast fit the register file; on SSE2 the product needs one more.
 constexpr int kMaxNR = Vec::width == 16 ? 4 : Vec::registers == 32 ? 3 : 2;
-constexpr int kMaxMR = 8;
+constexpr int kMaxMR = kSmall ? 4 : 8;
 constexpr int rows_for(int nr) {
   const int fit = (Vec::registers - nr - 2) / nr;
   return fit < kMaxMR ? fit : kMaxMR;
@@ -57,12 +57,12 @@ struct RowsStep {
 template <int NR>
 RECEPTIVE_INLINE void load_row(const float* p, int tail, Vec* row) {
   for (int n = 0; n < NR - 1; ++n) row[n] = load(p + n * Vec::width);
-  row[NR - 1] = tail == Vec::width ? load(p + (NR - 1) * Vec::width) : load(p + (NR - 1) * Vec::width, tail);
+  row[NR - 1] = tail == Vec::width && !Vec::masks ? load(p + (NR - 1) * Vec::width) : load(p + (NR - 1) * Vec::width, tail);
 }
 template <int NR>
 RECEPTIVE_INLINE void store_row(float* p, int tail, const Vec* row) {
   for (int n = 0; n < NR - 1; ++n) store(p + n * Vec::width, row[n]);
-  if (tail == Vec::width) {
+  if (tail == Vec::width && !Vec::masks) {
     store(p + (NR - 1) * Vec::width, row[NR - 1]);
   } else {
     store(p + (NR - 1) * Vec::width, row[NR - 1], tail);
@@ -74,18 +74,61 @@ RECEPTIVE_INLINE void store_row_far(float* p, const Vec* row) {
   for (int n = 0; n < NR; ++n) store_far(p + n * Vec::width, row[n]);
 }
 
+template <int NR>
+RECEPTIVE_INLINE void add_row(const float* p, int tail, Vec* row) {
+  Vec other[NR];
+  load_row<NR>(p, tail, other);
+  for (int n = 0; n < NR; ++n) row[n] = row[n] + other[n];
+}
+
 template <int MR, int NR>
 RECEPTIVE_INLINE void finish_rows(const RowsTile& rows, const Finish& finish, int tail, Vec (&acc)[MR][NR]) {
+  if (finish.add) {
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m) add_row<NR>(finish.add + (rows.y[m] - finish.y), tail, acc[m]);
+  }
   const Vec low = broadcast(static_cast<float>(finish.clip.low)), high = broadcast(static_cast<float>(finish.clip.high));
 #pragma GCC unroll 8
-  for (int m = 0; m < MR; ++m) {
-    if (finish.add) {
-      Vec add[NR];
-      load_row<NR>(finish.add + (rows.y[m] - finish.y), tail, add);
-      for (int n = 0; n < NR; ++n) acc[m][n] = acc[m][n] + add[n];
-    }
+  for (int m = 0; m < MR; ++m)
     for (int n = 0; n < NR; ++n) acc[m][n] = min(high, max(low, acc[m][n]));  // in this order NaN passes through
+}
+
+// Sums in memory, of a tile that ends within a vector or is not whole: all tiles of a width share what becomes of them.
+template <int NR>
+RECEPTIVE_OUTLINE void store_sums(const RowsTile& rows, int mr, const Finish* finish, bool accumulate, bool far, int tail,
+                                  const float* sums) {
+  for (int m = 0; m < mr; ++m) {
+    Vec row[1][NR];
+    for (int n = 0; n < NR; ++n) row[0][n] = load(sums + (m * NR + n) * Vec::width);
+    const RowsTile one = {{nullptr}, {rows.y[m]}};
+    if (accumulate) add_row<NR>(one.y[0], tail, row[0]);
+    if (finish) finish_rows<1, NR>(one, *finish, tail, row);
+    far ? store_row_far<NR>(one.y[0], row[0]) : store_row<NR>(one.y[0], tail, row[0]);
   }
+}
+
+// What a tile does with its sums: adds them to y if it shall, finishes them if that is given, and writes them, past the caches if y is far.
+template <int MR, int NR>
+RECEPTIVE_INLINE void write_tile(const RowsTile& rows, const Finish* finish, bool accumulate, bool far, int tail, Vec (&acc)[MR][NR]) {
+  if (!Vec::masks && tail != Vec::width) {
+    float sums[MR * NR * Vec::width];
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m)
+      for (int n = 0; n < NR; ++n) store(sums + (m * NR + n) * Vec::width, acc[m][n]);
+    return store_sums<NR>(rows, MR, finish, accumulate, far, tail, sums);
+  }
+  if (accumulate) {
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m) add_row<NR>(rows.y[m], tail, acc[m]);
+  }
+  if (finish) finish_rows<MR, NR>(rows, *finish, tail, acc);
+  if (far) {
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m) store_row_far<NR>(rows.y[m], acc[m]);
+    return;
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; ++m) store_row<NR>(rows.y[m], tail, acc[m]);
 }
 
 template <int MR, int NR>
@@ -99,7 +142,7 @@ void rows_tile(const RowsTile& rows, const RowsStep& step) {
     for (int n = 0; n < NR; ++n) acc[m][n] = start[n];
   const float* b = step.b;
   if (step.finish && step.finish->add) {  // asked for now, here when the sums are
-#pragma GCC unroll 8
+#pragma GCC unroll 1
     for (int m = 0; m < MR; ++m)
       for (int n = 0; n < NR; ++n) prefetch(step.finish->add + (rows.y[m] - step.finish->y) + n * Vec::width);
   }
@@ -120,22 +163,8 @@ void rows_tile(const RowsTile& rows, const RowsStep& step) {
       }
     }
   }
-  if (step.accumulate) {  // at the end: the sums need not wait for a store that is still on its way
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; ++m) {
-      Vec y[NR];
-      load_row<NR>(rows.y[m], step.tail, y);
-      for (int n = 0; n < NR; ++n) acc[m][n] = acc[m][n] + y[n];
-    }
-  }
-  if (step.finish) finish_rows<MR, NR>(rows, *step.finish, step.tail, acc);
-  if (step.far) {
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; ++m) store_row_far<NR>(rows.y[m], acc[m]);
-    return;
-  }
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; ++m) store_row<NR>(rows.y[m], step.tail, acc[m]);
+  // At the end: what is added need not wait for a store that is still on its way.
+  write_tile<MR, NR>(rows, step.finish, step.accumulate, step.far, step.tail, acc);
 }
 
 // Sums a[i][j][m] * b[i][j][n] over a rectangle of `rows` x `cols` pixels.
@@ -227,8 +256,8 @@ struct OuterFamily {
   template <int MR, int NR>
   static constexpr Kernel tile = outer_tile<MR, NR>;
 };
-static constexpr Grid<RowsFamily> rows_kernel;
-static constexpr Grid<OuterFamily> outer_kernel;
+inline constexpr Grid<RowsFamily> rows_kernel;
+inline constexpr Grid<OuterFamily> outer_kernel;
 
 // N columns cut into panels of at most kMaxNR vectors, as even as they come.
 struct Panels {
@@ -255,7 +284,7 @@ struct Tiles {
 constexpr int64_t kPackGrain = 1 << 15;  // floats worth a chunk of packing
 
 // dst[step][NR vectors] = src[step * ld + column], zero beyond the last column.
-RECEPTIVE_INLINE void pack_panel(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
+inline RECEPTIVE_OUTLINE void pack_panel(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
   for (int64_t s = 0; s < steps; ++s, src += ld, dst += nr * Vec::width) {
     for (int n = 0; n < nr - 1; ++n) store(dst + n * Vec::width, load(src + n * Vec::width));
     store(dst + (nr - 1) * Vec::width, load(src + (nr - 1) * Vec::width, tail));
@@ -263,7 +292,7 @@ RECEPTIVE_INLINE void pack_panel(const float* src, int64_t ld, int64_t steps, in
 }
 
 // dst[step][NR vectors] = src[column * ld + step], zero beyond the last column. In pieces of a few steps, whose lines of dst stay in L1.
-RECEPTIVE_INLINE void pack_panel_transposed(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
+inline RECEPTIVE_OUTLINE void pack_panel_transposed(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
   constexpr int64_t kPiece = 16;
   const int64_t width = nr * Vec::width, columns = width - Vec::width + tail;
   for (int64_t begin = 0; begin < steps; begin += kPiece) {

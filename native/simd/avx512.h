@@ -7,6 +7,7 @@ namespace receptive::RECEPTIVE_ISA {
 struct Vec {
   static constexpr int width = 16;
   static constexpr int registers = 32;
+  static constexpr bool masks = true;
   __m512 v;
 };
 struct Mask {

@@ -10,6 +10,7 @@ namespace receptive::RECEPTIVE_ISA {
 struct Vec {
   static constexpr int width = 4;
   static constexpr int registers = 32;
+  static constexpr bool masks = false;
   float32x4_t v;
 };
 struct Mask {

@@ -7,6 +7,7 @@ namespace receptive::RECEPTIVE_ISA {
 struct Vec {
   static constexpr int width = 4;
   static constexpr int registers = 16;
+  static constexpr bool masks = false;
   __m128 v;
 };
 struct Mask {

@@ -5,7 +5,8 @@
 // the same reason a kernel includes only C headers and this folder, never an inline function of the C++ library.
 //
 // Each instruction set provides
-//   Vec                     v of Vec::width floats;   + - * /   fma(a, b, c) = a*b + c   max min sqrt abs
+//   Vec                     v of Vec::width floats;   + - * /   fma(a, b, c) = a*b + c   max min sqrt abs; Vec::registers of them, and
+//                           Vec::masks, whether part of a vector is loaded and stored as fast as all of it
 //   copy_sign(a, sign)      |a| with the sign of the other
 //   load store              whole, unaligned; with n (0 <= n <= width): the first n lanes, the rest reads as zero, is not written
 //   store_far, end_far      a whole vector, aligned, past the caches; what a thread calls behind its last one
@@ -37,8 +38,18 @@
 
 #if defined(_MSC_VER)
 #define RECEPTIVE_INLINE static __forceinline
+#define RECEPTIVE_OUTLINE __declspec(noinline)
 #else
 #define RECEPTIVE_INLINE static inline __attribute__((always_inline))
+#define RECEPTIVE_OUTLINE __attribute__((noinline))
+#endif
+
+// Before a loop over numbers that the compiler shall make vectors of. Kernels are written in vectors, and what clang makes of the few loops
+// that are not is more than they are worth: it is told to leave the others alone (clang in native/sources.cjs).
+#if defined(__clang__)
+#define RECEPTIVE_VECTORISE _Pragma("clang loop vectorize(enable) interleave(disable)")
+#else
+#define RECEPTIVE_VECTORISE
 #endif
 
 #if RECEPTIVE_ISA_NUMBER == 1
@@ -52,6 +63,9 @@
 #endif
 
 namespace receptive::RECEPTIVE_ISA {
+
+// The set for processors that have no better one, the last of which was made in 2013: without code of its own for special cases.
+constexpr bool kSmall = RECEPTIVE_ISA_NUMBER == RECEPTIVE_ISA_sse2;
 
 template <class T>
 RECEPTIVE_INLINE T smaller(T a, T b) {
