@@ -78,6 +78,8 @@
           'type': 'static_library',
           'sources': ['<!@(node native/sources.cjs kernels)'],
           'defines': ['RECEPTIVE_ISA=neon'],
+          'cflags': ['<!@(node native/sources.cjs flags neon gcc)'],
+          'xcode_settings': { 'OTHER_CFLAGS': ['<!@(node native/sources.cjs flags neon gcc)'] },
         },
       ],
     }],

@@ -55,6 +55,7 @@ RECEPTIVE_INLINE void gated_products(const float* g, const float* x, int64_t str
     store(first + v * Vec::width, s1[v]);
     store(second + v * Vec::width, s2[v]);
   }
+  RECEPTIVE_VECTORISE
   for (int i = 0; i < (V == 1 ? lanes : V * Vec::width); ++i) {
     sum_g[i] += first[i];
     sum_gx[i] += second[i];

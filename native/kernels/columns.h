@@ -37,6 +37,7 @@ RECEPTIVE_INLINE Totals sum_rows(int64_t rows, int64_t channels, Context& contex
 }
 
 RECEPTIVE_INLINE void add_totals(const Totals& t, const Totals& other, int64_t channels) {
+  RECEPTIVE_VECTORISE
   for (int64_t c = 0; c < channels; ++c) {
     t.first[c] += other.first[c];
     t.second[c] += other.second[c];
@@ -74,6 +75,7 @@ RECEPTIVE_INLINE void block_moments(const float* x, int64_t stride, int64_t rows
     store(square + v * Vec::width, s2[v]);
   }
   const double n = static_cast<double>(rows);
+  RECEPTIVE_VECTORISE
   for (int i = 0; i < (V == 1 ? lanes : V * Vec::width); ++i) {
     const double s = sum[i], block_squares = square[i] - s * s / n;
     join_moments(mean + i, squares + i, static_cast<double>(before), from[i] + s / n, block_squares > 0 ? block_squares : 0, n);
@@ -101,6 +103,7 @@ RECEPTIVE_INLINE void block_products(const float* g, const float* x, int64_t str
     store(first + v * Vec::width, s1[v]);
     store(second + v * Vec::width, s2[v]);
   }
+  RECEPTIVE_VECTORISE
   for (int i = 0; i < (V == 1 ? lanes : V * Vec::width); ++i) {
     sum_g[i] += first[i];
     sum_gx[i] += second[i];

@@ -58,6 +58,7 @@ RECEPTIVE_INLINE void norm_of_columns(const GroupNormArgs<float>& a, Context& co
         float *centres = arrays.of(slot, 0), *scales = arrays.of(slot, 1), *shifts = arrays.of(slot, 2);
         for (int64_t k = 0; k < a.groups; ++k) {
           const double mean = totals[k * a.depth], invstd = totals[C + k * a.depth];
+          RECEPTIVE_VECTORISE
           for (int64_t c = k * a.depth; c < (k + 1) * a.depth; ++c) {
             const double scale = invstd * (a.gamma ? a.gamma[c] : 1);
             centres[c] = static_cast<float>(mean);
@@ -118,6 +119,7 @@ RECEPTIVE_INLINE void gradients_of_columns(const GroupNormBackwardArgs<float>& a
         fill_centres(sample, centres);
         for (int64_t k = 0; k < a.groups; ++k) {
           const double invstd = a.invstd[sample * a.groups + k];
+          RECEPTIVE_VECTORISE
           for (int64_t c = k * a.depth; c < (k + 1) * a.depth; ++c) {
             scales[c] = static_cast<float>(invstd * (a.gamma ? a.gamma[c] : 1));
             slopes[c] = static_cast<float>(-invstd * invstd * invstd * totals[C + k * a.depth] / m);
@@ -134,6 +136,7 @@ RECEPTIVE_INLINE void gradients_of_columns(const GroupNormBackwardArgs<float>& a
       });
   for (int64_t chunk = 1; chunk < chunks; ++chunk) {
     const double* next = over_samples + chunk * 2 * C;
+    RECEPTIVE_VECTORISE
     for (int64_t i = 0; i < 2 * C; ++i) over_samples[i] += next[i];
   }
   for (int64_t c = 0; a.dgamma && c < C; ++c) a.dgamma[c] = static_cast<float>(over_samples[C + c]);

@@ -38,6 +38,7 @@ RECEPTIVE_INLINE void block(const PreluBackwardArgs<float>& a, const float* weig
   }
   float total[V * Vec::width];
   for (int v = 0; v < V; ++v) store(total + v * Vec::width, sum[v]);
+  RECEPTIVE_VECTORISE
   for (int i = 0; i < (V == 1 ? lanes : V * Vec::width); ++i) sums[i] += total[i];
 }
 

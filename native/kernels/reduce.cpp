@@ -43,7 +43,7 @@ constexpr int64_t kColumns = 1024;  // of a piece: its totals lie in the first c
 
 // Joins rows of `columns` elements, `stride` apart, into total.
 template <class Op>
-RECEPTIVE_INLINE void join_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, double* total) {
+RECEPTIVE_OUTLINE void join_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, double* total) {
   for (int64_t r = 0; r < rows; r += kBlock) {
     const int64_t end = smaller(r + kBlock, rows);
     const float* block = x + r * stride;
@@ -73,6 +73,7 @@ RECEPTIVE_INLINE void join_rows(const float* x, int64_t rows, int64_t stride, in
           store_some(part + v, s, lanes);
         }
       }
+      RECEPTIVE_VECTORISE
       for (int64_t i = 0; i < n; ++i) total[c + i] = Op::join(total[c + i], static_cast<double>(part[i]));
     }
   }
@@ -87,6 +88,7 @@ RECEPTIVE_INLINE void join_short_rows(const float* x, int64_t rows, int64_t colu
   if (rows > whole * fold) join_rows<Op>(x + whole * wide, 1, wide, (rows - whole * fold) * columns, total);
   for (; fold > 1; fold = (fold + 1) / 2) {
     const int64_t half = (fold + 1) / 2;
+    RECEPTIVE_VECTORISE
     for (int64_t i = 0; i < (fold - half) * columns; ++i) total[i] = Op::join(total[i], total[half * columns + i]);
   }
 }
@@ -118,6 +120,7 @@ RECEPTIVE_INLINE void run_pass(const Pass& pass, Context& context) {
       if (parts) {
         memcpy(parts + at * inner + first, total, static_cast<size_t>(n) * sizeof(double));
       } else {
+        RECEPTIVE_VECTORISE
         for (int64_t c = 0; c < n; ++c) pass.y[at * inner + first + c] = static_cast<float>(total[c] / pass.divisor);
       }
     }

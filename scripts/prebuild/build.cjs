@@ -5,7 +5,7 @@ const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { isas, sources, flags } = require('../../native/sources.cjs');
+const { isas, clang, sources, flags } = require('../../native/sources.cjs');
 const { targets } = require('./targets.cjs');
 
 const root = path.join(__dirname, '..', '..');
@@ -28,15 +28,27 @@ function toolchain() {
 const common = ['-O3', '-g0', '-DNDEBUG', '-fno-math-errno', '-fvisibility=hidden', '-ffunction-sections', '-fdata-sections'];
 const cxx = ['-std=c++17', '-fvisibility-inlines-hidden', '-Wall', '-Wextra', '-Wno-unused-function', '-Wno-unknown-warning-option'];
 
+/** Loops of the engine are for the compiler to turn into vectors, but not to write out several times. */
+const rolled = ['-mllvm', '-unroll-runtime=false', '-mllvm', '-unroll-allow-partial=false'];
+
+/**
+ * How a unit of the engine is compiled: small where it calls Node, which costs more than whatever it does itself, and where a kernel does the
+ * work, and what is left is checks and the reference.
+ */
+const engineFlags = (folder, source) =>
+  folder === 'binding' || sources('kernels').includes(source.replace('native/ops/', 'native/kernels/')) ? ['-Os'] : rolled;
+
 /** What is compiled for a target: sources, objects, and flags beside those of all units. @returns {[string, string, string[]][]} */
 function units(target) {
   const unit = (source, group, more) => [source, path.join(work, target.name, group, `${source.replaceAll('/', '_')}.o`), more];
   const headers = [`-I${require('node-api-headers').include_dir}`, '-DNAPI_VERSION=8'];
   return [
     unit('scripts/prebuild/demangle.cpp', 'engine', []),
-    ...['runtime', 'ops', 'binding'].flatMap((folder) => sources(folder, target.platform).map((each) => unit(each, 'engine', headers))),
+    ...['runtime', 'ops', 'binding'].flatMap((folder) =>
+      sources(folder, target.platform).map((each) => unit(each, 'engine', [...headers, ...engineFlags(folder, each)])),
+    ),
     ...Object.keys(isas[target.arch]).flatMap((isa) =>
-      sources('kernels', target.platform).map((each) => unit(each, isa, [`-DRECEPTIVE_ISA=${isa}`, ...flags(isa, 'gcc')])),
+      sources('kernels', target.platform).map((each) => unit(each, isa, [`-DRECEPTIVE_ISA=${isa}`, ...flags(isa, 'gcc'), ...clang])),
     ),
   ];
 }
@@ -86,7 +98,8 @@ async function build(zig, target, jobs) {
   const compiled = units(target);
   for (const [, object] of compiled) fs.mkdirSync(path.dirname(object), { recursive: true });
   const base = ['c++', '-target', target.triple];
-  const position = target.platform === 'win32' ? [] : ['-fPIC'];
+  // No tables for functions that throw nothing, which only a debugger asks for; Windows wants them of all that call.
+  const position = target.platform === 'win32' ? [] : ['-fPIC', '-fno-unwind-tables', '-fno-asynchronous-unwind-tables'];
   // zig keeps what it compiled, by contents: a second run compiles what has changed.
   await each(compiled, jobs, ([source, object, more]) =>
     run(zig, [...base, ...common, ...position, ...cxx, ...more, '-c', source, '-o', object]),

@@ -16,6 +16,9 @@ interface Command {
 /** What one build compiles: "<instruction set, or baseline>: <source>", with the machine flags it is compiled with. */
 type Units = Record<string, string[]>;
 
+/** -m64 states what the target is anyway, and what -mllvm announces is no instruction. */
+const isMachineFlag = (flag: string) => /^-m(?!(64|llvm)$)/.test(flag);
+
 function units(database: string, sourceRoot: string): Units {
   const commands = JSON.parse(readFileSync(database, 'utf8')) as Command[];
   return Object.fromEntries(
@@ -23,8 +26,7 @@ function units(database: string, sourceRoot: string): Units {
       .map(({ directory, file, command, arguments: words = command!.replaceAll('"', '').split(/\s+/) }) => {
         const isa = words.map((word) => /^-DRECEPTIVE_ISA=(\w+)$/.exec(word)?.[1]).find(Boolean) ?? 'baseline';
         const source = relative(sourceRoot, resolve(directory, file)).replaceAll('\\', '/');
-        // -m64 states what the target is anyway.
-        const machine = words.filter((word) => /^-m(?!64$)/.test(word)).sort();
+        const machine = words.filter(isMachineFlag).sort();
         return [`${isa}: ${source}`, machine] as const;
       })
       .filter(([unit]) => unit.includes(': native/')),
@@ -92,8 +94,7 @@ describe('the two builds', () => {
     expect(found.map(([source, , flags]) => `${isaOf(flags)}: ${source}`).sort()).toEqual(onDisk);
     for (const [, , flags] of found) {
       const isa = isaOf(flags);
-      const machine = flags.filter((flag) => flag.startsWith('-m'));
-      expect(machine).toEqual(isa === 'baseline' ? [] : flagsOf(isa, 'gcc').filter((flag) => flag.startsWith('-m')));
+      expect(flags.filter(isMachineFlag)).toEqual(isa === 'baseline' ? [] : flagsOf(isa, 'gcc').filter(isMachineFlag));
     }
   });
 
