@@ -243,12 +243,13 @@ function mutateSafetensors(bytes, next) {
     pick(next, [
       () => delete header[name],
       () => (header[`${name}.`] = entry),
-      () => (header[name] = pick(next, odd)),
+      () => (header[name] = structuredClone(pick(next, odd))),
       () => (header[name] = header[other]),
-      () => (header.__metadata__ = pick(next, odd)),
+      () => (header.__metadata__ = structuredClone(pick(next, odd))),
       () => Object.defineProperty(header, '__proto__', { value: entry, enumerable: true, configurable: true, writable: true }),
       () => {
-        if (typeof entry === 'object' && entry !== null) entry[pick(next, ['dtype', 'shape', 'data_offsets', 'more'])] = pick(next, odd);
+        if (typeof entry === 'object' && entry !== null)
+          entry[pick(next, ['dtype', 'shape', 'data_offsets', 'more'])] = structuredClone(pick(next, odd));
       },
       () => {
         const list = entry?.[pick(next, ['shape', 'data_offsets'])];
