@@ -11,6 +11,7 @@
 #include "conv2d_depthwise.h"
 
 #include "far.h"
+#include "split.h"
 
 namespace receptive::RECEPTIVE_ISA {
 
@@ -101,6 +102,8 @@ template <int KW, int S, int MR, bool kGrouped, bool kTail>
 RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c, int lanes) {
   const auto read = [&](const float* p) { return kTail ? load(p, lanes) : load(p); };
   const Vec start = to.bias ? read(to.bias + c) : zero();
+  const int64_t pixel = to.pixel;
+  const bool far = to.far;
   for (int64_t first = 0; first < line.pixels; first += MR) {
     line.ask(c, first * S, MR * S);
     Vec acc[MR];
@@ -127,15 +130,15 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c
       }
     }
     const int count = static_cast<int>(smaller<int64_t>(MR, line.pixels - first));
-    float* const y = to.y + first * to.pixel + c;
+    float* const y = to.y + first * pixel + c;
     if (count < MR || (to.finish && to.finish->add) || (kTail && !Vec::masks)) {
       RowsTile there;
       float sums[MR * Vec::width];
 #pragma GCC unroll 1
-      for (int m = 0; m < count; ++m) there.y[m] = y + m * to.pixel;
+      for (int m = 0; m < count; ++m) there.y[m] = y + m * pixel;
 #pragma GCC unroll 8
       for (int m = 0; m < MR; ++m) store(sums + m * Vec::width, acc[m]);
-      store_sums<1>(there, count, to.finish, false, to.far, lanes, sums);
+      store_sums<1>(there, count, to.finish, false, far, lanes, sums);
       continue;
     }
     if (to.finish) {
@@ -145,25 +148,22 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c
     }
 #pragma GCC unroll 8
     for (int m = 0; m < MR; ++m) {
-      float* const pixel = y + m * to.pixel;
-      to.far ? store_far(pixel, acc[m]) : kTail ? store(pixel, acc[m], lanes) : store(pixel, acc[m]);
+      far ? store_far(y + m * pixel, acc[m]) : store_some(y + m * pixel, acc[m], kTail ? lanes : Vec::width);
     }
   }
 }
 
-// The channels from c on that do not fill a vector: whatever the tile, by small ones. Where there are masks these do all channels.
+// The channels from c on that do not fill a vector: whatever the tile, by small ones.
 template <int KW, int S, bool kGrouped>
 void slide_tail(const Line& line, const Sliding& to, int64_t c) {
-  for (; c < line.channels; c += Vec::width) slide_block<KW, S, kLeastSliding, kGrouped, true>(line, to, c, lanes_of(line.channels - c));
+  slide_block<KW, S, kLeastSliding, kGrouped, true>(line, to, c, lanes_of(line.channels - c));
 }
 
 template <int KW, int S, int MR, bool kGrouped>
 void slide_line(const Line& line, const Sliding& to) {
   int64_t c = 0;
-  if constexpr (MR != kLeastSliding || !Vec::masks) {
-    for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, kGrouped, false>(line, to, c, Vec::width);
-  }
-  slide_tail<KW, S, kGrouped>(line, to, c);
+  for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, kGrouped, false>(line, to, c, Vec::width);
+  if (c < line.channels) slide_tail<KW, S, kGrouped>(line, to, c);
 }
 
 using SlideKernel = void (*)(const Line&, const Sliding&);

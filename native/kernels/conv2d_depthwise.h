@@ -94,9 +94,8 @@ RECEPTIVE_INLINE bool beside(const Axis& cols, int64_t group) {
 
 // The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart, of
 // which the pixels see the first `seen`; the others are zeros, whatever lies there.
-inline RECEPTIVE_OUTLINE Line line_of(const Source& source, const Room& room, const float* zeros, int64_t image, int64_t row,
-                                      const Inside& down, int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap,
-                                      int64_t step) {
+RECEPTIVE_INLINE Line line_of(const Source& source, const Room& room, const float* zeros, int64_t image, int64_t row, const Inside& down,
+                              int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap, int64_t step) {
   const Axis &rows = source.rows, &cols = source.cols;
   const int64_t channels = source.channels, apart = cols.in * channels;
   const float* const x = source.data + (image * rows.in + row * rows.stride + rows.origin + down.first * rows.dilation) * apart;

@@ -57,12 +57,12 @@ struct RowsStep {
 template <int NR>
 RECEPTIVE_INLINE void load_row(const float* p, int tail, Vec* row) {
   for (int n = 0; n < NR - 1; ++n) row[n] = load(p + n * Vec::width);
-  row[NR - 1] = tail == Vec::width && !Vec::masks ? load(p + (NR - 1) * Vec::width) : load(p + (NR - 1) * Vec::width, tail);
+  row[NR - 1] = tail == Vec::width ? load(p + (NR - 1) * Vec::width) : load(p + (NR - 1) * Vec::width, tail);
 }
 template <int NR>
 RECEPTIVE_INLINE void store_row(float* p, int tail, const Vec* row) {
   for (int n = 0; n < NR - 1; ++n) store(p + n * Vec::width, row[n]);
-  if (tail == Vec::width && !Vec::masks) {
+  if (tail == Vec::width) {  // a mask costs more than the branch
     store(p + (NR - 1) * Vec::width, row[NR - 1]);
   } else {
     store(p + (NR - 1) * Vec::width, row[NR - 1], tail);
