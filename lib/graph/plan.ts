@@ -35,10 +35,20 @@ export class Workspace implements Disposable {
 
   /** At least so many bytes; those there were go once no plan points there. */
   atLeast(bytes: number): Tensor {
-    if (this.#memory && this.#memory.size >= bytes) return this.#memory;
+    return this.#memory && this.#memory.size >= bytes ? this.#memory : this.#move(bytes);
+  }
+
+  /** No more than twice as many bytes as are needed. */
+  fit(bytes: number): void {
+    if (this.#memory && this.#memory.size > 2 * bytes) this.#move(bytes);
+  }
+
+  /** Where there is no memory for it, all stays as it was. */
+  #move(bytes: number): Tensor {
+    const memory = scope.outside(() => Tensor.empty([bytes], 'uint8'));
     this.#memory?.dispose();
-    this.#memory = scope.outside(() => Tensor.empty([bytes], 'uint8'));
-    return this.#memory;
+    this.#memory = memory;
+    return memory;
   }
 
   dispose(): void {
@@ -67,14 +77,19 @@ export class Plan implements Disposable {
     this.#id = this.#captured();
   }
 
-  /** Moves to where the workspace is now, if another plan needed more of it. */
+  /** Moves to where the workspace is now, if other plans needed more of it, or less. */
   settle(): void {
-    const memory = this.#workspace.atLeast(this.arena.bytes);
-    if (this.#id === 0 || memory === this.#memory) return;
-    const old = this.#id;
-    this.#memory = memory;
-    this.#id = this.#captured(); // before the old one goes, whose packed weights it takes over
-    native.freePlan(old);
+    const [memory, id] = [this.#memory, this.#id];
+    const now = this.#workspace.atLeast(this.arena.bytes);
+    if (id === 0 || now === memory) return;
+    this.#memory = now;
+    try {
+      this.#id = this.#captured(); // before the old one goes, whose packed weights it takes over
+    } catch (error) {
+      this.#memory = memory;
+      throw error;
+    }
+    native.freePlan(id);
   }
 
   #captured(): number {

@@ -202,22 +202,30 @@ export class Session implements Disposable {
   #plan(shapes: readonly Shape[]): Plan {
     const key = JSON.stringify(shapes);
     const known = this.#plans.get(key);
-    const constant = (value: Tensor) => (this.#program.owned ? value : this.#constants.copy(value));
-    const plan =
-      known ?? this.#traced(shapes, (record) => new Plan(optimised(graphOf(record, constant), this.#constants), this.#workspace));
-    if (!known) {
-      for (const other of this.#plans.values()) other.settle();
-      native.trim(); // what folding constants left behind, and memory that was too small
+    if (known) {
+      this.#plans.delete(key);
+      this.#plans.set(key, known); // the last in the order is the one used last
+      return known;
     }
-    this.#plans.delete(key);
-    this.#plans.set(key, plan); // the last in the order is the one used last
+    const constant = (value: Tensor) => (this.#program.owned ? value : this.#constants.copy(value));
+    const plan = this.#traced(shapes, (record) => new Plan(optimised(graphOf(record, constant), this.#constants), this.#workspace));
+    this.#plans.set(key, plan);
     const { most } = this.plans;
     if (this.#plans.size > most) {
       const [oldest, old] = this.#plans.entries().next().value!;
       this.#plans.delete(oldest);
       old.dispose();
     }
-    if (!known && ++this.#made === 4 * most) this.#warn();
+    try {
+      this.#workspace.fit(Math.max(...Array.from(this.#plans.values(), ({ arena }) => arena.bytes)));
+      for (const each of this.#plans.values()) each.settle();
+    } catch (error) {
+      this.#plans.delete(key);
+      plan.dispose();
+      throw error;
+    }
+    native.trim(); // what folding constants left behind, and memory that is not needed any more
+    if (++this.#made === 4 * most) this.#warn();
     return plan;
   }
 

@@ -116,10 +116,11 @@ export class Bodies {
   /**
    * Counts numbers that are made of a body and lie beside it, padding included: a few bytes of short texts become thousands of
    * tokens. Those of all requests together have a budget of the same size; a request that is the only one gets what it needs.
+   * @param own Bytes that the same request claimed before.
    * @throws Problem 503.
    */
-  claim(bytes: number): void {
-    if (this.#claimed > 0 && this.#claimed + bytes > this.#budget) throw this.#noRoom();
+  claim(bytes: number, own: number): void {
+    if (this.#claimed > own && this.#claimed + bytes > this.#budget) throw this.#noRoom();
     this.#claimed += bytes;
   }
 

@@ -107,7 +107,7 @@ export class Handler {
     let body: Buffer | null = null;
     let claimed = 0;
     const claim = (bytes: number) => {
-      this.#bodies.claim(bytes);
+      this.#bodies.claim(bytes, claimed);
       claimed += bytes;
     };
     try {

@@ -82,13 +82,29 @@ static void close_row(const PlaneConv& d, const float* planes, int64_t plane, fl
   if (d.finish && d.finish->add) finish_run(*d.finish, n * channels, y);
 }
 
+// How an image is cut: bands of so many output rows, of whole tiles but for the last.
+struct PlaneBands {
+  int64_t rows, count;
+};
+static PlaneBands bands_of(const Source& source, int64_t out_channels) {
+  const Axis &rows = source.rows, &cols = source.cols;
+  const int64_t work = rows.out * cols.out * rows.taps * cols.taps * source.channels * out_channels;
+  const int64_t tiles = (rows.out + kPlaneRows - 1) / kPlaneRows, halo = (rows.taps - 1) * rows.dilation;
+  int64_t bands = smaller(tiles, larger(work / kPlaneGrain, plane_layout_of(source, rows.out).size / kPlaneFloats));
+  bands = larger<int64_t>(smaller(bands, rows.out * rows.stride / larger<int64_t>(halo, 1)), 1);  // each with more rows than it shares
+  const int64_t band = (tiles + bands - 1) / bands * kPlaneRows;
+  return {smaller(band, rows.out), (rows.out + band - 1) / band};
+}
+
 bool planes_pay(const Conv2dShape& s, const Source& source, int64_t out_channels, int64_t otherwise) {
   const Axis &rows = source.rows, &cols = source.cols;
-  if (s.groups != 1 || s.algorithm == Conv2dShape::winograd || out_channels >= Vec::width || cols.stride != 1 || cols.out == 0)
+  if (s.groups != 1 || s.algorithm == Conv2dShape::winograd || out_channels >= Vec::width || cols.stride != 1 || cols.out == 0 ||
+      rows.out == 0)
     return false;
   const int64_t vectors = whole_vectors(cols.out) / Vec::width * rows.out;
   const int64_t products = vectors * rows.taps * cols.taps * source.channels * (out_channels + plane_blocks(out_channels));
-  const int64_t copied = plane_layout_of(source, rows.out).size + vectors * Vec::width * out_channels;
+  const PlaneBands bands = bands_of(source, out_channels);
+  const int64_t copied = bands.count * plane_layout_of(source, bands.rows).size + vectors * Vec::width * out_channels;
   // The other ways reach two thirds of their number: tiles one vector wide, sums that go to memory.
   return products + copied / 2 < otherwise + otherwise / 2;
 }
@@ -96,15 +112,11 @@ bool planes_pay(const Conv2dShape& s, const Source& source, int64_t out_channels
 void convolve_planes(const PlaneConv& d, Context& context) {
   const Source& source = d.source;
   const int64_t height = source.rows.out, K = d.out_channels, columns = whole_vectors(source.cols.out);
+  const PlaneBands bands = bands_of(source, K);
   const int64_t work = height * source.cols.out * source.rows.taps * source.cols.taps * source.channels * K;  // of an image
-  if (height == 0 || source.cols.out == 0 || source.images == 0) return;
-  const int64_t tall = plane_layout_of(source, height).size;
-  const int64_t groups = (height + kPlaneRows - 1) / kPlaneRows;  // of rows
-  const int64_t bands = larger<int64_t>(smaller(groups, larger(work / kPlaneGrain, tall / kPlaneFloats)), 1);
-  const int64_t band = (groups + bands - 1) / bands * kPlaneRows, items = source.images * ((height + band - 1) / band);
-  const int64_t chunks = larger<int64_t>(smaller(items, source.images * work / kPlaneGrain), 1);
+  const int64_t items = source.images * bands.count, chunks = larger<int64_t>(smaller(items, source.images * work / kPlaneGrain), 1);
 
-  const PlaneLayout layout = plane_layout_of(source, smaller(band, height));
+  const PlaneLayout layout = plane_layout_of(source, bands.rows);
   const int64_t slots = chunks == 1 ? 1 : context.threads(), blocks = plane_blocks(K);
   const int64_t out_plane = kPlaneRows * columns, out_size = whole_fours(K) * out_plane, line_size = 8 * K + 4;
   float* const memory =
@@ -114,8 +126,8 @@ void convolve_planes(const PlaneConv& d, Context& context) {
     float *const out = planes + layout.size, *const line = out + out_size;
     memset(planes, 0, static_cast<size_t>(layout.size) * sizeof(float));
     for (int64_t item = chunk * items / chunks; item < (chunk + 1) * items / chunks; ++item) {
-      const int64_t per_image = items / source.images, image = item / per_image, begin = item % per_image * band;
-      const int64_t end = smaller(begin + band, height);
+      const int64_t image = item / bands.count, begin = item % bands.count * bands.rows;
+      const int64_t end = smaller(begin + bands.rows, height);
       open_planes(source, layout, image, begin, planes);
       for (int64_t row = begin; row < end; row += kPlaneRows) {
         const int64_t rows = smaller<int64_t>(kPlaneRows, end - row);

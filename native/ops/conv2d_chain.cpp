@@ -62,7 +62,7 @@ class PartContext final : public Context {
     int& count = packs_.counts[convolution_];
     *made = i < count && packs_.packs[convolution_][i].bytes == bytes;
     if (*made) return packs_.packs[convolution_][i].data;
-    if (!asks_ || i == kMostPacks) return scratch(bytes);
+    if (!asks_ || i >= kMostPacks) return scratch(bytes);
     void* const data = outer_->keep(bytes, made);
     packs_.packs[convolution_][count++] = {bytes, data};
     return data;
@@ -167,7 +167,7 @@ class Descent {
   void want(int i, const Rows& rows) {
     Made& made = made_[i];
     const int64_t kept = std::max<int64_t>(made.rows.last - rows.first, 0), row = row_of(a_.parts[i].shape);
-    if (kept > 0) std::copy_n(made.data + (rows.first - made.rows.first) * row, kept * row, made.data);
+    if (kept > 0 && rows.first > made.rows.first) std::copy_n(made.data + (rows.first - made.rows.first) * row, kept * row, made.data);
     made.rows = {rows.first, rows.last};
     if (kept < rows.last - rows.first) make(i, {rows.first + kept, rows.last});
   }
@@ -212,6 +212,7 @@ void conv2d_chain(const Conv2dChainArgs<T>& a, Context& context) {
   bool made = false;
   Packs& packs = context.keeps() ? *static_cast<Packs*>(context.keep(sizeof(Packs), &made)) : fresh;
   int64_t first = 0;
+  for (int64_t i = 0; made && i < a.count; ++i) made = packs.counts[i] != kNotAsked;  // memory may have run out before
   for (int64_t i = 0; made && i < a.count; ++i) {
     for (int p = 0; made && p < packs.counts[i]; ++p) packs.packs[i][p].data = context.keep(packs.packs[i][p].bytes, &made);
   }

@@ -39,8 +39,11 @@ std::vector<Case> cases(size_t* named) {
   std::vector<Case> all = {
       {16, 28, 28, 1, 6, 5, 5, 1, 1, 2, 2, 2, 2},     // LeNet-5, first layer
       {8, 14, 14, 6, 16, 5, 5},                       // and second
-      {1, 16, 20, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1},  // more than one chunk, panel and reduction block
-      {1, 40, 40, 3, 64, 7, 7, 2, 2, 3, 3, 3, 3},     // a ResNet's stem
+      {1, 301, 70, 3, 7, 5, 3, 1, 1, 1, 2, 3, 0, 2},  // planes in several bands, whose last one is of few rows; and with a stride
+      {2, 251, 67, 5, 3, 3, 5, 2, 1, 1, 1, 1, 1, 1, 2},
+      {1, 150, 40, 4, 6, 3, 3, 1, 1, 40, 40, 40, 40, 40, 40},  // and with more rows between taps than a band has
+      {1, 16, 20, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1},           // more than one chunk, panel and reduction block
+      {1, 40, 40, 3, 64, 7, 7, 2, 2, 3, 3, 3, 3},              // a ResNet's stem
       {2, 7, 7, 160, 96, 3, 3, 2, 2, 1, 1, 1, 1},
       {1, 11, 10, 40, 35, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2},  // taps looked up one by one, in one group and in three
       {2, 9, 9, 99, 66, 3, 4, 2, 1, 3, 1, 2, 2, 2, 3, 3},

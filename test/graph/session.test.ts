@@ -1,4 +1,4 @@
-import { compile, manualSeed, memory, models, nn, noGrad, ops, randn, type Tensor, tensor, tidy } from '../../lib';
+import { compile, manualSeed, memory, models, nn, noGrad, ops, randn, type Tensor, tensor, tidy, zeros } from '../../lib';
 import { native } from '../../lib/native';
 import { distance } from '../support/agree';
 import { fault } from '../support/fault';
@@ -315,4 +315,30 @@ describe('bad arguments', () => {
       )) as object,
     ).toMatchObject({ code: 'ERR_UNSUPPORTED' });
   });
+});
+
+test('a shape too large for memory leaves the others as they are, and a large one goes with its plan', async () => {
+  const model = new nn.Sequential(new nn.Conv2d(1, 512, 1), new nn.ReLU(), new nn.Conv2d(512, 1, 1));
+  using session = await compile(model, { input: ['N', 1, 1, 1], plans: 2 });
+  const run = async (batch: number) => {
+    using x = randn([batch, 1, 1, 1]);
+    const [{ output }, expected] = [await session.run({ input: x }), eager(model, x)];
+    expect(distance(await output!.data(), await expected.data())).toBeLessThan(1e-5);
+    for (const each of [output!, expected]) each.dispose();
+  };
+  const reserved = async () => {
+    native.trim();
+    await native.settled(model.parameters()[0]!.id);
+    return memory().reserved;
+  };
+  await run(16);
+  using huge = zeros([2_000_000, 1, 1, 1]);
+  await expect(session.run({ input: huge })).rejects.toThrow(); // an arena of 4 GB
+  expect(session.plans).toEqual({ made: 1, kept: 1, most: 2 });
+  for (const batch of [4, 16, 8]) await run(batch);
+  const small = await reserved();
+  await run(20_000); // 40 MB
+  expect(await reserved()).toBeGreaterThan(small + 2e7);
+  for (const batch of [5, 6]) await run(batch);
+  expect(await reserved()).toBeLessThan(small + 2e6);
 });

@@ -43,19 +43,22 @@ describe('prebuilt binaries', () => {
   });
 
   // A build of this machine stands for a binary that nobody should publish: it needs the machine's own libraries, and has names.
-  testIf(process.platform === 'linux' && existsSync(compiled))('a binary built for this machine alone is refused, for what is wrong with it', () => {
-    const buffer = readFileSync(compiled);
-    const { format, arch, needed, imported } = read(buffer);
-    expect({ format, arch }).toEqual({ format: 'elf', arch: process.arch });
-    expect(needed).toContain('libstdc++.so.6');
-    expect(imported).toContain('napi_create_function');
-    const found = check.problems(here, buffer).join('\n');
-    expect(found).toContain('needs libstdc++.so.6');
-    expect(found).toContain('is not stripped');
-    expect(check.problems({ ...here, arch: here.arch === 'x64' ? 'arm64' : 'x64' }, buffer)).toContainEqual(
-      `is for ${here.arch}, expected ${here.arch === 'x64' ? 'arm64' : 'x64'}`,
-    );
-  });
+  testIf(process.platform === 'linux' && existsSync(compiled))(
+    'a binary built for this machine alone is refused, for what is wrong with it',
+    () => {
+      const buffer = readFileSync(compiled);
+      const { format, arch, needed, imported } = read(buffer);
+      expect({ format, arch }).toEqual({ format: 'elf', arch: process.arch });
+      expect(needed).toContain('libstdc++.so.6');
+      expect(imported).toContain('napi_create_function');
+      const found = check.problems(here, buffer).join('\n');
+      expect(found).toContain('needs libstdc++.so.6');
+      expect(found).toContain('is not stripped');
+      expect(check.problems({ ...here, arch: here.arch === 'x64' ? 'arm64' : 'x64' }, buffer)).toContainEqual(
+        `is for ${here.arch}, expected ${here.arch === 'x64' ? 'arm64' : 'x64'}`,
+      );
+    },
+  );
 
   test.each([
     ['darwin', '/usr/lib/libc++.1.dylib', true],

@@ -132,13 +132,15 @@ describe('a large body', () => {
 
 test('numbers made of bodies have a budget too, but for a request that is the only one', () => {
   const bodies = new Bodies(1000);
-  bodies.claim(2 ** 29);
-  expect(() => bodies.claim(1)).toThrow(expect.objectContaining({ status: 503, code: 'ERR_BUSY' }));
+  bodies.claim(2 ** 29, 0);
+  expect(() => bodies.claim(1, 2 ** 29)).not.toThrow(); // the same request
+  bodies.unclaim(1);
+  expect(() => bodies.claim(1, 0)).toThrow(expect.objectContaining({ status: 503, code: 'ERR_BUSY' }));
   bodies.unclaim(2 ** 29);
-  for (let i = 0; i < 4; i++) bodies.claim(2 ** 26);
-  expect(() => bodies.claim(1)).toThrow('too many bytes of other requests are in memory');
+  for (let i = 0; i < 4; i++) bodies.claim(2 ** 26, 0);
+  expect(() => bodies.claim(1, 0)).toThrow('too many bytes of other requests are in memory');
   bodies.unclaim(2 ** 26);
-  bodies.claim(1);
+  bodies.claim(1, 0);
 });
 
 test.each<[string, string, string, number]>([

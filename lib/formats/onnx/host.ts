@@ -45,10 +45,9 @@ export function hostOf({ name, type, shape, raw, numbers, strings }: TensorProto
 /** Copied, so that a shape does not keep the whole file in memory; more than this is copied by whoever keeps it. */
 export const copiedBytes = 4096;
 
-/** The same, its elements in memory of their own. */
+/** The same, its elements in memory of their own: not in the file's, which goes when all is read, however much of it they are. */
 export function owned(host: HostTensor): HostTensor {
-  const { data } = host;
-  return Array.isArray(data) || data.byteLength === data.buffer.byteLength ? host : { ...host, data: data.slice() };
+  return Array.isArray(host.data) ? host : { ...host, data: host.data.slice() };
 }
 
 /** Elements of bytes in the file's order; a view of them where they are many and aligned. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
-import { importOnnx, randn, readOnnx, tidy, zeros } from '../../../lib';
+import { importOnnx, loadOnnx, randn, readOnnx, tidy, zeros } from '../../../lib';
 import { fromBfloat, fromHalf, toBfloat, toHalf } from '../../../lib/formats/half';
 import type { ElementType } from '../../../lib/formats/onnx/elementType';
 import { hostTensor } from '../../../lib/formats/onnx/host';
@@ -113,18 +113,20 @@ describe('readOnnx', () => {
 
 describe('external data', () => {
   /** A file whose only initialiser lies elsewhere. */
-  function external(entries: Record<string, string>, dims = [2, 2]): Uint8Array {
+  function external(entries: Record<string, string>, dims = [2, 2], type = 1): Uint8Array {
     const writer = new BinaryWriter();
     writer.tag(7, WireType.LengthDelimited).fork();
     writer.tag(5, WireType.LengthDelimited).fork();
     for (const n of dims) writer.tag(1, WireType.Varint).int64(n);
-    writer.tag(2, WireType.Varint).int64(1).tag(8, WireType.LengthDelimited).string('w').tag(14, WireType.Varint).int64(1);
+    writer.tag(2, WireType.Varint).int64(type).tag(8, WireType.LengthDelimited).string('w').tag(14, WireType.Varint).int64(1);
     for (const [key, value] of Object.entries(entries)) {
       writer.tag(13, WireType.LengthDelimited).fork();
       writer.tag(1, WireType.LengthDelimited).string(key).tag(2, WireType.LengthDelimited).string(value).join();
     }
     writer.join();
-    writer.tag(12, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string('w').join();
+    writer.tag(12, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string('w');
+    writer.tag(2, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).fork();
+    writer.tag(1, WireType.Varint).int64(type).join().join().join();
     writer.join();
     return writer.finish();
   }
@@ -137,6 +139,17 @@ describe('external data', () => {
     writeFileSync(join(folder, 'secret.bin'), new Uint8Array(16));
     symlinkSync(join(folder, 'secret.bin'), join(inner, 'link.bin'));
     symlinkSync(folder, join(inner, 'up'));
+  });
+
+  test('numbers of a graph outlive the memory their file was read into', async () => {
+    const int64 = 7;
+    const numbers = BigInt64Array.from({ length: 1000 }, (_, i) => BigInt(3 * i));
+    writeFileSync(join(inner, 'numbers.bin'), new Uint8Array(numbers.buffer));
+    writeFileSync(path, external({ location: 'numbers.bin' }, [1000], int64));
+    using session = await loadOnnx(path);
+    const { w } = await session.run({});
+    expect(Array.from(await w!.data())).toEqual(Array.from(numbers, Number));
+    w!.dispose();
   });
 
   test('is read from where it lies', async () => {
