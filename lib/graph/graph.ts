@@ -2,7 +2,7 @@ import type { Dtype } from '../dtype';
 import type { Inputs, Op } from '../op';
 import { type Shape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import type { Trace, Value as Traced } from '../trace';
+import type { Origin, Trace, Value as Traced } from '../trace';
 
 // A model as the operations it comes to, in order, of inputs whose shapes are known. Passes rewrite it; `lib/graph/plan.ts` runs it.
 
@@ -29,13 +29,13 @@ export interface Graph {
 }
 
 /** Makes a graph of a trace, whose parameters, buffers and constants become constants of it. */
-export function graphOf(trace: Trace, constant: (tensor: Tensor) => Tensor): Graph {
+export function graphOf(trace: Trace, constant: (tensor: Tensor, origin: Origin) => Tensor): Graph {
   const values = new Map<Traced, GraphValue>();
   const value = (traced: Traced): GraphValue => {
     let known = values.get(traced);
     if (!known) {
       const { shape, dtype, origin, tensor } = traced;
-      known = { shape, dtype, constant: origin === 'input' || origin === 'operation' ? null : constant(tensor) };
+      known = { shape, dtype, constant: origin === 'input' || origin === 'operation' ? null : constant(tensor, origin) };
       values.set(traced, known);
     }
     return known;

@@ -66,10 +66,13 @@ export class Plan implements Disposable {
   readonly graph: Graph;
   readonly arena: Arena;
   readonly #workspace: Workspace;
+  readonly #held: readonly Tensor[];
   #memory: Tensor;
   #id: number;
 
-  constructor(graph: Graph, workspace: Workspace) {
+  /** @param held Constants of the graph that are its own. */
+  constructor(graph: Graph, workspace: Workspace, held: readonly Tensor[] = []) {
+    this.#held = held;
     this.graph = withFilledOutputs(graph);
     this.arena = arenaOf(this.graph);
     this.#workspace = workspace;
@@ -135,6 +138,7 @@ export class Plan implements Disposable {
     if (this.#id === 0) return;
     native.freePlan(this.#id);
     this.#id = 0;
+    for (const tensor of this.#held) tensor.dispose();
   }
 
   [Symbol.dispose](): void {

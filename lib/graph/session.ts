@@ -10,7 +10,7 @@ import { scope } from '../scope';
 import { type Shape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
-import { trace } from '../trace';
+import { type Origin, trace } from '../trace';
 import { Constants } from './constants';
 import { graphOf, showGraph } from './graph';
 import { optimised } from './passes';
@@ -207,8 +207,22 @@ export class Session implements Disposable {
       this.#plans.set(key, known); // the last in the order is the one used last
       return known;
     }
-    const constant = (value: Tensor) => (this.#program.owned ? value : this.#constants.copy(value));
-    const plan = this.#traced(shapes, (record) => new Plan(optimised(graphOf(record, constant), this.#constants), this.#workspace));
+    const held: Tensor[] = []; // what a run of the model itself made on the way, which goes with the trace
+    const constant = (value: Tensor, origin: Origin) => {
+      if (!this.#program.owned) return this.#constants.copy(value);
+      if (origin !== 'constant') return value;
+      held.push(scope.outside(() => value.view(value.shape)));
+      return held.at(-1)!;
+    };
+    const made = (record: ReturnType<typeof trace>) =>
+      new Plan(optimised(graphOf(record, constant), this.#constants), this.#workspace, held);
+    let plan: Plan;
+    try {
+      plan = this.#traced(shapes, made);
+    } catch (error) {
+      for (const each of held) each.dispose();
+      throw error;
+    }
     this.#plans.set(key, plan);
     const { most } = this.plans;
     if (this.#plans.size > most) {

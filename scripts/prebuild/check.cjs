@@ -16,8 +16,8 @@ const kilobyte = 1000;
  * sets of kernels, arm64 one; on Windows a function saves ten registers that others need not, and on macOS names are left in.
  */
 const budgets = {
-  x64: 1500 * kilobyte,
-  'win32-x64': 1600 * kilobyte,
+  x64: 1550 * kilobyte,
+  'win32-x64': 1650 * kilobyte,
   'darwin-x64': 2000 * kilobyte,
   arm64: 900 * kilobyte,
   'darwin-arm64': 1300 * kilobyte,

@@ -342,3 +342,22 @@ test('a shape too large for memory leaves the others as they are, and a large on
   for (const batch of [5, 6]) await run(batch);
   expect(await reserved()).toBeLessThan(small + 2e6);
 });
+
+test('what an owned model makes on the way is there when its plan moves to more memory', async () => {
+  const model = models.textCnn({ vocabulary: 50, classes: 3 });
+  model.eval();
+  const expected = async (x: Tensor) => Array.from(await noGrad(() => model.forward(x)).data());
+  const batches = [1, 8, 2, 20, 1].map((n) =>
+    tensor(
+      Array.from({ length: n * 12 }, (_, i) => (7 * i) % 50),
+      [n, 12],
+      { dtype: 'int32' },
+    ),
+  );
+  const wanted = await Promise.all(batches.map(expected));
+  using session = await compile(model, { inputs: { tokens: { shape: ['N', 12], dtype: 'int32' } }, owned: true });
+  for (const [i, tokens] of batches.entries()) {
+    const { output } = await session.run({ tokens });
+    expect(distance(await output!.data(), Float32Array.from(wanted[i]!))).toBeLessThan(1e-5);
+  }
+});

