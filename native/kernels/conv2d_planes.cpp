@@ -82,15 +82,20 @@ static void close_row(const PlaneConv& d, const float* planes, int64_t plane, fl
   if (d.finish && d.finish->add) finish_run(*d.finish, n * channels, y);
 }
 
+// Multiply-adds of an image.
+static int64_t work_of(const Source& source, int64_t out_channels) {
+  return source.rows.out * source.cols.out * source.rows.taps * source.cols.taps * source.channels * out_channels;
+}
+
 // How an image is cut: bands of so many output rows, of whole tiles but for the last.
 struct PlaneBands {
   int64_t rows, count;
 };
 static PlaneBands bands_of(const Source& source, int64_t out_channels) {
-  const Axis &rows = source.rows, &cols = source.cols;
-  const int64_t work = rows.out * cols.out * rows.taps * cols.taps * source.channels * out_channels;
+  const Axis& rows = source.rows;
   const int64_t tiles = (rows.out + kPlaneRows - 1) / kPlaneRows, halo = (rows.taps - 1) * rows.dilation;
-  int64_t bands = smaller(tiles, larger(work / kPlaneGrain, plane_layout_of(source, rows.out).size / kPlaneFloats));
+  int64_t bands =
+      smaller(tiles, larger(work_of(source, out_channels) / kPlaneGrain, plane_layout_of(source, rows.out).size / kPlaneFloats));
   bands = larger<int64_t>(smaller(bands, rows.out * rows.stride / larger<int64_t>(halo, 1)), 1);  // each with more rows than it shares
   const int64_t band = (tiles + bands - 1) / bands * kPlaneRows;
   return {smaller(band, rows.out), (rows.out + band - 1) / band};
@@ -113,8 +118,8 @@ void convolve_planes(const PlaneConv& d, Context& context) {
   const Source& source = d.source;
   const int64_t height = source.rows.out, K = d.out_channels, columns = whole_vectors(source.cols.out);
   const PlaneBands bands = bands_of(source, K);
-  const int64_t work = height * source.cols.out * source.rows.taps * source.cols.taps * source.channels * K;  // of an image
-  const int64_t items = source.images * bands.count, chunks = larger<int64_t>(smaller(items, source.images * work / kPlaneGrain), 1);
+  const int64_t items = source.images * bands.count,
+                chunks = larger<int64_t>(smaller(items, source.images * work_of(source, K) / kPlaneGrain), 1);
 
   const PlaneLayout layout = plane_layout_of(source, bands.rows);
   const int64_t slots = chunks == 1 ? 1 : context.threads(), blocks = plane_blocks(K);

@@ -69,7 +69,36 @@ static void transform_weights(const FilterWeights& w, const Panels& panels, int6
   }
 }
 
-// The last channels, which do not fill a vector, are transformed from a copy in whole ones.
+// Cells of a tile to matrices of points, first down its columns, then along the rows of what that gave. The last channels, which do not
+// fill a vector, are transformed from a copy in whole ones.
+template <int kRows, int kCols, int kRowPoints, int kColPoints, class Down, class Along>
+RECEPTIVE_INLINE void transform_cells(const float* (&cell)[kRows][kCols], int64_t channels, float* to, int64_t apart, const Down& down,
+                                      const Along& along) {
+  float last[kRows][kCols][Vec::width];
+  for (int64_t c = 0, offset = 0; c < channels; c += Vec::width, offset += Vec::width) {
+    if (const int64_t n = channels - c; n < Vec::width) {
+      for (int i = 0; i < kRows; ++i)
+        for (int j = 0; j < kCols; ++j) store(last[i][j], load(cell[i][j] + c, static_cast<int>(n))), cell[i][j] = last[i][j];
+      offset = 0;
+    }
+    Vec t[kRowPoints][kCols];
+#pragma GCC unroll 8
+    for (int j = 0; j < kCols; ++j) {
+      Vec d[kRows], v[kRowPoints];
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) d[i] = load(cell[i][j] + offset);
+      down(d, v);
+      for (int i = 0; i < kRowPoints; ++i) t[i][j] = v[i];
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < kRowPoints; ++i) {
+      Vec v[kColPoints];
+      along(t[i], v);
+      for (int j = 0; j < kColPoints; ++j) store(to + (i * kColPoints + j) * apart + c, v[j]);
+    }
+  }
+}
+
 template <class Rows, class Cols>
 static void transform_input(const Filtered& p, const float* x, const Place& at, const float* zeros, float* to, int64_t apart) {
   const float* cell[Rows::points][Cols::points];
@@ -81,29 +110,8 @@ static void transform_input(const Filtered& p, const float* x, const Place& at, 
       cell[i][j] = inside ? x + ((at.image * p.in.rows + h) * p.in.cols + w) * p.in.channels : zeros;
     }
   }
-  float last[Rows::points][Cols::points][Vec::width];
-  for (int64_t c = 0, offset = 0; c < p.in.channels; c += Vec::width, offset += Vec::width) {
-    if (const int64_t n = p.in.channels - c; n < Vec::width) {
-      for (int i = 0; i < Rows::points; ++i)
-        for (int j = 0; j < Cols::points; ++j) store(last[i][j], load(cell[i][j] + c, static_cast<int>(n))), cell[i][j] = last[i][j];
-      offset = 0;
-    }
-    Vec t[Rows::points][Cols::points];
-#pragma GCC unroll 8
-    for (int j = 0; j < Cols::points; ++j) {
-      Vec d[Rows::points], v[Rows::points];
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows::points; ++i) d[i] = load(cell[i][j] + offset);
-      Rows::input(d, v);
-      for (int i = 0; i < Rows::points; ++i) t[i][j] = v[i];
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < Rows::points; ++i) {
-      Vec v[Cols::points];
-      Cols::input(t[i], v);
-      for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart + c, v[j]);
-    }
-  }
+  transform_cells<Rows::points, Cols::points, Rows::points, Cols::points>(
+      cell, p.in.channels, to, apart, [](auto& d, auto& v) { Rows::input(d, v); }, [](auto& t, auto& v) { Cols::input(t, v); });
 }
 
 template <class Rows, class Cols>
@@ -163,29 +171,8 @@ static void transform_gradient(const Filtered& p, const float* g, const Place& a
       cell[i][j] = inside ? g + ((at.image * p.out.rows + at.row + i) * p.out.cols + at.col + j) * p.out.channels : zeros;
     }
   }
-  float last[Rows::outputs][Cols::outputs][Vec::width];
-  for (int64_t k = 0, offset = 0; k < p.out.channels; k += Vec::width, offset += Vec::width) {
-    if (const int64_t n = p.out.channels - k; n < Vec::width) {
-      for (int i = 0; i < Rows::outputs; ++i)
-        for (int j = 0; j < Cols::outputs; ++j) store(last[i][j], load(cell[i][j] + k, static_cast<int>(n))), cell[i][j] = last[i][j];
-      offset = 0;
-    }
-    Vec t[Rows::points][Cols::outputs];
-#pragma GCC unroll 8
-    for (int j = 0; j < Cols::outputs; ++j) {
-      Vec d[Rows::outputs], m[Rows::points];
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows::outputs; ++i) d[i] = load(cell[i][j] + offset);
-      Rows::gradient(d, m);
-      for (int i = 0; i < Rows::points; ++i) t[i][j] = m[i];
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < Rows::points; ++i) {
-      Vec m[Cols::points];
-      Cols::gradient(t[i], m);
-      for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart + k, m[j]);
-    }
-  }
+  transform_cells<Rows::outputs, Cols::outputs, Rows::points, Cols::points>(
+      cell, p.out.channels, to, apart, [](auto& d, auto& m) { Rows::gradient(d, m); }, [](auto& t, auto& m) { Cols::gradient(t, m); });
 }
 
 template <class Rows, class Cols>
