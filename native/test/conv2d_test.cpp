@@ -39,6 +39,8 @@ std::vector<Case> cases(size_t* named) {
   std::vector<Case> all = {
       {16, 28, 28, 1, 6, 5, 5, 1, 1, 2, 2, 2, 2},     // LeNet-5, first layer
       {8, 14, 14, 6, 16, 5, 5},                       // and second
+      {7, 14, 14, 6, 16, 5, 5},                       // images that are no multiple of those whose gradients are summed together
+      {6, 11, 9, 5, 17, 3, 4, 1, 1, 1, 2, 0, 1},      // and with padding
       {1, 301, 70, 3, 7, 5, 3, 1, 1, 1, 2, 3, 0, 2},  // planes in several bands, whose last one is of few rows; and with a stride
       {2, 251, 67, 5, 3, 3, 5, 2, 1, 1, 1, 1, 1, 1, 2},
       {1, 150, 40, 4, 6, 3, 3, 1, 1, 40, 40, 40, 40, 40, 40},  // and with more rows between taps than a band has
