@@ -59,6 +59,11 @@ export abstract class Module {
     return null;
   }
 
+  /** @internal Whether it gives the largest of some of its inputs and can rectify them in that pass: before it or behind is the same. */
+  get pools(): boolean {
+    return false;
+  }
+
   /** The modules, parameters and buffers directly inside, with their names. */
   *namedParts(): Generator<[name: string, part: Part]> {
     for (const [name, value] of Object.entries(this)) {

@@ -5,16 +5,18 @@ import { type MaxPool1dOptions as MaxOptions1d, maxPool1d } from '../ops/maxPool
 import { type MaxPool2dOptions as MaxOptions2d, maxPool2d, maxPool2dWithIndices, type PooledWithIndices } from '../ops/maxPool2d';
 import { type MaxPool3dOptions as MaxOptions3d, maxPool3d } from '../ops/maxPool3d';
 import { maxUnpool2d, type MaxUnpool2dOptions as UnpoolOptions } from '../ops/maxUnpool2d';
+import type { Finish } from '../ops/rectifier';
 import { makeWindow, type Pair, type Triple, windowOptionNames } from '../ops/window';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
+import { after } from './fusion';
 import { call } from './layer';
 import { Module } from './module';
 
 /** Options of `MaxPool1d`. */
-export type MaxPool1dOptions = Omit<MaxOptions1d, 'kernelSize'>;
+export type MaxPool1dOptions = Omit<MaxOptions1d, 'kernelSize' | 'activation'>;
 /** Options of `MaxPool2d`. */
-export type MaxPool2dOptions = Omit<MaxOptions2d, 'kernelSize'>;
+export type MaxPool2dOptions = Omit<MaxOptions2d, 'kernelSize' | 'activation'>;
 /** Options of `MaxPool3d`. */
 export type MaxPool3dOptions = Omit<MaxOptions3d, 'kernelSize'>;
 /** Options of `MaxUnpool2d`. */
@@ -67,6 +69,22 @@ export class MaxPool1d extends Pool<number, MaxPool1dOptions> {
   forward(x: Tensor): Tensor {
     return maxPool1d(x, { kernelSize: this.kernelSize, ...this.options });
   }
+
+  /** @internal */
+  override get finishes(): boolean {
+    return this.forward === MaxPool1d.prototype.forward;
+  }
+
+  /** @internal */
+  override get pools(): boolean {
+    return this.finishes;
+  }
+
+  /** @internal */
+  override finish(x: Tensor, { add, activation }: Finish): Tensor {
+    if (add) return after('maxPool1d', this.forward(x), { add, activation });
+    return maxPool1d(x, { kernelSize: this.kernelSize, ...this.options, activation });
+  }
 }
 
 /** The largest value of each window: input [N,H,W,C], output [N,H',W',C]. See `ops.maxPool2d`. */
@@ -77,6 +95,22 @@ export class MaxPool2d extends Pool<Pair, MaxPool2dOptions> {
 
   forward(x: Tensor): Tensor {
     return maxPool2d(x, { kernelSize: this.kernelSize, ...this.options });
+  }
+
+  /** @internal */
+  override get finishes(): boolean {
+    return this.forward === MaxPool2d.prototype.forward;
+  }
+
+  /** @internal */
+  override get pools(): boolean {
+    return this.finishes;
+  }
+
+  /** @internal */
+  override finish(x: Tensor, { add, activation }: Finish): Tensor {
+    if (add) return after('maxPool2d', this.forward(x), { add, activation });
+    return maxPool2d(x, { kernelSize: this.kernelSize, ...this.options, activation });
   }
 
   /** What `forward` gives, and where in its window each maximum lies, for a `MaxUnpool2d`. See `ops.maxPool2dWithIndices`. */

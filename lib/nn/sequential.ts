@@ -48,15 +48,22 @@ export class Sequential extends Module implements Iterable<Module> {
     return this.forward === Sequential.prototype.forward && (this.at(-1)?.finishes ?? false);
   }
 
-  /** @internal A rectifier behind a module that can take it along is part of that module's last pass. */
+  /**
+   * @internal A rectifier behind a module that can take it along is part of that module's last pass; one before a maximum is part of that,
+   * where there are fewer values.
+   */
   override finish(x: Tensor, after: Finish): Tensor {
     const last = this.length - 1;
+    const movesOn = (i: number) =>
+      this.#modules[i]!.rectifier && this.#modules[i + 1]?.pools && (i + 1 < last || !(after.add || after.activation));
     let y = x;
     for (let i = 0; i <= last; i++) {
-      const module = this.#modules[i]!;
-      const activation = this.#modules[i + 1]?.rectifier;
-      if (activation && module.finishes) {
-        y = module.finish(y, { activation });
+      const [module, next] = [this.#modules[i]!, this.#modules[i + 1]];
+      if (movesOn(i)) {
+        y = next!.finish(y, { activation: module.rectifier });
+        i++;
+      } else if (module.finishes && next?.rectifier && !movesOn(i + 1)) {
+        y = module.finish(y, { activation: next.rectifier });
         i++;
       } else {
         y = i === last && module.finishes ? module.finish(y, after) : module.forward(y);

@@ -8,7 +8,7 @@ import { showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { mul, add as plus } from './binary';
 import { sumTo } from './gradients';
-import { checkRectifier, checkSummand, clip, type Finish, gated, type Rectifier, rectified } from './rectifier';
+import { checkSummand, clip, type Finish, finishing, gated, type Rectifier, rectified } from './rectifier';
 import {
   type AnyWindow,
   makeWindow,
@@ -144,12 +144,6 @@ export const convolution = <W extends Window | Window1d>(name: string): Op<[Tens
     affine: ([x, w, bias, add], scale, shift) => [x, mul(w, scale), bias ? plus(mul(bias, scale), shift) : shift, add],
   },
 });
-
-/** @internal What follows a convolution in its last pass, checked. */
-export function finishing(operation: string, { activation = null }: Finish): { activation: Rectifier | null } {
-  checkRectifier(operation, activation);
-  return { activation };
-}
 
 function canFilter(window: Window | Window1d, groups: number): boolean {
   const { kernel, stride, dilation } = imageWindow(window);

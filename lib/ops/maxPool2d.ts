@@ -5,6 +5,7 @@ import { checkOptions, type OptionNames } from '../options';
 import { sizeOf } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
+import { clip, type Finish, finishing, gated, type Rectifier, rectified } from './rectifier';
 import {
   type AnyWindow,
   checkPadding,
@@ -30,15 +31,28 @@ export interface MaxPoolOptions<Size, Around> extends SlidingOptions<Size, Aroun
   ceilMode?: boolean;
 }
 
+/** Those of a pool that can rectify what it gives in the same pass. */
+export interface FinishedMaxPoolOptions<Size, Around> extends MaxPoolOptions<Size, Around>, Pick<Finish, 'activation'> {}
+
 /** Options of `maxPool2d`. */
-export interface MaxPool2dOptions extends MaxPoolOptions<Pair, Padding> {}
+export interface MaxPool2dOptions extends FinishedMaxPoolOptions<Pair, Padding> {}
 
 /** @internal */
-export const maxPoolOptionNames: OptionNames<MaxPool2dOptions> = { ...windowOptionNames, kernelSize: true, ceilMode: 'boolean' };
+export const maxPoolOptionNames: OptionNames<MaxPoolOptions<unknown, unknown>> = {
+  ...windowOptionNames,
+  kernelSize: true,
+  ceilMode: 'boolean',
+};
+/** @internal */
+export const finishedMaxPoolOptionNames: OptionNames<MaxPool2dOptions> = { ...maxPoolOptionNames, activation: true };
 
 export interface MaxPoolAttrs<W> {
   readonly window: W;
   readonly ceilMode: boolean;
+}
+
+interface FinishedAttrs<W> extends MaxPoolAttrs<W> {
+  readonly activation: Rectifier | null;
 }
 
 /** @internal The output's shape and type, of a pool along any number of axes. */
@@ -53,32 +67,45 @@ export function maxPoolNumbers(window: Window | Window1d): number[] {
   return [...windowNumbers(over), ...over.dilation];
 }
 
+/** @internal The maxima of the windows of an image, and where in them they lie if that is wanted, to tensors that are there. */
+export function maxPoolInto(x: Tensor, y: Tensor, indices: Tensor | null, window: Window, activation: Rectifier | null = null): void {
+  native.ops.max_pool2d(x.id, y.id, indices?.id ?? 0, ...maxPoolNumbers(window), ...clip(activation));
+}
+
 /** @internal The type of the places of maxima in windows. */
 export const placesType = (window: Window | Window1d): Dtype => (sizeOf(window.kernel) <= 256 ? 'uint8' : 'int32');
 
 /** @internal Max pooling of images, or of sequences: the operation of this name. */
-export const maxPooling = <W extends Window | Window1d>(name: string): Op<[Tensor], MaxPoolAttrs<W>> => ({
+export const maxPooling = <W extends Window | Window1d>(name: string): Op<[Tensor], FinishedAttrs<W>> => ({
   name,
   infer: ([x], attrs) => inferPool(name, x, attrs),
-  forward({ inputs: [x], attrs: { window }, output, recording, save }) {
+  forward({ inputs: [x], attrs: { window, activation }, output, recording, save }) {
     const indices = recording ? Tensor.empty(output.shape, placesType(window)) : null;
-    native.ops.max_pool2d(image(x).id, image(output).id, indices ? image(indices).id : 0, ...maxPoolNumbers(window));
-    if (indices) save(indices);
+    maxPoolInto(image(x), image(output), indices && image(indices), imageWindow(window), activation);
+    if (indices) save(indices, activation ? output : null);
   },
-  backward(grad, { saved: [indices], shapes: [shape], attrs: { window } }) {
+  backward(given, { saved: [indices, y], shapes: [shape], attrs: { window, activation } }) {
+    const grad = activation ? gated(given, y!, activation) : given;
     const dx = Tensor.empty(shape!, grad.dtype);
     native.ops.max_pool2d_backward(image(grad).id, image(indices!).id, image(dx).id, ...maxPoolNumbers(window));
     return [dx];
   },
   linear: () => 'all',
   reach: (_shapes, { window }) => [windowReach(window, 'one')],
+  rectifies: (attrs) => (attrs.activation ? { ...attrs, activation: null } : null),
+  absorbs: { rectified },
 });
 
 const op = maxPooling<Window>('maxPool2d');
 
-function attributes(operation: string, x: Tensor, options: MaxPool2dOptions): MaxPoolAttrs<Window> {
+function attributes(
+  operation: string,
+  x: Tensor,
+  options: MaxPool2dOptions,
+  names: OptionNames<MaxPoolOptions<Pair, Padding>>,
+): MaxPoolAttrs<Window> {
   checkShapeOf(operation, 'input', x, 'N,H,W,C');
-  checkOptions(operation, options, maxPoolOptionNames);
+  checkOptions(operation, options, names);
   const { kernelSize, stride = kernelSize, padding, dilation, ceilMode = false } = options;
   const window = makeWindow(operation, [x.shape[1]!, x.shape[2]!], kernelSize, { stride, padding, dilation });
   checkPadding(operation, window);
@@ -87,6 +114,7 @@ function attributes(operation: string, x: Tensor, options: MaxPool2dOptions): Ma
 
 /**
  * The largest value of each window; padding never wins. The gradient goes to the first maximum of the window in row-major order.
+ * `activation` rectifies the maxima in the same pass, which gives what pooling rectified values does.
  *
  * x [N,H,W,C] gives [N,H',W',C], sizes as for `conv2d`; with `ceilMode` they are rounded up, less a window that would start in the
  * padding behind the input.
@@ -95,7 +123,8 @@ function attributes(operation: string, x: Tensor, options: MaxPool2dOptions): Ma
  * ops.maxPool2d(randn([1, 28, 28, 6]), { kernelSize: 2 }).shape; // [1, 14, 14, 6]
  */
 export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
-  return apply(op, [x], attributes('maxPool2d', x, options));
+  const attrs = attributes('maxPool2d', x, options, finishedMaxPoolOptionNames);
+  return apply(op, [x], { ...attrs, ...finishing('maxPool2d', options) });
 }
 
 /** What `maxPool2dWithIndices` gives. */
@@ -116,7 +145,7 @@ const places: Op<[Tensor], MaxPoolAttrs<Window>> = {
   name: 'maxPool2dIndices',
   infer: ([x], attrs) => ({ shape: inferPool('maxPool2dIndices', x, attrs).shape, dtype: placesType(attrs.window) }),
   forward({ inputs: [x], attrs: { window }, output }) {
-    native.ops.max_pool2d(x.id, Tensor.empty(output.shape, x.dtype).id, output.id, ...maxPoolNumbers(window));
+    maxPoolInto(x, Tensor.empty(output.shape, x.dtype), output, window);
   },
   reach: (_shapes, { window }) => [windowReach(window, 'one')],
 };
@@ -130,7 +159,7 @@ const places: Op<[Tensor], MaxPoolAttrs<Window>> = {
  * const { output, indices } = ops.maxPool2dWithIndices(x, { kernelSize: 2 });
  * const sparse = ops.maxUnpool2d(output, indices, { kernelSize: 2 }); // x where it was largest, else 0
  */
-export function maxPool2dWithIndices(x: Tensor, options: MaxPool2dOptions): PooledWithIndices {
-  const attrs = attributes('maxPool2dWithIndices', x, options);
-  return tidy(() => ({ output: apply(withIndices, [x], attrs), indices: apply(places, [x], attrs) }));
+export function maxPool2dWithIndices(x: Tensor, options: MaxPoolOptions<Pair, Padding>): PooledWithIndices {
+  const attrs = attributes('maxPool2dWithIndices', x, options, maxPoolOptionNames);
+  return tidy(() => ({ output: apply(withIndices, [x], { ...attrs, activation: null }), indices: apply(places, [x], attrs) }));
 }

@@ -2,7 +2,15 @@ import { native } from '../native';
 import { apply, checkShapeOf, type Op } from '../op';
 import { checkOptions } from '../options';
 import { Tensor } from '../tensor';
-import { inferPool, type MaxPoolAttrs, type MaxPoolOptions, maxPoolNumbers, maxPoolOptionNames, placesType } from './maxPool2d';
+import {
+  inferPool,
+  type MaxPoolAttrs,
+  type MaxPoolOptions,
+  maxPoolInto,
+  maxPoolNumbers,
+  maxPoolOptionNames,
+  placesType,
+} from './maxPool2d';
 import { checkPadding, makeWindow, type Padding3d, type Triple, type Window3d, windowReach } from './window';
 import { columns, depthWindow, planes, planeWindow } from './window3d';
 
@@ -19,8 +27,8 @@ const op: Op<[Tensor], MaxPoolAttrs<Window3d>> = {
     const pooled = Tensor.empty(x.shape.toSpliced(2, 2, ...output.shape.slice(2, 4)), x.dtype);
     const inPlane = recording ? Tensor.empty(planes(pooled).shape, placesType(plane)) : null;
     const inDepth = recording ? Tensor.empty(columns(output).shape, placesType(depth)) : null;
-    native.ops.max_pool2d(planes(x).id, planes(pooled).id, inPlane?.id ?? 0, ...maxPoolNumbers(plane));
-    native.ops.max_pool2d(columns(pooled).id, columns(output).id, inDepth?.id ?? 0, ...maxPoolNumbers(depth));
+    maxPoolInto(planes(x), planes(pooled), inPlane, plane);
+    maxPoolInto(columns(pooled), columns(output), inDepth, depth);
     save(inPlane, inDepth);
   },
   backward(grad, { saved: [inPlane, inDepth], shapes: [shape], attrs: { window } }) {

@@ -27,6 +27,12 @@ export function checkRectifier(operation: string, activation: Rectifier | null):
   if (activation !== null && !Object.hasOwn(ends, activation)) throw rangeError(operation, 'activation', activation, "'relu' or 'relu6'");
 }
 
+/** @internal The rectifier that follows an operation in its last pass, checked. */
+export function finishing(operation: string, { activation = null }: Pick<Finish, 'activation'>): { activation: Rectifier | null } {
+  checkRectifier(operation, activation);
+  return { activation };
+}
+
 /** @internal Throws unless what is to be added to a result of this shape has it too. */
 export function checkSummand(operation: string, add: Tensor | null, shape: Shape): void {
   if (add) checkShapeOf(operation, 'what is added, as by a residual shortcut,', add, shape);

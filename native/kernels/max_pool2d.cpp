@@ -14,39 +14,52 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>&, Context&);
 // Both operands' maximum, NaN where one of them is.
 RECEPTIVE_INLINE Vec either_max(Vec a, Vec b) { return select(b == b, max(b, a), b); }  // in this order: a, if it is NaN or equal
 
+// The maximum of rows x columns cells, at least one, and its place, that of the first being `place`. kTaps: how many rows and columns there
+// are, 0 where that is not known.
+template <int kTaps>
+RECEPTIVE_INLINE void largest(const Windows& w, const float* x, int64_t rows, int64_t columns, float place, int lanes, Vec* best,
+                              Vec* where) {
+  if (kTaps != 0) rows = columns = kTaps;
+  const int64_t down = w.dh * w.W * w.C, right = w.dw * w.C;
+  *best = load_some(x, lanes);
+  *where = broadcast(place);
+#pragma GCC unroll 2
+  for (int64_t a = 0; a < rows; ++a, x += down, place += static_cast<float>(w.kw)) {
+#pragma GCC unroll 2
+    for (int64_t b = 0; b < columns; ++b) {
+      if (kTaps != 0 && a + b == 0) continue;  // else the first once more: it is not greater than itself
+      const Vec v = load_some(x + b * right, lanes), here = broadcast(place + static_cast<float>(b));
+      const Mask greater = v > *best, number = v == v;
+      *where = select(number, select(greater, here, *where), here);
+      *best = select(number, select(greater, v, *best), v);
+    }
+  }
+}
+
 // The maximum of each window of a row of the output, and its place.
 RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, int64_t i) {
   const Windows w = args.w;  // of its own: nothing that is stored can be part of it
   const Taps rows = row_taps(w, i);
-  const int64_t row = (n * w.OH + i) * w.OW * w.C, end = row + w.OW * w.C, down = w.dh * w.W * w.C, right = w.dw * w.C;
+  const int64_t row = (n * w.OH + i) * w.OW * w.C, end = row + w.OW * w.C;
   const float* const image_row = args.x + (n * w.H + rows.first) * w.W * w.C;
   float* const y = args.y;
   uint8_t* const narrow = args.argmax.narrow;
   int32_t* const wide = args.argmax.wide;
+  const Vec low = broadcast(static_cast<float>(args.clip.low)), high = broadcast(static_cast<float>(args.clip.high));
   for (int64_t j = 0, out = row; j < w.OW; ++j, out += w.C) {
     const Taps columns = column_taps(w, j);
     const float place = static_cast<float>(rows.begin * w.kw + columns.begin);
     for (int64_t c = 0; c < w.C; c += Vec::width) {
       const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, w.C - c));
+      const float* const x = image_row + columns.first * w.C + c;
       Vec best = broadcast(-INFINITY), where = zero();
-      if (rows.count > 0 && columns.count > 0) {
-        const float* x = image_row + columns.first * w.C + c;
-        best = load_some(x, lanes);
-        where = broadcast(place);
-        float first = place;
-        for (int64_t a = 0; a < rows.count; ++a, x += down, first += static_cast<float>(w.kw)) {
-          const float* from = x;
-          float tap = first;
-          for (int64_t b = 0; b < columns.count; ++b, from += right, tap += 1) {  // the first once more: it is not greater than itself
-            const Vec v = load_some(from, lanes), here = broadcast(tap);
-            const Mask greater = v > best, number = v == v;
-            where = select(number, select(greater, here, where), here);
-            best = select(number, select(greater, v, best), v);
-          }
-        }
+      if (rows.count == 2 && columns.count == 2) {
+        largest<2>(w, x, 2, 2, place, lanes, &best, &where);
+      } else if (rows.count > 0 && columns.count > 0) {
+        largest<0>(w, x, rows.count, columns.count, place, lanes, &best, &where);
       }
       const int some = lanes_of(lanes, end - out - c);
-      store_some(y + out + c, best, some);
+      store_some(y + out + c, min(high, max(low, best)), some);  // in this order NaN passes through
       if (narrow) store_u8(narrow + out + c, where, some);
       if (wide) store_i32(wide + out + c, where, some);
     }
@@ -67,6 +80,7 @@ RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, 
   }
   float* y = args.y + (n * w.OH + i) * w.OW * w.C;
   const int64_t end = w.OW * w.C, step = w.dw * w.C;
+  const Vec low = broadcast(static_cast<float>(args.clip.low)), high = broadcast(static_cast<float>(args.clip.high));
   for (int64_t j = 0; j < w.OW; ++j) {
     const Taps columns = column_taps(w, j);
     const float* from = line + columns.first * w.C;
@@ -74,7 +88,7 @@ RECEPTIVE_INLINE void max_pool_row(const MaxPool2dArgs<float>& args, int64_t n, 
       Vec best = columns.count == 0 ? broadcast(-INFINITY) : load(from + c);
       for (int64_t b = 1; b < columns.count; ++b) best = either_max(best, load(from + b * step + c));
       const int64_t at = j * w.C + c;
-      store_some(y + at, best, lanes_of(w.C - c, end - at));
+      store_some(y + at, min(high, max(low, best)), lanes_of(w.C - c, end - at));
     }
   }
 }

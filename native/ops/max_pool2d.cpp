@@ -37,7 +37,7 @@ void max_pool2d(const MaxPool2dArgs<T>& args, Context& context) {
             }
           }
           const int64_t at = ((n * w.OH + i) * w.OW + j) * w.C + c;
-          args.y[at] = best;
+          args.y[at] = clipped(best, args.clip);
           if (args.argmax.narrow) args.argmax.narrow[at] = static_cast<uint8_t>(std::max<int64_t>(where, 0));
           if (args.argmax.wide) args.argmax.wide[at] = static_cast<int32_t>(std::max<int64_t>(where, 0));
         }
@@ -89,17 +89,17 @@ namespace {
 bool fits_float(const Windows& w) { return w.kh * w.kw <= int64_t{1} << 24; }
 
 // x, y, argmax|0.
-void submit_forward(Call& call, const Windows& w) {
+void submit_forward(Call& call, const Windows& w, const Clip& clip) {
   const Tensor &x = call.in(0), &y = call.in(1), *argmax = call.optional(2);
   call.require_float(x, "input");
   call.require_dtype(y, x.dtype, "output");
   const Argmax where = argmax ? argmax_of(call, w, *argmax, y) : Argmax{};
   call.require_apart(x, y, "input", "output");
   if (x.dtype == Dtype::float32) {
-    const MaxPool2dArgs<float> args{w, x.as<float>(), y.as<float>(), where};
+    const MaxPool2dArgs<float> args{w, x.as<float>(), y.as<float>(), where, clip};
     call.submit(argmax == nullptr || fits_float(w) ? kernels().max_pool2d : reference::max_pool2d<float>, args);
   } else {
-    call.submit(reference::max_pool2d<double>, MaxPool2dArgs<double>{w, x.as<double>(), y.as<double>(), where});
+    call.submit(reference::max_pool2d<double>, MaxPool2dArgs<double>{w, x.as<double>(), y.as<double>(), where, clip});
   }
 }
 
@@ -120,14 +120,14 @@ void submit_backward(Call& call, const Windows& w) {
 
 }  // namespace
 
-// x [N, H, W, C], y [N, OH, OW, C], argmax|0 as y; kh, kw, sh, sw, top, right, bottom, left, dh, dw.
-void record_max_pool2d(Call& call) { submit_forward(call, windows_of(call, call.in(0), call.in(1))); }
+// x [N, H, W, C], y [N, OH, OW, C], argmax|0 as y; kh, kw, sh, sw, top, right, bottom, left, dh, dw, low, high.
+void record_max_pool2d(Call& call) { submit_forward(call, windows_of(call, call.in(0), call.in(1)), clip_of(call, 10)); }
 
-// g [N, OH, OW, C], argmax as g, dx [N, H, W, C]; the same.
+// g [N, OH, OW, C], argmax as g, dx [N, H, W, C]; the same but low and high.
 void record_max_pool2d_backward(Call& call) { submit_backward(call, windows_of(call, call.in(2), call.in(0))); }
 
 // The same of adaptive windows, without attributes.
-void record_adaptive_max_pool2d(Call& call) { submit_forward(call, adaptive_windows_of(call, call.in(0), call.in(1))); }
+void record_adaptive_max_pool2d(Call& call) { submit_forward(call, adaptive_windows_of(call, call.in(0), call.in(1)), {}); }
 void record_adaptive_max_pool2d_backward(Call& call) { submit_backward(call, adaptive_windows_of(call, call.in(2), call.in(0))); }
 
 }  // namespace receptive

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../runtime/context.h"
+#include "clip.h"
 #include "window.h"
 
 namespace receptive {
@@ -16,14 +17,15 @@ struct Argmax {
 // The argmax kept in this tensor, which must fit the windows and have the output's shape.
 Argmax argmax_of(const Call& call, const Windows& w, const Tensor& argmax, const Tensor& output);
 
-// y = maximum of each window, -infinity for one that lies in the padding, NaN where the window has one. argmax = where the first maximum
-// lies, or the last NaN. The kernel writes it for windows of up to 2^24 cells.
+// y = maximum of each window, -infinity for one that lies in the padding, NaN where the window has one, then clipped. argmax = where the
+// first maximum lies, or the last NaN. The kernel writes it for windows of up to 2^24 cells.
 template <class T>
 struct MaxPool2dArgs {
   Windows w;
   const T* x;
   T* y;
   Argmax argmax;
+  Clip clip;
 };
 
 // dx = 0, and g added to the cell that argmax names. An argmax that names no cell of the image adds nothing. The kernel reads a narrow

@@ -35,7 +35,7 @@ namespace receptive {
   OP(cross_entropy_backward, 5, 3)              \
   OP(nll, 4, 2)                                 \
   OP(nll_backward, 4, 2)                        \
-  OP(max_pool2d, 3, 10)                         \
+  OP(max_pool2d, 3, 12)                         \
   OP(max_pool2d_backward, 3, 10)                \
   OP(max_unpool2d_backward, 3, 10)              \
   OP(avg_pool2d, 2, 11)                         \

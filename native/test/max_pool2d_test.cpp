@@ -6,8 +6,10 @@ TEST(max_pool2d, agrees_with_the_reference) {
   for (const PoolCase& c : pool_cases()) {
     for (const int64_t C : pool_channels) {
       // few values: ties abound, and the first must win
-      expect_agreement("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, c.attrs, 0, c.name);
-      expect_agreement("max_pool2d", {reals(c.x(C), 1), result(c.y(C)), absent()}, c.attrs, 0, c.name);
+      expect_agreement("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, clipped(c.attrs), 0, c.name);
+      expect_agreement("max_pool2d", {reals(c.x(C), 1), result(c.y(C)), absent()}, clipped(c.attrs), 0, c.name);
+      expect_agreement("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, clipped(c.attrs, 0), 0, c.name);
+      expect_agreement("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), absent()}, clipped(c.attrs, -1, 2), 0, c.name);
     }
   }
 }
@@ -15,7 +17,7 @@ TEST(max_pool2d, agrees_with_the_reference) {
 TEST(max_pool2d, gradient_agrees_with_the_reference) {
   for (const PoolCase& c : pool_cases()) {
     for (const int64_t C : pool_channels) {
-      const OpRun forward("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, c.attrs, Dtype::float32);
+      const OpRun forward("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, clipped(c.attrs), Dtype::float32);
       expect_agreement("max_pool2d_backward", {integers(c.y(C), 2), bytes(c.y(C), forward[2].all()), result(c.x(C))}, c.attrs, 0, c.name);
     }
   }
@@ -37,9 +39,9 @@ TEST(max_pool2d, a_window_of_more_than_256_cells_keeps_a_wide_argmax) {
   const Dims x{2, 20, 20, 3}, y{2, 4, 4, 3};
   const std::vector<double> attrs{17, 17, 1, 1, 0, 0, 0, 0, 1, 1};
   const Operand in = reals(x, 1);
-  expect_agreement("max_pool2d", {in, result(y), int32_result(y)}, attrs, 0, "wide");
-  expect_agreement("max_pool2d", {in, result(y), absent()}, attrs, 0, "wide, no argmax");
-  const OpRun forward("max_pool2d", {in, result(y), int32_result(y)}, attrs, Dtype::float32);
+  expect_agreement("max_pool2d", {in, result(y), int32_result(y)}, clipped(attrs), 0, "wide");
+  expect_agreement("max_pool2d", {in, result(y), absent()}, clipped(attrs), 0, "wide, no argmax");
+  const OpRun forward("max_pool2d", {in, result(y), int32_result(y)}, clipped(attrs), Dtype::float32);
   expect_agreement("max_pool2d_backward", {integers(y, 2), int32s(y, forward[2].all()), result(x)}, attrs, 0, "wide");
   std::vector<double> any(static_cast<size_t>(size_of_dims(y)));
   for (size_t i = 0; i < any.size(); ++i) any[i] = i % 3 == 0 ? -2147483648.0 : i % 3 == 1 ? 2147483647.0 : 288;
@@ -50,7 +52,8 @@ TEST(max_pool2d, agrees_with_the_reference_in_windows_of_many_cells) {
   // ties abound; the last window has more cells than a byte counts, and fewer than a float
   for (const int64_t C : {1, 3, 16, 17, 35}) {
     const Dims x{2, 30, 20, C}, y{2, 3, 1, C};
-    expect_agreement("max_pool2d", {integers(x, 1), result(y), int32_result(y)}, {20, 20, 5, 1, 0, 0, 0, 0, 1, 1}, 0, "many cells");
+    expect_agreement("max_pool2d", {integers(x, 1), result(y), int32_result(y)}, clipped({20, 20, 5, 1, 0, 0, 0, 0, 1, 1}), 0,
+                     "many cells");
   }
 }
 
@@ -58,8 +61,8 @@ TEST(max_pool2d, agrees_with_the_reference_in_windows_of_many_cells) {
 TEST(max_pool2d, a_window_of_more_cells_than_a_float_counts) {
   for (const double cells : {0x1p24, 0x1p24 + 2}) {
     const Dims one{1, 1, 1, 1};
-    expect_agreement("max_pool2d", {integers(one, 1), result(one), int32_result(one)}, {1, cells, 1, 1, 0, 0, 0, cells - 1, 1, 1}, 0,
-                     "cells");
+    expect_agreement("max_pool2d", {integers(one, 1), result(one), int32_result(one)}, clipped({1, cells, 1, 1, 0, 0, 0, cells - 1, 1, 1}),
+                     0, "cells");
   }
 }
 
@@ -113,13 +116,15 @@ TEST(max_pool2d, a_window_over_vast_padding_returns) {
   const double vast = 2147483648.0;
   const Operand x = integers({1, 2, 3, 5}, 1);
   const Dims y{1, 1, 1, 5};
-  expect_agreement("max_pool2d", {x, result(y), absent()}, {vast, vast, 1, 1, vast - 2, 0, 0, vast - 3, 1, 1}, 0, "before the image");
-  expect_agreement("max_pool2d", {x, result(y), absent()}, {vast, vast, vast, vast, 0, vast - 3, vast - 2, 0, 1, 1}, 0, "behind it");
+  expect_agreement("max_pool2d", {x, result(y), absent()}, clipped({vast, vast, 1, 1, vast - 2, 0, 0, vast - 3, 1, 1}), 0,
+                   "before the image");
+  expect_agreement("max_pool2d", {x, result(y), absent()}, clipped({vast, vast, vast, vast, 0, vast - 3, vast - 2, 0, 1, 1}), 0,
+                   "behind it");
   // one column, so that an argmax still fits 32 bits
   const std::vector<double> tall{vast - 1, 1, 1, 1, vast - 3, 0, 0, 0, 1, 1};
   const Dims columns{1, 1, 3, 5};
-  expect_agreement("max_pool2d", {x, result(columns), int32_result(columns)}, tall, 0, "with an argmax");
-  const OpRun forward("max_pool2d", {x, result(columns), int32_result(columns)}, tall, Dtype::float32);
+  expect_agreement("max_pool2d", {x, result(columns), int32_result(columns)}, clipped(tall), 0, "with an argmax");
+  const OpRun forward("max_pool2d", {x, result(columns), int32_result(columns)}, clipped(tall), Dtype::float32);
   expect_agreement("max_pool2d_backward", {integers(columns, 2), int32s(columns, forward[2].all()), result(x.dims)}, tall, 0, "gradient");
 }
 
@@ -128,7 +133,7 @@ TEST(max_pool2d, special_values) {
   each_isa([&](const KernelTable&) {
     for (const Dtype real : {Dtype::float32, Dtype::float64}) {
       const auto pooled = [&](const std::vector<double>& x) {
-        const OpRun run("max_pool2d", {values({1, 2, 2, 1}, x), result({1, 1, 1, 1}), byte_result({1, 1, 1, 1})}, attrs, real);
+        const OpRun run("max_pool2d", {values({1, 2, 2, 1}, x), result({1, 1, 1, 1}), byte_result({1, 1, 1, 1})}, clipped(attrs), real);
         return std::make_pair(run[1].at(0), run[2].at(0));
       };
       EXPECT_TRUE(std::isnan(pooled({1, NAN, INFINITY, 2}).first));
@@ -144,7 +149,7 @@ TEST(max_pool2d, refuses_what_does_not_fit) {
   const Operand x = reals({1, 6, 6, 3}, 1);
   const Dims y{1, 3, 3, 3};
   const auto refused = [&](const Operand& in, const Dims& out, const Operand& argmax, std::vector<double> a, const std::string& reason) {
-    expect_refused("max_pool2d", {in, result(out), argmax}, a, reason);
+    expect_refused("max_pool2d", {in, result(out), argmax}, clipped(a), reason);
     if (argmax.kind != Operand::Kind::absent) expect_refused("max_pool2d_backward", {reals(out, 1), argmax, in}, a, reason);
   };
   const auto with = [&](size_t i, double value) {

@@ -5,7 +5,7 @@ namespace receptive::test {
 TEST(max_unpool2d, gradient_agrees_with_the_reference) {
   for (const PoolCase& c : pool_cases()) {
     for (const int64_t C : pool_channels) {
-      const OpRun pool("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, c.attrs, Dtype::float32);
+      const OpRun pool("max_pool2d", {integers(c.x(C), 1), result(c.y(C)), byte_result(c.y(C))}, clipped(c.attrs), Dtype::float32);
       expect_agreement("max_unpool2d_backward", {reals(c.x(C), 2), bytes(c.y(C), pool[2].all()), result(c.y(C))}, c.attrs, 0, c.name);
     }
   }
@@ -17,7 +17,7 @@ TEST(max_unpool2d, reads_the_cells_that_the_pool_chose) {
     if (std::string(c.name) == "windows in the padding" || std::string(c.name) == "taps astride a small image") continue;
     const Operand x = reals(c.x(17), 1);
     each_isa([&](const KernelTable&) {
-      const OpRun pool("max_pool2d", {x, result(c.y(17)), byte_result(c.y(17))}, c.attrs, Dtype::float32);
+      const OpRun pool("max_pool2d", {x, result(c.y(17)), byte_result(c.y(17))}, clipped(c.attrs), Dtype::float32);
       const OpRun gradient("max_unpool2d_backward", {x, bytes(c.y(17), pool[2].all()), result(c.y(17))}, c.attrs, Dtype::float32);
       EXPECT_EQ(gradient[2].all(), pool[1].all()) << c.name;
     });

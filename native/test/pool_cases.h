@@ -36,6 +36,12 @@ inline const std::vector<PoolCase>& pool_cases() {
   return cases;
 }
 
+// The attributes of max pooling: a window, and what maxima are brought into.
+inline std::vector<double> clipped(std::vector<double> window, double low = -HUGE_VAL, double high = HUGE_VAL) {
+  window.insert(window.end(), {low, high});
+  return window;
+}
+
 // Windows that share out the image: an image and an output.
 struct AdaptiveCase {
   const char* name;

@@ -260,7 +260,7 @@ export const calls: Record<string, Maker> = {
   },
   max_pool2d(r, d) {
     const p = pooling(r);
-    return { tensors: [of(d)(p.x), of(d)(p.y), optional(r, of(uint8)(p.y))], numbers: p.numbers };
+    return { tensors: [of(d)(p.x), of(d)(p.y), optional(r, of(uint8)(p.y))], numbers: [...p.numbers, ...r.pick(clips)] };
   },
   max_pool2d_backward(r, d) {
     const p = pooling(r);

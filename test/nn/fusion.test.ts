@@ -10,6 +10,12 @@ class Watched extends nn.ReLU {
   }
 }
 
+class Other extends nn.MaxPool2d {
+  override forward(x: Tensor): Tensor {
+    return super.forward(x);
+  }
+}
+
 const block = (activation: () => nn.Module | null, stride = 1) => {
   const layers = [new nn.Conv2d(6, 6, 3, { stride, padding: 1, bias: false }), new nn.BatchNorm2d(6), activation()];
   return layers.filter((layer) => layer !== null);
@@ -34,6 +40,19 @@ const networks: [name: string, make: (Rectifier: new () => nn.Module) => nn.Sequ
   ['residual of convolutions, rectifier', (R) => new nn.Sequential(new nn.Residual(new nn.Conv2d(6, 6, 3, { padding: 1 })), new R())],
   ['linear, rectifier', (R) => new nn.Sequential(new nn.Linear(6, 5), new R(), new nn.Linear(5, 3))],
   ['residual of linear layers, rectifier', (R) => new nn.Sequential(new nn.Residual(new nn.Linear(6, 6)), new R())],
+  ['convolution, rectifier, pool', (R) => new nn.Sequential(new nn.Conv2d(6, 5, 3), new R(), new nn.MaxPool2d(2), new nn.Conv2d(5, 2, 2))],
+  ['rectifier, pool', (R) => new nn.Sequential(new R(), new nn.MaxPool2d(3, { stride: 1, padding: 1 }))],
+  ['pool, rectifier', (R) => new nn.Sequential(new nn.MaxPool2d(2), new R(), new nn.Conv2d(6, 5, 3))],
+  ['rectifier, pool, rectifier', (R) => new nn.Sequential(new R(), new nn.MaxPool2d(2), new R())],
+  [
+    'residual that ends in a rectifier and a pool, rectifier',
+    (R) =>
+      new nn.Sequential(
+        new nn.Residual(new nn.Sequential(new R(), new nn.MaxPool2d(3, { stride: 1, padding: 1 }))),
+        new R(),
+        new nn.MaxPool2d(2),
+      ),
+  ],
   ['residual that ends in a rectifier', (R) => new nn.Sequential(new nn.Residual(new nn.Sequential(...block(() => new R()))))],
 ];
 
@@ -71,6 +90,26 @@ describe('fusion › takes place', () => {
     expect(calls(new nn.Sequential(...block(() => new nn.ReLU())), 'unary')).toBe(0);
     expect(calls(new nn.Sequential(...block(() => new nn.ReLU6())), 'unary')).toBe(0);
     expect(calls(new nn.Sequential(...block(() => new Watched())), 'unary')).toBe(1);
+  });
+
+  test('behind the pool that follows the rectifier, where there are fewer values', () => {
+    const forward = (...layers: nn.Module[]) => {
+      const spies = [jest.spyOn(native.ops, 'conv2d'), jest.spyOn(native.ops, 'max_pool2d')];
+      new nn.Sequential(...layers).forward(randn([1, 4, 4, 6]));
+      return spies.map((spy) => {
+        const clip = spy.mock.calls[0]?.slice(-2);
+        spy.mockRestore();
+        return clip;
+      });
+    };
+    const [conv, pool] = [new nn.Conv2d(6, 5, 3), new nn.MaxPool2d(2)];
+    const [nothing, relu] = [
+      [-Infinity, Infinity],
+      [0, Infinity],
+    ];
+    expect(forward(conv, new nn.ReLU(), pool)).toEqual([nothing, relu]);
+    expect(forward(conv, pool, new nn.ReLU())).toEqual([nothing, relu]);
+    expect(forward(conv, new nn.ReLU(), new Other(2))).toEqual([relu, nothing]);
   });
 
   test('where a residual block ends in a normalisation', () => {

@@ -1,4 +1,4 @@
-import { manualSeed, ops, tensor, zeros } from '../../lib';
+import { manualSeed, ops, type Tensor, tensor, zeros } from '../../lib';
 import type { MaxPool2dOptions } from '../../lib/ops/maxPool2d';
 import { precision, unit } from '../support/agree';
 import { leaf, shuffled, sizeOf, spacedLeaf } from '../support/data';
@@ -45,6 +45,36 @@ test('maxPool2d › the gradient goes to the first of equal maxima, in row-major
   expect(Array.from(x.grad!.dataSync())).toEqual([0, 1, 0, 0]);
 });
 
+describe.each(['relu', 'relu6'] as const)('maxPool2d › %s in the same pass', (activation) => {
+  const options = { kernelSize: 3, stride: 2, padding: 1 };
+
+  test.each(['float32', 'float64'] as const)('as before it and behind it, %s', (dtype) => {
+    const shape = [2, 7, 6, 5];
+    const x = ops.mul(leaf(...shape), 8).dataSync() as Float64Array;
+    const run = (pool: (x: Tensor) => Tensor): [number[], number[]] => {
+      const input = tensor(x, shape, { dtype, requiresGrad: true });
+      const y = pool(input);
+      ops.sum(ops.mul(y, y)).backward();
+      return [Array.from(y.dataSync()), Array.from(input.grad!.dataSync())];
+    };
+    const fused = run((input) => ops.maxPool2d(input, { ...options, activation }));
+    expect(fused).toEqual(run((input) => ops[activation](ops.maxPool2d(input, options))));
+    expect(fused).toEqual(run((input) => ops.maxPool2d(ops[activation](input), options)));
+    expect(fused[1]).toContain(0);
+    expect(fused[1].some((g) => g !== 0)).toBe(true);
+  });
+
+  test('gradient', () => {
+    gradcheck((x) => ops.maxPool2d(x, { ...options, activation }), [spacedLeaf(1, 5, 5, 2)]);
+    gradcheck((x) => ops.maxPool1d(x, { kernelSize: 2, activation }), [spacedLeaf(1, 6, 2)]);
+  });
+
+  test('NaN passes', () => {
+    const y = ops.maxPool2d(tensor([Number.NaN, -1], [1, 1, 2, 1]), { kernelSize: 1, activation });
+    expect(Array.from(y.dataSync())).toEqual([Number.NaN, 0]);
+  });
+});
+
 test('maxPool2d › padding never wins over negative numbers', () => {
   const y = ops.maxPool2d(tensor([-5], [1, 1, 1, 1]), { kernelSize: 3, padding: 1 });
   expect(Array.from(y.dataSync())).toEqual([-5]);
@@ -73,6 +103,11 @@ describe('maxPool2d › bad arguments', () => {
       'ceil mode, a window larger than the input by a stride',
       () => ops.maxPool2d(x, { kernelSize: 6, stride: 2, ceilMode: true }),
       ['RangeError', 'ERR_SHAPE', 'maxPool2d: window covers 6x6 cells, input has 4x4 and padding [0,0,0,0]'],
+    ],
+    [
+      'an activation it does not have',
+      () => ops.maxPool2d(x, { kernelSize: 2, activation: 'tanh' as never }),
+      ['RangeError', 'ERR_INVALID_VALUE', `maxPool2d: activation is "tanh", expected 'relu' or 'relu6'`],
     ],
     [
       'padding as large as the window',
