@@ -6,8 +6,8 @@ const { writeFileSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
-const { parseArgs } = require('node:util');
 const autocannon = require('autocannon');
+const { readArguments } = require('./arguments.cjs');
 
 const usage = `usage: node bench/serving.cjs [options]
   --models LIST      of lenet5, mobilenetV2 (default: both)
@@ -20,27 +20,19 @@ const usage = `usage: node bench/serving.cjs [options]
   --gain FACTOR      exit with 1 where micro-batching brings less for lenet5
   --growth MB        exit with 1 where memory grows by more`;
 
-const { values } = parseArgs({
-  options: {
-    models: { type: 'string', default: 'lenet5,mobilenetV2' },
-    seconds: { type: 'string', default: '60' },
-    'memory-seconds': { type: 'string', default: '300' },
-    connections: { type: 'string', default: '64' },
-    'max-batch': { type: 'string', default: '16' },
-    'max-wait': { type: 'string', default: '2' },
-    threads: { type: 'string', default: '0' },
-    json: { type: 'string' },
-    late: { type: 'string' },
-    gain: { type: 'string' },
-    growth: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
+const { values, number } = readArguments({
+  models: 'lenet5,mobilenetV2',
+  seconds: '60',
+  'memory-seconds': '300',
+  connections: '64',
+  'max-batch': '16',
+  'max-wait': '2',
+  threads: '0',
+  json: null,
+  late: null,
+  gain: null,
+  growth: null,
 });
-const number = (name) => {
-  const value = Number(values[name]);
-  if (!(value >= 0)) throw new Error(`--${name} is ${values[name]}, expected a number of at least 0`);
-  return value;
-};
 
 const inputs = { lenet5: [28, 28, 1], mobilenetV2: [224, 224, 3] };
 

@@ -3,8 +3,8 @@
 const { spawnSync } = require('node:child_process');
 const { writeFileSync } = require('node:fs');
 const path = require('node:path');
-const { parseArgs } = require('node:util');
 const { readOnnx } = require('..');
+const { readArguments } = require('./arguments.cjs');
 
 const usage = `usage: npm run bench:sessions -- FILE.onnx... [options]
   --peers LIST       of onnxruntime (default); '' for none
@@ -17,25 +17,19 @@ const usage = `usage: npm run bench:sessions -- FILE.onnx... [options]
   --worse FACTOR     exit with 1 where receptive needs more than so many times a peer's memory
 Memory is read from /proc: Linux only.`;
 
-const { values, positionals: files } = parseArgs({
-  allowPositionals: true,
-  options: {
-    peers: { type: 'string', default: 'onnxruntime' },
-    rounds: { type: 'string', default: '3' },
-    runs: { type: 'string', default: '50' },
-    batch: { type: 'string', default: '1' },
-    threads: { type: 'string', default: '2' },
-    rest: { type: 'string', default: '1000' },
-    json: { type: 'string' },
-    worse: { type: 'string' },
-    help: { type: 'boolean', default: false },
+const { values, files, number } = readArguments(
+  {
+    peers: 'onnxruntime',
+    rounds: '3',
+    runs: '50',
+    batch: '1',
+    threads: '2',
+    rest: '1000',
+    json: null,
+    worse: null,
   },
-});
-const number = (name) => {
-  const value = Number(values[name]);
-  if (!(value >= 0)) throw new Error(`--${name} is ${values[name]}, expected a number of at least 0`);
-  return value;
-};
+  true,
+);
 
 const figures = {
   loadMs: { title: 'to load, ms', show: (ms) => ms.toFixed(0) },

@@ -9,7 +9,7 @@
 
 const { parseArgs } = require('node:util');
 const fastify = require('fastify');
-const { Batcher, compile, data, models, ops, readSafetensors, tensor, tidy } = require('..');
+const { Batcher, compile, data, lowerThreadPriority, models, ops, readSafetensors, tensor, tidy } = require('..');
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { port: { type: 'string', default: '3000' } } });
 
@@ -26,6 +26,7 @@ async function open(path) {
 }
 
 async function main() {
+  lowerThreadPriority(); // the event loop goes before the threads that run the network
   const { session, images, labels } = await open(positionals[0] ?? 'models/lenet5.safetensors');
   const batcher = new Batcher(session, { maxBatch: 16, maxWait: 2, maxQueue: 128 });
 

@@ -22,7 +22,7 @@ export * as ops from './ops';
 /** Optimisers and schedules of the learning rate. */
 export * as optim from './optim';
 export { manualSeed, type RandomState, randomState, setRandomState } from './random';
-export { memory, type RuntimeInfo, runtime, setNumThreads } from './runtime';
+export { lowerThreadPriority, memory, type RuntimeInfo, runtime, setNumThreads } from './runtime';
 export * from './serve';
 export type { Shape } from './shape';
 /** Convolution and correlation of signals. */

@@ -44,6 +44,8 @@ interface Native {
   trim(): void;
   info(): { isa: string; threads: number; napi: number };
   setNumThreads(threads: number): void;
+  /** From now on the threads that run kernels, of the whole process, let others go first. There is no way back. */
+  lowerThreadPriority(): void;
   /** The multiply-adds of this machine, as FLOP/s on as many threads as kernels use, measured now. What benchmarks quote kernels against. */
   peak(): number;
 }

@@ -25,5 +25,21 @@ export function setNumThreads(threads: number): void {
   native.setNumThreads(threads);
 }
 
+/**
+ * From now on the threads that run kernels, of the whole process, let others go first, so that the event loop is late less often where there are
+ * no CPUs to spare. `serve` calls it. Threads that run JavaScript stay as they are, and there is no way back.
+ *
+ * - Linux: SCHED_BATCH, and slices of time of 20 ms, which Linux heeds from 6.12 on. Their share of the CPUs is as before.
+ * - Windows: THREAD_PRIORITY_BELOW_NORMAL.
+ * - macOS: nothing, for what has a lower priority there runs on slow cores.
+ *
+ * Where the system refuses, all stays as it is.
+ * @example
+ * lowerThreadPriority(); // in a service, before it listens
+ */
+export function lowerThreadPriority(): void {
+  native.lowerThreadPriority();
+}
+
 /** Live tensors of this environment, the bytes they hold, and the most they ever held. */
 export const memory = (): MemoryUse => native.memory();

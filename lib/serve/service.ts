@@ -3,6 +3,7 @@ import { type AddressInfo, Server as NetServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ReceptiveError, typeError } from '../errors';
 import type { Session } from '../graph/session';
+import { lowerThreadPriority } from '../runtime';
 import { Handler } from './handler';
 import { Measures } from './measures';
 import { asServed, Model, type Served } from './model';
@@ -57,6 +58,7 @@ export class Service implements AsyncDisposable {
     const settings = checkServeOptions(options);
     const open = typeof source === 'function' ? source : null;
     if (!open && settings.watch !== undefined) throw typeError('serve', 'model', source, 'a function that opens it, to watch its file');
+    lowerThreadPriority();
     const { watch } = settings;
     const version = watch === undefined ? null : await versionOf(watch); // of the file that is opened, or of one before
     const served = asServed(open ? await open() : source);

@@ -244,14 +244,34 @@ napi_value set_num_threads(napi_env, const Arguments& arguments) {
   return nullptr;
 }
 
+// lowerThreadPriority()
+napi_value lower_thread_priority(napi_env, const Arguments& arguments) {
+  arguments.require_count(0, 0);
+  Pool::shared().lower_kernel_threads();
+  return nullptr;
+}
+
 // peak(): FLOP/s
 napi_value peak(napi_env env, const Arguments&) { return from_double(env, measure_peak()); }
 
 const Function functions[] = {
-    {"create", create}, {"view", view},          {"piece", piece},   {"free", free_tensor},   {"upload", upload},
-    {"read", read},     {"readSync", read_sync}, {"sync", sync},     {"syncSync", sync_sync}, {"settled", settled},
-    {"memory", memory}, {"trim", trim},          {"detach", detach}, {"info", info},          {"setNumThreads", set_num_threads},
+    {"create", create},
+    {"view", view},
+    {"piece", piece},
+    {"free", free_tensor},
+    {"upload", upload},
+    {"read", read},
+    {"readSync", read_sync},
+    {"sync", sync},
+    {"syncSync", sync_sync},
+    {"settled", settled},
+    {"memory", memory},
+    {"trim", trim},
+    {"detach", detach},
+    {"info", info},
+    {"setNumThreads", set_num_threads},
     {"peak", peak},
+    {"lowerThreadPriority", lower_thread_priority},
 };
 
 napi_value call_function(napi_env env, napi_callback_info call) {

@@ -18,4 +18,7 @@ void leave_cpu(int cpu);
 // Flushes denormals to zero on the calling thread (a denormal operand costs a hundred cycles and more). Kernel threads only.
 void flush_denormals();
 
+// Lets threads that wake go before the calling one, where the system has a way.
+void lower_priority();
+
 }  // namespace receptive

@@ -61,6 +61,12 @@ void Pool::stop() {
 
 void Pool::set_threads(int threads) { limit_.store(std::clamp(threads, 1, kMaxThreads), std::memory_order_relaxed); }
 
+void Pool::lower_if_asked(bool* lowered) const {
+  if (*lowered || !low_priority_.load(std::memory_order_relaxed)) return;
+  *lowered = true;
+  lower_priority();
+}
+
 void Pool::drain(Job& job, int slot) {
   for (int i = 0; i < job.slots; ++i) {
     Share& share = job.shares[(slot + i) % job.slots];
@@ -136,8 +142,10 @@ Pool::Job* Pool::join(int index, int* slot) {
 
 void Pool::work(int index) {
   flush_denormals();
+  bool lowered = false;
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
+    lower_if_asked(&lowered);
     const uint64_t seen = posted_.load(std::memory_order_relaxed);
     // The system wakes a thread where it was, or beside who woke it, and finds out late that the two share a CPU: jobs are over by then.
     const int poster = poster_cpu_.load(std::memory_order_relaxed);

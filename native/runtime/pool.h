@@ -32,6 +32,11 @@ class Pool {
   // 1 to kMaxThreads. Holds for jobs posted from now on.
   void set_threads(int threads);
 
+  // From now on threads that run kernels let others go first: the workers, and those that run streams.
+  void lower_kernel_threads() { low_priority_.store(true, std::memory_order_relaxed); }
+  // Called by those threads, and no other, before they take work. *lowered is the caller's own, false at first.
+  void lower_if_asked(bool* lowered) const;
+
   // Runs every chunk on at most `slots` threads, this one included, and returns when all are done. Threads that run streams may call
   // it at the same time; a job must not post another.
   void run(int64_t chunks, int slots, Chunk chunk, const void* body);
@@ -62,6 +67,7 @@ class Pool {
   void stop();
 
   std::atomic<int> limit_;
+  std::atomic<bool> low_priority_{false};
   std::atomic<uint64_t> posted_{0};  // counts jobs, for spinning workers to watch
   std::atomic<int> poster_cpu_{-1};  // where the last job was posted
   std::mutex mutex_;

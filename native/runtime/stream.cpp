@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cpu.h"
+#include "pool.h"
 #include "spin.h"
 
 namespace receptive {
@@ -113,8 +114,10 @@ bool Stream::await_command(uint64_t done) {
 
 void Stream::work() {
   flush_denormals();
+  bool lowered = false;
   for (uint64_t done = 0; await_command(done);) {
     ++done;
+    Pool::shared().lower_if_asked(&lowered);
     run(ring_[done % kCapacity]);
     completed_.store(done);
     if (done >= awaited_.load()) {

@@ -200,6 +200,7 @@ const likely = {
   memory: () => [],
   info: () => [],
   setNumThreads: () => [int(1, 4)],
+  lowerThreadPriority: () => [],
   peak: () => [],
   capture: () => [],
   endCapture: () => {

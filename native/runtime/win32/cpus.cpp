@@ -45,6 +45,8 @@ void leave_cpu(int cpu) {
   if (const DWORD_PTR before = SetThreadAffinityMask(GetCurrentThread(), others)) SetThreadAffinityMask(GetCurrentThread(), before);
 }
 
+void lower_priority() { SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL); }
+
 int usable_cpus() {
   const int all = static_cast<int>(std::thread::hardware_concurrency());
   const int allowed = count(allowed_cpus());
