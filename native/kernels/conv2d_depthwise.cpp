@@ -72,7 +72,7 @@ static RECEPTIVE_OUTLINE void taps_tail(const RowsTile& rows, int mr, const Taps
 }
 
 template <int MR, int NR>
-void taps_tile(const RowsTile& rows, const TapsStep& step) {
+static void taps_tile(const RowsTile& rows, const TapsStep& step) {
   int64_t c = 0;
   for (; c + NR * Vec::width <= step.channels; c += NR * Vec::width) taps_block<MR, NR, false>(rows, step, c, Vec::width);
   if constexpr (Vec::masks) {
@@ -155,12 +155,12 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c
 
 // The channels from c on that do not fill a vector: whatever the tile, by small ones.
 template <int KW, int S, bool kGrouped>
-void slide_tail(const Line& line, const Sliding& to, int64_t c) {
+static void slide_tail(const Line& line, const Sliding& to, int64_t c) {
   slide_block<KW, S, kLeastSliding, kGrouped, true>(line, to, c, lanes_of(line.channels - c));
 }
 
 template <int KW, int S, int MR, bool kGrouped>
-void slide_line(const Line& line, const Sliding& to) {
+static void slide_line(const Line& line, const Sliding& to) {
   int64_t c = 0;
   for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, kGrouped, false>(line, to, c, Vec::width);
   if (c < line.channels) slide_tail<KW, S, kGrouped>(line, to, c);

@@ -78,7 +78,7 @@ RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, const 
 
 // The same for all channels, and for all rows of taps inside, as many at once as fit; for each input channel of a group.
 template <int KW, int S, bool kGrouped>
-void line_sums(const Line& line, const Gradients& from, float* sums) {
+static void line_sums(const Line& line, const Gradients& from, float* sums) {
   for (int64_t skip = 0; skip < line.rows; skip += tap_rows(KW)) {
     const int rows = static_cast<int>(smaller<int64_t>(tap_rows(KW), line.rows - skip));
     for (int64_t c = 0; c < line.channels; c += Vec::width) {

@@ -15,7 +15,8 @@ constexpr int64_t kPlaneFloats = 1 << 15;  // of a band's planes, if a few rows 
 
 // Output channels [k, k + K) of so many rows, the first of which begins to see at x.
 template <int K>
-void plane_tile(const PlaneConv& d, const PlaneLayout& layout, const float* x, int64_t rows, int64_t k, float* out, int64_t out_row) {
+static void plane_tile(const PlaneConv& d, const PlaneLayout& layout, const float* x, int64_t rows, int64_t k, float* out,
+                       int64_t out_row) {
   const Axis &down = d.source.rows, &across = d.source.cols;
   int64_t apart[kPlaneRows];  // rows that there are not are the last once more
   for (int r = 0; r < kPlaneRows; ++r) apart[r] = smaller<int64_t>(r, rows - 1) * down.stride * layout.pitch;
@@ -101,7 +102,7 @@ static PlaneBands bands_of(const Source& source, int64_t out_channels) {
   return {smaller(band, rows.out), (rows.out + band - 1) / band};
 }
 
-bool planes_pay(const Conv2dShape& s, const Source& source, int64_t out_channels, int64_t otherwise) {
+bool planes_cost_less(const Conv2dShape& s, const Source& source, int64_t out_channels, int64_t otherwise) {
   const Axis &rows = source.rows, &cols = source.cols;
   if (s.groups != 1 || s.algorithm == Conv2dShape::winograd || out_channels >= Vec::width || cols.stride != 1 || cols.out == 0 ||
       rows.out == 0)

@@ -99,7 +99,10 @@ RECEPTIVE_INLINE void open_planes(const Source& source, const PlaneLayout& layou
 }
 
 // Whether that is the fastest way for layers of this shape, which otherwise would take so many vector operations to an image.
-bool planes_pay(const Conv2dShape&, const Source&, int64_t out_channels, int64_t otherwise);
+bool planes_cost_less(const Conv2dShape&, const Source&, int64_t out_channels, int64_t otherwise);
+RECEPTIVE_INLINE bool planes_pay(const Conv2dShape& s, const Source& source, int64_t out_channels, int64_t otherwise) {
+  return !kSmall && planes_cost_less(s, source, out_channels, otherwise);
+}
 void convolve_planes(const PlaneConv&, Context&);
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -64,7 +64,7 @@ struct Layout {
 };
 
 // For bands of `band` output rows.
-inline RECEPTIVE_OUTLINE Layout layout_of(const Source& source, int64_t band) {
+inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW Layout layout_of(const Source& source, int64_t band) {
   const bool in_place = source.in_place();
   const Cells rows = in_place ? Cells{source.rows.stride, source.rows.dilation, source.rows.in} : cells_of(source.rows, band);
   const Cells cols = in_place ? Cells{source.cols.stride, source.cols.dilation, source.cols.in} : cells_of(source.cols, source.cols.out);
@@ -73,7 +73,7 @@ inline RECEPTIVE_OUTLINE Layout layout_of(const Source& source, int64_t band) {
 }
 
 // Lists the taps as contiguous runs of inputs, in order, and returns how many: at most rows.taps * cols.taps.
-inline RECEPTIVE_OUTLINE int64_t segments_of(const Source& source, const Layout& layout, Segment* segments) {
+inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW int64_t segments_of(const Source& source, const Layout& layout, Segment* segments) {
   int64_t count = 0;
   for (int64_t a = 0; a < source.rows.taps; ++a) {
     for (int64_t b = 0; b < source.cols.taps; ++b) {
@@ -112,8 +112,8 @@ RECEPTIVE_INLINE void copy_pixels(const float* from, int64_t pitch, int64_t chan
 
 // The base pointer of output row `row`, column 0, of an image, at its channel `channel`; copies the window from there, for rows
 // [row, row + band), when not in place.
-inline RECEPTIVE_OUTLINE const float* open_band(const Source& source, const Layout& layout, int64_t image, int64_t channel, int64_t row,
-                                                int64_t band, float* copy) {
+inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW const float* open_band(const Source& source, const Layout& layout, int64_t image,
+                                                                  int64_t channel, int64_t row, int64_t band, float* copy) {
   if (source.rows.taps * source.cols.taps == 0) return source.data;  // no taps: nothing will be read
   const int64_t channels = source.window;
   const float* from = source.image(image, channel);

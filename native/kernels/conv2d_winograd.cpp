@@ -252,9 +252,9 @@ Filter filter_for(const Conv2dShape& s, const Filtered& f, Transformed weights_a
     if (const int64_t vectors = cost({f, filter}, weights_are); vectors < least) least = vectors, best = filter;
   };
   if (s.kh == 3) {
-    consider(Filter::square2);
+    if (!kSmall) consider(Filter::square2);
     consider(Filter::square4);
-  } else {
+  } else if (!kSmall) {
     consider(s.kw == 3 ? Filter::row3 : s.kw == 4 ? Filter::row4 : Filter::row5);
   }
   return best;

@@ -17,7 +17,7 @@ struct Filtered {
   int64_t top, left;
 };
 
-// F(2x2,3x3), F(4x4,3x3), and along a row F(4,3), F(3,4), F(2,5).
+// F(2x2,3x3), F(4x4,3x3), and along a row F(4,3), F(3,4), F(2,5). The small set has F(4x4,3x3) only.
 enum class Filter { none, square2, square4, row3, row4, row5 };
 
 // What becomes of transformed weights: all of them are written and read; where tiles are few, products follow a piece of them at once; or

@@ -211,10 +211,14 @@ constexpr Transforms transforms = {shape_along<Rows>,
                                    transform_sums<Rows, Cols>};
 
 RECEPTIVE_INLINE const Transforms& transforms_of(Filter filter) {
-  static constexpr const Transforms* all[] = {&transforms<FourPoints, FourPoints>, &transforms<SixPoints<3>, SixPoints<3>>,
-                                              &transforms<OnePoint, SixPoints<3>>, &transforms<OnePoint, SixPoints<4>>,
-                                              &transforms<OnePoint, SixPoints<5>>};
-  return *all[static_cast<int>(filter) - 1];
+  if constexpr (kSmall) {
+    return transforms<SixPoints<3>, SixPoints<3>>;
+  } else {
+    static constexpr const Transforms* all[] = {&transforms<FourPoints, FourPoints>, &transforms<SixPoints<3>, SixPoints<3>>,
+                                                &transforms<OnePoint, SixPoints<3>>, &transforms<OnePoint, SixPoints<4>>,
+                                                &transforms<OnePoint, SixPoints<5>>};
+    return *all[static_cast<int>(filter) - 1];
+  }
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

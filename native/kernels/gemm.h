@@ -95,8 +95,8 @@ RECEPTIVE_INLINE void finish_rows(const RowsTile& rows, const Finish& finish, in
 
 // Sums in memory, of a tile that ends within a vector or is not whole: all tiles of a width share what becomes of them.
 template <int NR>
-RECEPTIVE_OUTLINE void store_sums(const RowsTile& rows, int mr, const Finish* finish, bool accumulate, bool far, int tail,
-                                  const float* sums) {
+RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW void store_sums(const RowsTile& rows, int mr, const Finish* finish, bool accumulate, bool far, int tail,
+                                                    const float* sums) {
   for (int m = 0; m < mr; ++m) {
     Vec row[1][NR];
     for (int n = 0; n < NR; ++n) row[0][n] = load(sums + (m * NR + n) * Vec::width);
@@ -132,7 +132,7 @@ RECEPTIVE_INLINE void write_tile(const RowsTile& rows, const Finish* finish, boo
 }
 
 template <int MR, int NR>
-void rows_tile(const RowsTile& rows, const RowsStep& step) {
+RECEPTIVE_NOTHROW void rows_tile(const RowsTile& rows, const RowsStep& step) {
   Vec acc[MR][NR];
   Vec start[NR];
   for (int n = 0; n < NR; ++n) start[n] = zero();
@@ -206,7 +206,7 @@ RECEPTIVE_INLINE void outer_sum(const OuterStep& step, Vec (&acc)[MR][NR]) {
 }
 
 template <int MR, int NR>
-void outer_tile(const OuterStep& step) {
+RECEPTIVE_NOTHROW void outer_tile(const OuterStep& step) {
   Vec acc[MR][NR];
   Vec start[NR];
   for (int n = 0; n < NR; ++n) start[n] = zero();
@@ -284,7 +284,7 @@ struct Tiles {
 constexpr int64_t kPackGrain = 1 << 15;  // floats worth a chunk of packing
 
 // dst[step][NR vectors] = src[step * ld + column], zero beyond the last column.
-inline RECEPTIVE_OUTLINE void pack_panel(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
+inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW void pack_panel(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
   for (int64_t s = 0; s < steps; ++s, src += ld, dst += nr * Vec::width) {
     for (int n = 0; n < nr - 1; ++n) store(dst + n * Vec::width, load(src + n * Vec::width));
     store(dst + (nr - 1) * Vec::width, load(src + (nr - 1) * Vec::width, tail));
@@ -292,7 +292,8 @@ inline RECEPTIVE_OUTLINE void pack_panel(const float* src, int64_t ld, int64_t s
 }
 
 // dst[step][NR vectors] = src[column * ld + step], zero beyond the last column. In pieces of a few steps, whose lines of dst stay in L1.
-inline RECEPTIVE_OUTLINE void pack_panel_transposed(const float* src, int64_t ld, int64_t steps, int nr, int tail, float* dst) {
+inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW void pack_panel_transposed(const float* src, int64_t ld, int64_t steps, int nr, int tail,
+                                                                      float* dst) {
   constexpr int64_t kPiece = 16;
   const int64_t width = nr * Vec::width, columns = width - Vec::width + tail;
   for (int64_t begin = 0; begin < steps; begin += kPiece) {

@@ -43,7 +43,7 @@ constexpr int64_t kColumns = 1024;  // of a piece: its totals lie in the first c
 
 // Joins rows of `columns` elements, `stride` apart, into total.
 template <class Op>
-RECEPTIVE_OUTLINE void join_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, double* total) {
+static RECEPTIVE_OUTLINE void join_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, double* total) {
   for (int64_t r = 0; r < rows; r += kBlock) {
     const int64_t end = smaller(r + kBlock, rows);
     const float* block = x + r * stride;

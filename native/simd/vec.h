@@ -36,12 +36,16 @@
 #define RECEPTIVE_JOIN(a, b) RECEPTIVE_JOIN_(a, b)
 #define RECEPTIVE_ISA_NUMBER RECEPTIVE_JOIN(RECEPTIVE_ISA_, RECEPTIVE_ISA)
 
+// RECEPTIVE_NOTHROW is for functions that units share, which a compiler takes to throw whatever they do, and which are many: without a
+// table for each that says how it is left. (noexcept wants one, to end the process.)
 #if defined(_MSC_VER)
 #define RECEPTIVE_INLINE static __forceinline
 #define RECEPTIVE_OUTLINE __declspec(noinline)
+#define RECEPTIVE_NOTHROW __declspec(nothrow)
 #else
 #define RECEPTIVE_INLINE static inline __attribute__((always_inline))
 #define RECEPTIVE_OUTLINE __attribute__((noinline))
+#define RECEPTIVE_NOTHROW __attribute__((nothrow))
 #endif
 
 // Before a loop over numbers that the compiler shall make vectors of. Kernels are written in vectors, and what clang makes of the few loops

@@ -1,7 +1,7 @@
 'use strict';
 // Cross-builds the addon for every platform with zig's C++ compiler, from Linux x64, into prebuilds/.
 // Usage: node scripts/prebuild/build.cjs [target ...]   (names of scripts/prebuild/targets.cjs; all of them by default)
-const { execFileSync, spawn } = require('node:child_process');
+const { execFileSync, spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -31,12 +31,17 @@ const cxx = ['-std=c++17', '-fvisibility-inlines-hidden', '-Wall', '-Wextra', '-
 /** Loops of the engine are for the compiler to turn into vectors, but not to write out several times. */
 const rolled = ['-mllvm', '-unroll-runtime=false', '-mllvm', '-unroll-allow-partial=false'];
 
+/** Operations' files that have no loops to speak of. */
+const withoutLoops = ['op', 'ops', 'window', 'conv2d_chain'].map((name) => `native/ops/${name}.cpp`);
+
 /**
- * How a unit of the engine is compiled: small where it calls Node, which costs more than whatever it does itself, and where a kernel does the
+ * How a unit of the engine is compiled: small where it calls Node, which costs more than whatever it does itself, and where kernels do the
  * work, and what is left is checks and the reference.
  */
 const engineFlags = (folder, source) =>
-  folder === 'binding' || sources('kernels').includes(source.replace('native/ops/', 'native/kernels/')) ? ['-Os'] : rolled;
+  folder === 'binding' || withoutLoops.includes(source) || sources('kernels').includes(source.replace('/ops/', '/kernels/'))
+    ? ['-Os']
+    : rolled;
 
 /** What is compiled for a target: sources, objects, and flags beside those of all units. @returns {[string, string, string[]][]} */
 function units(target) {
@@ -76,6 +81,16 @@ function linkFlags(zig, target) {
   return ['-Wl,--gc-sections', '-Wl,-z,relro,-z,now', `-Wl,--version-script=${path.join(root, 'native/binding/exports.map')}`];
 }
 
+/**
+ * Takes the names away that zig's linker leaves in a binary for macOS, where LLVM's strip is installed. On x64 only: on arm64 the signature
+ * would not be that of the file any more.
+ */
+function strip(file) {
+  const { error, status } = spawnSync('llvm-strip', [file], { stdio: 'inherit' });
+  if (error?.code === 'ENOENT') console.log(`${file}: names are left in it, without llvm-strip`);
+  else if (error || status !== 0) throw error ?? new Error(`llvm-strip failed: ${file}`);
+}
+
 function run(program, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: root, env, stdio: 'inherit' });
@@ -113,6 +128,7 @@ async function build(zig, target, jobs) {
     await run(zig, ['objcopy', '--strip-all', named, linked]);
   } else {
     await run(zig, [...link, '-s', '-o', linked]);
+    if (target.name === 'darwin-x64') strip(linked);
   }
   const output = path.join(root, target.file);
   fs.mkdirSync(path.dirname(output), { recursive: true });
