@@ -23,6 +23,7 @@ import { checkFinite } from '../options';
 import type { Tensor } from '../tensor';
 import { call } from './layer';
 import { Module } from './module';
+import { rectifier } from './passes';
 
 /** max(x, 0), the rectified linear unit. */
 export class ReLU extends Module {
@@ -31,7 +32,7 @@ export class ReLU extends Module {
   }
 
   /** @internal */
-  override get rectifier(): Rectifier | null {
+  override get [rectifier](): Rectifier | null {
     return this.forward === ReLU.prototype.forward ? 'relu' : null;
   }
 }
@@ -43,7 +44,7 @@ export class ReLU6 extends Module {
   }
 
   /** @internal */
-  override get rectifier(): Rectifier | null {
+  override get [rectifier](): Rectifier | null {
     return this.forward === ReLU6.prototype.forward ? 'relu6' : null;
   }
 }

@@ -10,6 +10,7 @@ import { tidy } from '../tidy';
 import { call, count } from './layer';
 import { Module } from './module';
 import { Buffer, Parameter } from './parameter';
+import { finish, finishes } from './passes';
 
 /** Options of `BatchNorm`. */
 export interface BatchNormOptions {
@@ -61,16 +62,16 @@ abstract class BatchNorm extends Module {
   protected abstract check(x: Tensor): void;
 
   forward(x: Tensor): Tensor {
-    return this.finish(x, {});
+    return this[finish](x, {});
   }
 
   /** @internal */
-  override get finishes(): boolean {
+  override get [finishes](): boolean {
     return this.forward === BatchNorm.prototype.forward;
   }
 
   /** @internal */
-  override finish(x: Tensor, { add, activation }: Finish): Tensor {
+  override [finish](x: Tensor, { add, activation }: Finish): Tensor {
     this.check(x);
     const { weight, bias, runningMean, runningVar, training, momentum, eps } = this;
     return batchNorm(x, { weight, bias, runningMean, runningVar, training, momentum, eps, add, activation });

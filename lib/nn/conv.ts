@@ -21,6 +21,7 @@ import type { OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { ConvLayer, type ConvLayerOptions } from './convLayer';
+import { finish, finishes } from './passes';
 
 /**
  * What the cells of the padding hold: 0, the cells inside the border mirrored at it (which takes an input larger than the padding), or those
@@ -66,16 +67,16 @@ abstract class Conv<Size, Around> extends ConvLayer<Size, Around> {
   protected abstract convolve(x: Tensor, options: Arguments<Size, Around>): Tensor;
 
   forward(x: Tensor): Tensor {
-    return this.finish(x, {});
+    return this[finish](x, {});
   }
 
   /** @internal */
-  override get finishes(): boolean {
+  override get [finishes](): boolean {
     return this.forward === Conv.prototype.forward;
   }
 
   /** @internal */
-  override finish(x: Tensor, after: Finish): Tensor {
+  override [finish](x: Tensor, after: Finish): Tensor {
     const { bias, stride, padding, dilation, groups, paddingMode: mode } = this;
     if (mode === 'zeros') return this.convolve(x, { bias, stride, padding, dilation, groups, ...after });
     const { name } = this.constructor;
@@ -150,7 +151,7 @@ export class Conv3d extends Conv<Triple, Padding3d> {
   }
 
   /** @internal */
-  override get finishes(): boolean {
+  override get [finishes](): boolean {
     return false;
   }
 

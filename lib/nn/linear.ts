@@ -6,6 +6,7 @@ import { after } from './fusion';
 import { call, count, weightAndBias } from './layer';
 import { Module } from './module';
 import type { Parameter } from './parameter';
+import { finish, finishes } from './passes';
 
 /** Options of `Linear`. */
 export interface LinearOptions {
@@ -46,12 +47,12 @@ export class Linear extends Module {
   }
 
   /** @internal */
-  override get finishes(): boolean {
+  override get [finishes](): boolean {
     return this.forward === Linear.prototype.forward;
   }
 
   /** @internal */
-  override finish(x: Tensor, { add, activation }: Finish): Tensor {
+  override [finish](x: Tensor, { add, activation }: Finish): Tensor {
     return add ? after('linear', this.forward(x), { add, activation }) : linear(x, this.weight, this.bias, { activation });
   }
 

@@ -4,6 +4,7 @@ import { checkOptions, type OptionNames } from '../options';
 import { sameShape, showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { Buffer, Parameter } from './parameter';
+import { finish, finishes, rectifier, takesMaxima } from './passes';
 
 /** Tensors by name, as `stateDict` gives them and safetensors files hold them. */
 export type StateDict = Record<string, Tensor>;
@@ -45,22 +46,22 @@ export abstract class Module {
   abstract forward(...inputs: Tensor[]): Tensor;
 
   /** @internal Whether `finish` may be called in the place of `forward`: not where that was overridden, or is watched. */
-  get finishes(): boolean {
+  get [finishes](): boolean {
     return false;
   }
 
   /** @internal What `forward` gives, and what follows it, in one pass. */
-  finish(_x: Tensor, _after: Finish): Tensor {
+  [finish](_x: Tensor, _after: Finish): Tensor {
     throw new ReceptiveError('ERR_UNSUPPORTED', `${this.constructor.name}: nothing can follow in its last pass`);
   }
 
   /** @internal The rectifier this module is, for a pass it can be part of. */
-  get rectifier(): Rectifier | null {
+  get [rectifier](): Rectifier | null {
     return null;
   }
 
   /** @internal Whether it gives the largest of some of its inputs and can rectify them in that pass: before it or behind is the same. */
-  get pools(): boolean {
+  get [takesMaxima](): boolean {
     return false;
   }
 

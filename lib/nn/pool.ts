@@ -12,6 +12,7 @@ import type { Tensor } from '../tensor';
 import { after } from './fusion';
 import { call } from './layer';
 import { Module } from './module';
+import { finish, finishes, takesMaxima } from './passes';
 
 /** Options of `MaxPool1d`. */
 export type MaxPool1dOptions = Omit<MaxOptions1d, 'kernelSize' | 'activation'>;
@@ -36,6 +37,9 @@ const avgNames: OptionNames<AvgPool2dOptions> = {
   ceilMode: 'boolean',
   countIncludePad: 'boolean',
 };
+
+/** Whether a window may see padding alone, whose maximum is -Infinity: a rectifier before a pool leaves it, one behind does not. */
+const mayMissTheImage = ({ dilation, padding }: MaxPool1dOptions | MaxPool2dOptions) => dilation !== undefined && padding !== undefined;
 
 /** A pool over windows along some axes. */
 abstract class Pool<Size, Options extends object> extends Module {
@@ -71,17 +75,17 @@ export class MaxPool1d extends Pool<number, MaxPool1dOptions> {
   }
 
   /** @internal */
-  override get finishes(): boolean {
+  override get [finishes](): boolean {
     return this.forward === MaxPool1d.prototype.forward;
   }
 
   /** @internal */
-  override get pools(): boolean {
-    return this.finishes;
+  override get [takesMaxima](): boolean {
+    return this[finishes] && !mayMissTheImage(this.options);
   }
 
   /** @internal */
-  override finish(x: Tensor, { add, activation }: Finish): Tensor {
+  override [finish](x: Tensor, { add, activation }: Finish): Tensor {
     if (add) return after('maxPool1d', this.forward(x), { add, activation });
     return maxPool1d(x, { kernelSize: this.kernelSize, ...this.options, activation });
   }
@@ -98,17 +102,17 @@ export class MaxPool2d extends Pool<Pair, MaxPool2dOptions> {
   }
 
   /** @internal */
-  override get finishes(): boolean {
+  override get [finishes](): boolean {
     return this.forward === MaxPool2d.prototype.forward;
   }
 
   /** @internal */
-  override get pools(): boolean {
-    return this.finishes;
+  override get [takesMaxima](): boolean {
+    return this[finishes] && !mayMissTheImage(this.options);
   }
 
   /** @internal */
-  override finish(x: Tensor, { add, activation }: Finish): Tensor {
+  override [finish](x: Tensor, { add, activation }: Finish): Tensor {
     if (add) return after('maxPool2d', this.forward(x), { add, activation });
     return maxPool2d(x, { kernelSize: this.kernelSize, ...this.options, activation });
   }

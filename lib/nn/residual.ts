@@ -4,6 +4,7 @@ import type { Finish } from '../ops/rectifier';
 import { sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { Module } from './module';
+import { finish, finishes } from './passes';
 
 function checkModule(what: string, value: unknown): void {
   if (!(value instanceof Module)) throw typeError('Residual', what, value, 'a Module');
@@ -33,7 +34,7 @@ export class Residual extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    if (this.body.finishes) return this.finish(x, {});
+    if (this.body[finishes]) return this[finish](x, {});
     const [y, past] = [this.body.forward(x), this.#past(x)];
     if (!sameShape(y.shape, past.shape)) {
       throw shapeError(
@@ -45,14 +46,14 @@ export class Residual extends Module {
   }
 
   /** @internal */
-  override get finishes(): boolean {
-    return this.forward === Residual.prototype.forward && this.body.finishes;
+  override get [finishes](): boolean {
+    return this.forward === Residual.prototype.forward && this.body[finishes];
   }
 
   /** @internal The sum is part of the body's last pass. */
-  override finish(x: Tensor, { add: summand, activation }: Finish): Tensor {
+  override [finish](x: Tensor, { add: summand, activation }: Finish): Tensor {
     const past = this.#past(x);
-    return this.body.finish(x, { add: summand ? add(past, summand) : past, activation });
+    return this.body[finish](x, { add: summand ? add(past, summand) : past, activation });
   }
 
   #past(x: Tensor): Tensor {

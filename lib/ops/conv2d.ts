@@ -28,7 +28,8 @@ import { image, imageKernel, imageWindow } from './window1d';
  * How a float32 convolution and its gradients are computed. 'direct' sums the products in order: its error is at most that of a sum of
  * kh·kw·C/groups rounded products. 'winograd' filters tiles of outputs by fewer products (Winograd 1980; Lavin and Gray 2016), for kernels
  * of 3x3 or 1x3 to 1x5 taps without stride, dilation and groups: up to three times as fast, with a largest error of about 1e-5 of the
- * outputs' root mean square, where direct sums over 256 channels have 5e-6. 'auto' takes what costs less. float64 is always direct.
+ * outputs' root mean square, where direct sums over 256 channels have 5e-6. 'auto' takes what costs less. float64 is always direct, and so
+ * are rows of taps where there is neither AVX2 nor NEON.
  */
 export type ConvAlgorithm = 'auto' | 'direct' | 'winograd';
 

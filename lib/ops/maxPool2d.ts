@@ -114,7 +114,8 @@ function attributes(
 
 /**
  * The largest value of each window; padding never wins. The gradient goes to the first maximum of the window in row-major order.
- * `activation` rectifies the maxima in the same pass, which gives what pooling rectified values does.
+ * `activation` rectifies the maxima in the same pass. Pooling rectified values gives the same, but for -Infinity in the place of 0 where a
+ * window sees padding alone, as one with a dilation may.
  *
  * x [N,H,W,C] gives [N,H',W',C], sizes as for `conv2d`; with `ceilMode` they are rounded up, less a window that would start in the
  * padding behind the input.

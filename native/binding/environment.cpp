@@ -22,7 +22,7 @@ constexpr int64_t kSweepStepOfHeld = 8;  // a part of what is held
 constexpr int64_t kGarbageToTell = int64_t{32} << 20;
 constexpr int64_t kMadeToTell = 4;
 // What may be held beyond 1.5 times the least held lately before V8 is made to collect: at first, and at most.
-constexpr int64_t kLeastGarbage = int64_t{96} << 20;
+constexpr int64_t kLeastGarbage = int64_t{56} << 20;
 constexpr int64_t kMostGarbage = int64_t{1} << 30;
 
 class HandleScope {

@@ -1,4 +1,4 @@
-import { manualSeed, nn, randn, type Tensor } from '../../lib';
+import { manualSeed, nn, ones, randn, type Tensor } from '../../lib';
 import { native } from '../../lib/native';
 import { distance } from '../support/agree';
 
@@ -110,6 +110,37 @@ describe('fusion › takes place', () => {
     expect(forward(conv, new nn.ReLU(), pool)).toEqual([nothing, relu]);
     expect(forward(conv, pool, new nn.ReLU())).toEqual([nothing, relu]);
     expect(forward(conv, new nn.ReLU(), new Other(2))).toEqual([relu, nothing]);
+  });
+
+  test('before a pool whose windows may see padding alone: its -Infinity stays', () => {
+    const forward = (Rectifier: new () => nn.Module) =>
+      new nn.Sequential(new Rectifier(), new nn.MaxPool2d(2, { dilation: 3, padding: 1 })).forward(ones([1, 2, 2, 1])).dataSync();
+    expect([...forward(nn.ReLU)]).toEqual([-Infinity]);
+    expect(forward(nn.ReLU)).toEqual(forward(Watched));
+  });
+
+  test('whatever a program calls the parts of its modules', () => {
+    class Named extends nn.Module {
+      finishes = true;
+      rectifier = new nn.ReLU();
+      pools = [new nn.MaxPool2d(2)];
+      forward(x: Tensor): Tensor {
+        return this.pools[0]!.forward(this.rectifier.forward(x));
+      }
+    }
+    class Assigned extends nn.Module {
+      declare rectifier: nn.Module;
+      constructor() {
+        super();
+        this.rectifier = new nn.ReLU();
+      }
+      forward(x: Tensor): Tensor {
+        return this.rectifier.forward(x);
+      }
+    }
+    const x = randn([1, 4, 4, 6]);
+    const y = new nn.Sequential(new nn.Conv2d(6, 6, 1), new nn.ReLU(), new Named(), new Assigned(), new nn.ReLU()).forward(x);
+    expect(y.shape).toEqual([1, 2, 2, 6]);
   });
 
   test('where a residual block ends in a normalisation', () => {

@@ -141,6 +141,20 @@ export const cases: readonly Case[] = [
       }),
     image,
   ],
+  [
+    'maxima rectified in their pass',
+    () =>
+      fn((x) => {
+        const y = ops.maxPool2d(ops.mul(ops.sub(x, 1), 8), { kernelSize: 2, stride: 1, activation: 'relu6' });
+        return ops.maxPool2d(ops.sub(y, 3), { kernelSize: 2, activation: 'relu' });
+      }),
+    image,
+  ],
+  [
+    'maxima of a sequence rectified in their pass',
+    () => fn((x) => ops.maxPool1d(ops.sub(x, 1), { kernelSize: 2, activation: 'relu' })),
+    sequence,
+  ],
   ['Residual', () => new nn.Residual(new nn.Conv2d(4, 4, 3, { padding: 1 })), image],
   ['AdaptiveMaxPool2d that keeps its rows', () => new nn.AdaptiveMaxPool2d([8, 4]), image],
   ['LocallyConnected2d of one tap', () => new nn.LocallyConnected2d(4, 3, 1, { inputSize: [8, 6], bias: false }), image],

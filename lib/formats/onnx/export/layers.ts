@@ -44,10 +44,10 @@ function convTranspose(to: Exporter, node: TraceNode): Written {
   });
 }
 
-function maxPool(to: Exporter, { inputs: [x], attrs, output }: TraceNode): Written {
-  const { window, ceilMode } = attrs as { window: AnyWindow; ceilMode: boolean };
+function maxPool(to: Exporter, node: TraceNode): Written {
+  const { window, ceilMode } = node.attrs as { window: AnyWindow; ceilMode: boolean };
   const attributes = { ...windowAttributes(window), dilations: window.dilation, ceil_mode: Number(ceilMode) };
-  return to.set(output, to.emit('MaxPool', [to.channels(x!)], attributes), channelsFirst(output.shape.length));
+  return finished(to, node, to.emit('MaxPool', [to.channels(node.inputs[0]!)], attributes), channelsFirst(node.output.shape.length));
 }
 
 function avgPool(to: Exporter, { inputs: [x], attrs, output }: TraceNode): Written {
