@@ -6,7 +6,7 @@ import { elementwise, whole } from '../reach';
 import { showShape } from '../shape';
 import { Tensor } from '../tensor';
 import { add, mul, sub } from './binary';
-import { checkRectifier, checkSummand, clip, type Finish, type Rectifier, rectified } from './rectifier';
+import { checkSummand, clip, type Finish, finishing, type Rectifier, rectified } from './rectifier';
 import { neg, rsqrt } from './unary';
 
 /** Options of `batchNorm`. */
@@ -134,6 +134,6 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   if (training && x.size === x.shape[x.rank - 1]!) {
     throw shapeError('batchNorm', `input ${showShape(x.shape)} has one value a channel, training needs more than one`);
   }
-  checkRectifier('batchNorm', activation);
-  return apply(op, [x, weight, bias, runningMean, runningVar, add], { training, momentum, eps, activation });
+  const last = finishing('batchNorm', { activation });
+  return apply(op, [x, weight, bias, runningMean, runningVar, add], { training, momentum, eps, ...last });
 }

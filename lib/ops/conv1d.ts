@@ -2,8 +2,7 @@ import { apply, checkShapeOf } from '../op';
 import { checkOptions } from '../options';
 import type { Tensor } from '../tensor';
 import { type ConvOptions, convolution, finishedConvOptionNames, grouping } from './conv2d';
-import type { Finish } from './rectifier';
-import { finishing } from './rectifier';
+import { type Finish, finishing } from './rectifier';
 import { makeWindow, type Padding1d, type Window1d } from './window';
 
 /** Options of `conv1d`. */

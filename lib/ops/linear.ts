@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor';
 import { add, mul } from './binary';
 import { sumTo } from './gradients';
 import { product } from './matmul';
-import { checkRectifier, clip, type Finish, gated, type Rectifier, rectified } from './rectifier';
+import { clip, type Finish, finishing, gated, type Rectifier, rectified } from './rectifier';
 import { reshape } from './reshape';
 
 const rows = (x: Tensor): Tensor => x.view([sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]!]);
@@ -79,7 +79,5 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
   checkTensor('linear', 'input', x);
   checkShapeOf('linear', 'weight', weight, 'out,in');
   checkOptions('linear', options, names);
-  const { activation = null } = options;
-  checkRectifier('linear', activation);
-  return apply(op, [x, weight, bias], { activation });
+  return apply(op, [x, weight, bias], finishing('linear', options));
 }

@@ -22,14 +22,9 @@ const everything = [-Infinity, Infinity] as const;
 /** @internal The numbers the addon takes for it: what results are brought into. */
 export const clip = (activation: Rectifier | null): readonly [low: number, high: number] => (activation ? ends[activation] : everything);
 
-/** @internal Throws unless it is one, or null. */
-export function checkRectifier(operation: string, activation: Rectifier | null): void {
-  if (activation !== null && !Object.hasOwn(ends, activation)) throw rangeError(operation, 'activation', activation, "'relu' or 'relu6'");
-}
-
 /** @internal The rectifier that follows an operation in its last pass, checked. */
 export function finishing(operation: string, { activation = null }: Pick<Finish, 'activation'>): { activation: Rectifier | null } {
-  checkRectifier(operation, activation);
+  if (activation !== null && !Object.hasOwn(ends, activation)) throw rangeError(operation, 'activation', activation, "'relu' or 'relu6'");
   return { activation };
 }
 
