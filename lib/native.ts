@@ -118,7 +118,9 @@ export interface MemoryUse {
   readonly bytes: number;
   /** The most they held at any time. */
   readonly peakBytes: number;
-  /** Bytes taken from the system, caches included. */
+  /** Bytes of weights as kernels want them, kept by sessions and between calls. */
+  readonly kept: number;
+  /** Bytes taken from the system, all of the above and caches included. */
   readonly reserved: number;
 }
 

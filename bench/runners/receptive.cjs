@@ -57,7 +57,11 @@ function layer(wanted) {
         leaf.grad?.dispose();
         leaf.grad = null;
       }
-      tidy(() => run().backward(gradient));
+      tidy(() => {
+        run().backward(gradient);
+        // A step of training finds other weights than the one before it: nothing that was made of these may be kept.
+        noGrad(() => ops.slice(w, ...[0, 1].map((n) => w.shape.map(() => n))));
+      });
       settle();
     },
     dispose: () => disposeAll([...leaves, gradient]),

@@ -191,7 +191,7 @@ napi_value settled(napi_env env, const Arguments& arguments) {
 napi_value sync(napi_env env, const Arguments&) { return Environment::of(env).read(0); }
 napi_value sync_sync(napi_env env, const Arguments&) { return Environment::of(env).read_sync(0); }
 
-// memory(): { tensors, bytes, peakBytes, reserved }
+// memory(): { tensors, bytes, peakBytes, kept, reserved }
 napi_value memory(napi_env env, const Arguments&) {
   const Environment& environment = Environment::of(env);
   napi_value result;
@@ -199,6 +199,7 @@ napi_value memory(napi_env env, const Arguments&) {
   set_number(env, result, "tensors", static_cast<double>(environment.tensors().tensors()));
   set_number(env, result, "bytes", static_cast<double>(environment.tensors().bytes()));
   set_number(env, result, "peakBytes", static_cast<double>(environment.tensors().peak_bytes()));
+  set_number(env, result, "kept", static_cast<double>(environment.kept()));
   set_number(env, result, "reserved", static_cast<double>(environment.reserved()));
   return result;
 }

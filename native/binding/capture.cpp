@@ -8,32 +8,69 @@
 
 namespace receptive {
 
+namespace {
+
+// The only operand whose contents a call packs.
+const TensorTable::Entry& operand_of(uint32_t operands, TensorTable::Entry* const* used) {
+  int i = 0;
+  while (operands >> (i + 1) != 0) ++i;
+  return *used[i];
+}
+
+// What is kept of what that call makes of its operand, of all calls that make the same.
+Made& made_of(const TensorTable::Entry& operand, const Call& call) {
+  std::vector<Made>& all = operand.storage->made;
+  std::vector<double> form(call.attr, call.attr + call.attrs);
+  form.push_back(static_cast<double>(operand.offset));
+  for (int d = 0; d < operand.tensor.rank; ++d) form.push_back(static_cast<double>(operand.tensor.dims[d]));
+  all.erase(std::remove_if(all.begin(), all.end(), [](const Made& made) { return made.kept.expired(); }), all.end());
+  const auto same = [&](const Made& made) { return made.op == call.op && made.form == form; };
+  const auto found = std::find_if(all.begin(), all.end(), same);
+  return found != all.end() ? *found : (all.push_back({call.op, std::move(form), {}, nullptr}), all.back());
+}
+
+std::shared_ptr<Kept> kept_of(Made& made) {
+  std::shared_ptr<Kept> kept = made.kept.lock();
+  if (kept == nullptr) made.kept = kept = std::make_shared<Kept>();
+  return kept;
+}
+
+}  // namespace
+
 void Environment::capture() { capture_ = std::make_unique<Capture>(); }
 
 // Where what a command makes of a constant stays, null where that is none: pieces are of memory that commands fill.
 std::shared_ptr<Kept> Environment::kept_for(const Packed& packed, TensorTable::Entry* const* used) {
   const auto& [operands, call] = packed;
-  const TensorTable::Entry* last = nullptr;
   for (uint32_t i = 0; operands >> i != 0; ++i) {
-    if ((operands >> i & 1u) == 0) continue;
-    last = used[i];
-    if (last->piece || capture_->made.count(last->storage) > 0) return nullptr;
+    if ((operands >> i & 1u) != 0 && (used[i]->piece || capture_->made.count(used[i]->storage) > 0)) return nullptr;
   }
-  if (call.keep == Call::Keep::own) return std::make_shared<Kept>();
-  const TensorTable::Entry& operand = *last;  // the only one
+  return call.keep == Call::Keep::own ? std::make_shared<Kept>() : kept_of(made_of(operand_of(operands, used), call));
+}
+
+// The same outside of plans: where calls in a row packed an operand and nothing else was done with it, as those of a trained network that
+// runs. One that is trained has its weights written or read for gradients in between.
+std::shared_ptr<Kept> Environment::kept_lately(const Packed& packed, TensorTable::Entry* const* used) {
+  constexpr int kCalls = 2;                        // before this one
+  constexpr size_t kMostBytes = size_t{16} << 20;  // of an operand
+  constexpr int64_t kMostForms = 4;                // of one
+  const TensorTable::Entry& operand = operand_of(packed.operands, used);
   Storage& storage = *operand.storage;
-  std::vector<double> form(call.attr, call.attr + call.attrs);
-  form.push_back(static_cast<double>(operand.offset));
-  for (int d = 0; d < operand.tensor.rank; ++d) form.push_back(static_cast<double>(operand.tensor.dims[d]));
-  storage.made.erase(std::remove_if(storage.made.begin(), storage.made.end(), [](const Made& made) { return made.kept.expired(); }),
-                     storage.made.end());
-  for (const Made& made : storage.made) {
-    if (made.op != call.op || made.form != form) continue;
-    if (std::shared_ptr<Kept> kept = made.kept.lock()) return kept;
+  if (operand.piece || storage.bytes > kMostBytes) return nullptr;
+  if (storage.packed < kCalls) {
+    ++storage.packed;
+    return nullptr;
   }
-  auto kept = std::make_shared<Kept>();
-  storage.made.push_back({call.op, std::move(form), kept});
-  return kept;
+  Made& made = made_of(operand, packed.call);
+  const auto is_held = [](const Made& other) { return other.held != nullptr; };
+  if (!is_held(made) && std::count_if(storage.made.begin(), storage.made.end(), is_held) >= kMostForms) return nullptr;
+  return made.held = kept_of(made);
+}
+
+void Environment::drop_kept() {
+  tensors_.each_storage([](Storage& storage) {
+    for (Made& made : storage.made) made.held.reset();
+  });
 }
 
 void Environment::capture(const Command& command, TensorTable::Entry* const* used, int uses, const Packed* packed) {
@@ -130,14 +167,19 @@ double Environment::run_plan(Plan& plan, const std::vector<TensorTable::Entry*>&
   return static_cast<double>(ticket);
 }
 
-size_t Environment::reserved() const {
-  size_t sum = allocator_.reserved() + stream_.reserved();
+size_t Environment::kept() const {
+  size_t sum = 0;
   std::unordered_set<const Kept*> counted;
   const auto count = [&](const Kept& kept) {
     if (counted.insert(&kept).second) sum += kept.bytes();
   };
   for (const auto& [id, plan] : plans_) plan->each_kept(count);
   for (const auto& [id, plan] : retired_) plan->each_kept(count);
+  tensors_.each_storage([&](const Storage& storage) {
+    for (const Made& made : storage.made) {
+      if (made.held != nullptr) count(*made.held);
+    }
+  });
   return sum;
 }
 

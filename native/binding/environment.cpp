@@ -131,6 +131,7 @@ Block* Environment::acquire(size_t bytes, bool for_host) {
     block = take();
   }
   if (block == nullptr) {
+    drop_kept();
     collect_garbage();
     block = take();
   }
@@ -143,6 +144,7 @@ Block* Environment::acquire(size_t bytes, bool for_host) {
 }
 
 void Environment::trim() {
+  drop_kept();
   const auto run = [](Allocator* const& allocator, Context&) { allocator->trim(); };
   stream_.record(Command::of<Allocator*>(run, &allocator_));
 }
@@ -282,7 +284,7 @@ void Environment::upload(double id, const void* bytes) {
   if (storage.bytes > 0) std::memcpy(storage.block->data, bytes, storage.bytes);
   storage.block->failure = nullptr;
   storage.written = true;
-  storage.made.clear();
+  storage.change();
 }
 
 // Made by the constructor, which throws when there is no memory (an error without a code); napi_create_arraybuffer ends the process.

@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "../ops/op.h"
@@ -73,11 +74,17 @@ class Environment {
   void record(const Command& command, TensorTable::Entry* const* used, int uses, const Packed* packed = nullptr) {
     if (capture_ != nullptr) return capture(command, used, uses, packed);
     Uses blocks;
+    uint32_t packs = 0;
+    std::shared_ptr<Kept> kept;
+    if (packed != nullptr && packed->call.keep == Call::Keep::shared) {
+      packs = packed->operands;
+      kept = kept_lately(*packed, used);
+    }
     for (int i = 0; i < uses; ++i) {
       blocks.add(used[i]->storage->block, !used[i]->storage->written);
-      if (!used[i]->storage->made.empty()) used[i]->storage->made.clear();  // the command may write it
+      if ((packs >> i & 1u) == 0) used[i]->storage->change();
     }
-    const uint64_t number = stream_.record(command, blocks);
+    const uint64_t number = stream_.record(command, blocks, std::move(kept));
     for (int i = 0; i < uses; ++i) {
       used[i]->storage->block->last_use = number;
       used[i]->storage->written = true;
@@ -88,8 +95,10 @@ class Environment {
   void trim();
 
   const TensorTable& tensors() const { return tensors_; }
-  // Bytes taken from the system and not given back.
-  size_t reserved() const;
+  // Bytes of what kernels made of operands, kept for later calls and runs of plans.
+  size_t kept() const;
+  // Bytes taken from the system and not given back, those included.
+  size_t reserved() const { return allocator_.reserved() + stream_.reserved() + kept(); }
 
  private:
   struct Read;
@@ -112,6 +121,8 @@ class Environment {
   void forget_owner(TensorTable::Entry& entry);
   void capture(const Command& command, TensorTable::Entry* const* used, int uses, const Packed* packed);
   std::shared_ptr<Kept> kept_for(const Packed& packed, TensorTable::Entry* const* used);
+  std::shared_ptr<Kept> kept_lately(const Packed& packed, TensorTable::Entry* const* used);
+  void drop_kept();
   void let_go(Plan& plan);
   void destroy_retired();
   napi_value promise(std::unique_ptr<Read> read, double id);

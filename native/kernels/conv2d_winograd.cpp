@@ -8,7 +8,7 @@
 //     y = Aᵀ M A + bias                          each tile's outputs
 //
 // Many tiles: a chunk is a block, all three steps, V and M in the core's own L2. Few tiles: one block, and each step is cut on its own:
-// into tiles, points and panels, tiles. The sum over channels is in the same order either way.
+// into tiles, points and panels, tiles.
 //
 // The gradient of the weights sums over tiles instead: Gᵀ [ Σ (A g Aᵀ) (Bᵀ d B) ] G, a matrix product [C][tiles] x [tiles][K] at each
 // point.
@@ -150,7 +150,10 @@ void run(const Problem& p, const float* x, const FilterWeights& w, const float* 
   const auto at = [&](int point, int64_t panel) { return point * panels.size(C) + panels.offset(panel, C); };
   const auto room = [&](int64_t count) { return points * (Matrices::apart_of(C, count) + Matrices::apart_of(padded, count)); };
   const float* outside = zeros(context, C);
-  const bool few = !context.keeps() && tiles <= kFewTiles;
+  // Sums of few tiles are over a few channels at a time, whether their weights are transformed now or have been: results are the same.
+  // Beyond the caches weights are transformed sooner than what was made of them is read.
+  const bool in_pieces = tiles <= kFewTiles && !context.always_keeps();
+  const bool few = in_pieces && (!context.keeps() || is_far(points * panels.size(C)));
   const float* U = few ? nullptr : transformed(p, w, panels, context);
   const int64_t least = (tiles + kBlockTiles - 1) / kBlockTiles;
   if (least >= kEnoughBlocks) {
@@ -180,11 +183,15 @@ void run(const Problem& p, const float* x, const FilterWeights& w, const float* 
       multiply_few(p, w, V, M, panels, context);
     } else {
       // Chunks that follow each other take the same panel of U.
+      const int64_t step = in_pieces ? kFewChannels : C;
       const int64_t parts = (count + 2 * kBlockTiles - 1) / (2 * kBlockTiles), units = points * panels.count() * parts;
       cut(context, units, points * count * C * K, kWinogradGrain, [&](int64_t unit, int) {
         const int64_t part = unit % parts, panel = unit / parts % panels.count();
         const int point = static_cast<int>(unit / parts / panels.count());
-        multiply(V, all, U + at(point, panel), M, panels, panel, point, part * count / parts, (part + 1) * count / parts);
+        for (int64_t c = 0; c < C; c += step) {
+          multiply(V, {c, smaller(step, C - c)}, U + at(point, panel) + c * panels.width(panel) * Vec::width, M, panels, panel, point,
+                   part * count / parts, (part + 1) * count / parts);
+        }
       });
     }
     cut(context, count, count * points * K, kTransformGrain,

@@ -68,6 +68,7 @@ class PartContext final : public Context {
     return data;
   }
   bool keeps() const override { return keeps_; }
+  bool always_keeps() const override { return keeps_; }
   void fail(const char*, ...) override {}  // no convolution does
 
  protected:

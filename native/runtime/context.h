@@ -33,11 +33,14 @@ class Context {
   virtual void* scratch(size_t bytes) = 0;
 
   // Memory for what a command makes of its constant operands (packed or transformed weights), asked for in the same order and sizes in each
-  // of its runs. Where the command runs again and again, as in a plan, the contents stay, and *made says that they are there from an
+  // of its runs. Where the command runs again and again on the same, the contents stay, and *made says that they are there from an
   // earlier run; else it is scratch.
   virtual void* keep(size_t bytes, bool* made) = 0;
   // Whether they stay.
   virtual bool keeps() const = 0;
+  // Whether they stay for good, as in a plan, so that the choice of an algorithm may count on it. Where they stay for as long as nobody
+  // writes the operands it must not: results would change from one call to the next.
+  virtual bool always_keeps() const = 0;
 
   // Reports data that the shapes could not show to be wrong (a label out of range). The command must still leave its outputs defined
   // and touch no memory outside its tensors. The first message of a command is what reads of its results are told. Thread-safe.

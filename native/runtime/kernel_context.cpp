@@ -27,12 +27,17 @@ void KernelContext::trim() {
   reserved_.store(0, std::memory_order_relaxed);
 }
 
-Kept::~Kept() {
+Kept::~Kept() { clear(); }
+
+void Kept::clear() {
   for (const Block& block : blocks_) system_release(block.data, block.bytes);
+  blocks_.clear();
+  bytes_.store(0, std::memory_order_relaxed);
 }
 
-void KernelContext::begin(Kept* kept) {
+void KernelContext::begin(Kept* kept, bool always) {
   kept_ = kept;
+  always_keeps_ = always;
   next_kept_ = 0;
   abandoned_ = false;
   threads_ = Pool::shared().threads();
@@ -70,6 +75,10 @@ void* KernelContext::scratch(size_t bytes) {
   void* const data = block.data + block.used;
   block.used += bytes;
   return data;
+}
+
+void KernelContext::forget_kept() {
+  if (kept_ != nullptr) kept_->clear();
 }
 
 // A command asks for the same in each of its runs; one that shares what it keeps may be on another shape and ask for another size.

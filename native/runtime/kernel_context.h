@@ -10,7 +10,7 @@
 
 namespace receptive {
 
-// What a command of a plan keeps between its runs; see Context::keep. Commands of several plans that make the same share one.
+// What a command keeps between its runs; see Context::keep. Commands that make the same share one.
 class Kept {
  public:
   Kept() = default;
@@ -23,6 +23,7 @@ class Kept {
 
  private:
   friend class KernelContext;
+  void clear();
   // The stream's thread's.
   struct Block {
     size_t index;  // of the call that asked for it in its command
@@ -41,8 +42,11 @@ class KernelContext final : public Context {
   KernelContext& operator=(const KernelContext&) = delete;
 
   // Before each command: all scratch is free again, and the number of threads is that of the pool now. kept: the command's, where it runs
-  // again and its constant operands stay what they are; else null.
-  void begin(Kept* kept = nullptr);
+  // again on constant operands that are still what they were; else null. always: they are for good.
+  void begin(Kept* kept = nullptr, bool always = true);
+
+  // The command that ran last threw: what it was to keep may not all be there.
+  void forget_kept();
 
   // Between commands: gives the scratch memory back to the system.
   void trim();
@@ -64,6 +68,7 @@ class KernelContext final : public Context {
   void* scratch(size_t bytes) override;
   void* keep(size_t bytes, bool* made) override;
   bool keeps() const override { return kept_ != nullptr; }
+  bool always_keeps() const override { return kept_ != nullptr && always_keeps_; }
 #if defined(__GNUC__)
   __attribute__((format(printf, 2, 3)))
 #endif
@@ -87,6 +92,7 @@ class KernelContext final : public Context {
   std::atomic<size_t> reserved_{0};
   int threads_ = 1;
   Kept* kept_ = nullptr;
+  bool always_keeps_ = false;
   size_t next_kept_ = 0;
   bool abandoned_ = false;
   std::mutex mutex_;  // guards failure_

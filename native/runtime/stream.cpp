@@ -32,7 +32,7 @@ struct Stream::Sync {
 
 Stream::Stream(std::function<void()> idle) : idle_(std::move(idle)) {}
 
-uint64_t Stream::record(const Command& command, const Uses& uses) {
+uint64_t Stream::record(const Command& command, const Uses& uses, std::shared_ptr<Kept> kept) {
   const uint64_t number = recorded() + 1;
   if (number - known_completed_ > kCapacity) {
     known_completed_ = completed();
@@ -45,7 +45,7 @@ uint64_t Stream::record(const Command& command, const Uses& uses) {
     ring_.reset(new Recorded[kCapacity]);
     thread_ = std::thread([this] { work(); });
   }
-  ring_[number % kCapacity] = {command, uses};
+  ring_[number % kCapacity] = {command, uses, std::move(kept)};
   // Sequentially consistent with parked_ in await_command: either that thread sees the command, or this one sees it asleep.
   recorded_.store(number);
   if (parked_.load()) {
@@ -127,10 +127,13 @@ void Stream::work() {
   }
 }
 
-void Stream::run(const Recorded& recorded) {
+void Stream::run(Recorded& recorded) {
+  const std::shared_ptr<Kept> kept = std::move(recorded.kept);
+  bool ended = false;
   try {
-    context_.begin();
+    context_.begin(kept.get(), false);
     recorded.command.run(context_);
+    ended = true;
   } catch (const std::bad_alloc&) {
     context_.fail("not enough memory for the scratch space of an operation");
   } catch (const std::exception& error) {
@@ -138,6 +141,7 @@ void Stream::run(const Recorded& recorded) {
   } catch (...) {
     context_.fail("an operation threw something that is no exception");
   }
+  if (!ended) context_.forget_kept();
 
   const Uses& uses = recorded.uses;
   std::shared_ptr<const std::string> failure;

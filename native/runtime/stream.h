@@ -51,7 +51,8 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   // Appends a command and returns its number. Blocks while kCapacity commands are waiting. The thread starts with the first one.
-  uint64_t record(const Command& command, const Uses& uses = {});
+  // kept: where earlier commands kept what they made of operands that are still the same, and this one will; or null.
+  uint64_t record(const Command& command, const Uses& uses = {}, std::shared_ptr<Kept> kept = nullptr);
 
   // Appends a copy of a block's first bytes into memory of the caller's, followed by a call of done.
   uint64_t read(void* destination, const Block& source, size_t bytes, Done done, void* data);
@@ -80,10 +81,11 @@ class Stream {
   struct Recorded {
     Command command;
     Uses uses;
+    std::shared_ptr<Kept> kept;
   };
   void work();
   bool await_command(uint64_t done);
-  void run(const Recorded& recorded);
+  void run(Recorded& recorded);
 
   std::function<void()> idle_;
   std::unique_ptr<Recorded[]> ring_;  // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded

@@ -17,11 +17,12 @@ namespace receptive {
 
 class Kept;
 
-// What plans keep that kernels made of a tensor, and what says which it is.
+// What is kept that kernels made of a tensor, and what says which it is.
 struct Made {
   const char* op;
   std::vector<double> form;
   std::weak_ptr<Kept> kept;
+  std::shared_ptr<Kept> held;  // the same, where calls outside of plans keep it
 };
 
 struct Storage {
@@ -31,6 +32,13 @@ struct Storage {
   int plans = 0;                // of these: its block must stay where it is
   bool written = false;         // it has contents: a command that uses it was recorded, or it was uploaded
   std::vector<Made> made = {};  // of its contents as they are
+  int packed = 0;               // calls in a row that did nothing with it but pack it
+
+  // To be told of whatever may write it.
+  void change() {
+    made.clear();
+    packed = 0;
+  }
 };
 
 class TensorTable {
@@ -64,6 +72,14 @@ class TensorTable {
   // False if there is no such tensor.
   bool free(double id);
   void clear();
+
+  // body(storage) for each; a storage of several tensors comes up as often.
+  template <class Body>
+  void each_storage(const Body& body) const {
+    for (const Entry& entry : entries_) {
+      if (entry.storage != nullptr) body(*entry.storage);
+    }
+  }
 
   // body(entry, id) for each tensor; it may free that one.
   template <class Body>

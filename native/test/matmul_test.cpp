@@ -86,6 +86,7 @@ TEST(matmul, clips_its_results_and_keeps_what_it_packs) {
       expect_agreement("matmul", operands, {0, trans_b, 0, HUGE_VAL}, 2e-5, "relu");
       expect_agreement("matmul", operands, {0, trans_b, -0.25, 0.5}, 1e-4, "clip");
       expect_kept("matmul", operands, {0, trans_b, 0, HUGE_VAL}, 2e-5, "kept");
+      expect_kept_lately("matmul", operands, {0, trans_b, 0, HUGE_VAL}, "kept lately");
     }
   }
 }

@@ -117,7 +117,7 @@ class Cells {
 
 // Records and runs an op on these tensors (null: left out). Returns what it reported with fail(), or "".
 inline std::string run_op(const std::string& name, const std::vector<const Tensor*>& tensors, const std::vector<double>& attrs,
-                          Kept* kept = nullptr) {
+                          Kept* kept = nullptr, bool always = true) {
   const Op& op = op_named(name);
   EXPECT_EQ(static_cast<int>(tensors.size()), op.tensors) << name;
   EXPECT_TRUE(op.attrs < 0 || static_cast<int>(attrs.size()) == op.attrs) << name;
@@ -129,7 +129,7 @@ inline std::string run_op(const std::string& name, const std::vector<const Tenso
   std::copy(attrs.begin(), attrs.end(), call.attr);
   op.record(call);
   KernelContext context;
-  context.begin(kept);
+  context.begin(kept, always);
   call.command.run(context);
   return context.take_failure();
 }
@@ -137,7 +137,8 @@ inline std::string run_op(const std::string& name, const std::vector<const Tenso
 // One run of a case: its tensors, made anew.
 class OpRun {
  public:
-  OpRun(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, Dtype real, Kept* kept = nullptr) {
+  OpRun(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, Dtype real, Kept* kept = nullptr,
+        bool always = true) {
     std::vector<const Tensor*> tensors;
     for (const Operand& o : operands) {
       if (o.kind == Operand::Kind::absent) {
@@ -149,7 +150,7 @@ class OpRun {
       cells_.push_back(std::make_unique<Cells>(dtype, o.dims, o.values));
       tensors.push_back(&cells_.back()->tensor());
     }
-    failure = run_op(op, tensors, attrs, kept);
+    failure = run_op(op, tensors, attrs, kept, always);
   }
   const Cells& operator[](size_t i) const { return *cells_[i]; }
   std::string failure;
@@ -219,6 +220,23 @@ inline void expect_kept(const std::string& op, const std::vector<Operand>& opera
       if (!operands[i].result) continue;
       EXPECT_LE(error_of(first[i], reference[i]), bound) << what << ", tensor " << i;
       EXPECT_TRUE(second[i].same_bytes(first[i])) << what << ", tensor " << i << ": other bits in another run";
+    }
+  });
+}
+
+// The op as calls run it that find their constant operands as they were: what is kept changes no bit of the results.
+inline void expect_kept_lately(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs,
+                               const std::string& what) {
+  each_isa([&](const KernelTable&) {
+    const OpRun alone(op, operands, attrs, Dtype::float32);
+    Kept kept;
+    for (const char* run : {"first", "second"}) {
+      const OpRun with(op, operands, attrs, Dtype::float32, &kept, false);
+      for (size_t i = 0; i < operands.size(); ++i) {
+        if (operands[i].kind == Operand::Kind::absent) continue;
+        with[i].verify(what);
+        if (operands[i].result) EXPECT_TRUE(with[i].same_bytes(alone[i])) << what << ", tensor " << i << ": other bits in the " << run;
+      }
     }
   });
 }

@@ -36,6 +36,13 @@ void keep(const KeepArgs& a, Context& context) {
   *a.to += *kept;
 }
 
+// The same, but what it makes is not all there when it first throws.
+void keep_or_throw(const KeepArgs& a, Context& context) {
+  const int before = *a.made;
+  keep(a, context);
+  if (before == 0) throw std::bad_alloc();
+}
+
 struct WaitArgs {
   std::atomic<bool>* reached;
   std::atomic<bool>* go;
@@ -102,6 +109,25 @@ TEST(plan, keeps_what_commands_make_of_constants) {
   EXPECT_EQ(made, 1);
   EXPECT_EQ(to, 5);
   EXPECT_EQ(plan.kept_bytes(), sizeof(float));
+}
+
+TEST(plan, makes_again_what_a_run_that_failed_kept) {
+  float out = 0, to = 0;
+  int made = 0;
+  Plan plan;
+  plan.add(Command::of(keep_or_throw, KeepArgs{&out, &made}), std::make_shared<Kept>());
+  plan.outputs = {of(&out, 1)};
+  Stream stream([] {});
+  Block result{&to, sizeof to};
+  void* data[] = {&to};
+  for (uint64_t run = 1; run <= 3; ++run) {
+    Uses uses;
+    uses.add(&result, true);
+    stream.record(plan.run(run, data), uses);
+  }
+  stream.wait(stream.recorded());
+  EXPECT_EQ(made, 2);
+  EXPECT_EQ(to, 5);  // 1, which failed, and twice 2
 }
 
 TEST(plan, a_cancelled_run_stops_before_its_next_command_and_no_other_does) {

@@ -107,6 +107,29 @@ TEST(stream, recording_blocks_while_the_queue_is_full) {
   stream.wait(stream.recorded());
 }
 
+// Counts the runs that had to make what the others found.
+struct MakeArgs {
+  int* made;
+};
+void make(const MakeArgs& a, Context& context) {
+  bool there;
+  context.keep(sizeof(float), &there);
+  EXPECT_FALSE(context.always_keeps());
+  if (!there) ++*a.made;
+}
+
+TEST(stream, commands_find_what_others_kept_and_free_it_when_they_are_the_last_to_hold_it) {
+  Stream stream([] {});
+  int made = 0;
+  auto kept = std::make_shared<Kept>();
+  const std::weak_ptr<Kept> seen = kept;
+  for (int i = 0; i < 3; ++i) stream.record(Command::of(make, MakeArgs{&made}), {}, kept);
+  kept.reset();
+  stream.wait(stream.record(Command::of(make, MakeArgs{&made})));
+  EXPECT_EQ(made, 2);  // once for those three, once for the one that keeps nothing
+  EXPECT_TRUE(seen.expired());
+}
+
 TEST(stream, a_read_sees_the_commands_before_it_only) {
   Stream stream([] {});
   float source = 0;
