@@ -9,6 +9,7 @@
 #include "conv2d_gather.h"
 #include "conv2d_planes.h"
 #include "conv2d_scatter.h"
+#include "conv2d_sparse.h"
 #include "conv2d_winograd.h"
 #include "split.h"
 
@@ -154,6 +155,7 @@ static void grouped_backward_input(const Conv2dBackwardInputArgs<float>& a, cons
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
+  if (const Sparse g = sparse_of(s, a.g, context); g.entries) return sparse_backward_input(a, g, context);
   if (s.sh == 1 && s.sw == 1) {  // one phase, of all taps in reverse order
     const Source source = {a.g,
                            s.N,

@@ -9,6 +9,7 @@
 #include "conv2d_depthwise.h"
 #include "conv2d_parts.h"
 #include "conv2d_source.h"
+#include "conv2d_sparse.h"
 #include "conv2d_widen.h"
 #include "conv2d_winograd.h"
 
@@ -63,6 +64,7 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
     if (a.db) memset(a.db, 0, static_cast<size_t>(s.K) * sizeof(float));
     return;
   }
+  if (const Sparse g = sparse_of(s, a.g, context); g.entries) return sparse_backward_weight(a, g, context);
   if (a.db) bias_gradient(a, context);
   if (is_depthwise(s) || (is_grouped(s) && Cg < Vec::width / 2)) return depthwise_backward_weight(a, context);
   const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left};

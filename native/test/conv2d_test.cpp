@@ -265,6 +265,63 @@ TEST(conv2d, agrees_where_tensors_are_far) {
   }
 }
 
+// A gradient that is nearly all zero takes another way (conv2d_sparse.h), one that is a little less so, or has what is not zero where it
+// is looked for, does not.
+TEST(conv2d, gradients_of_outputs_that_are_nearly_all_zero) {
+  const Case some[] = {
+      {16, 1, 64, 40, 20, 1, 3, 1, 1, 0, 0, 0, 0},           // a sequence
+      {3, 24, 26, 17, 11, 3, 3, 1, 1, 1, 1, 1, 1},           // awkward everywhere
+      {3, 60, 50, 5, 34, 4, 3, 2, 3, 1, 2, 3, 1, 2, 1},      // strides and padding
+      {2, 40, 50, 5, 33, 3, 4, 1, 1, 3, 5, 2, 4, 1, 3},      // taps apart, and beyond the borders
+      {1, 70, 70, 3, 5, 2, 2, 1, 1, 0, 0, 0, 0},             // one image
+      {70, 5, 5, 8, 10, 5, 5, 1, 1, 4, 4, 4, 4},             // many, whose outputs mostly see padding
+      {8, 20, 20, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4},  // groups, which do not
+  };
+  for (const Case& c : some) {
+    const Conv2dShape s = shape_of(c);
+    const auto d = [](int64_t v) { return static_cast<double>(v); };
+    const std::vector<double> attrs = {d(c.sh), d(c.sw), d(c.top), d(c.right), d(c.bottom), d(c.left), d(c.dh), d(c.dw), d(c.groups), 0};
+    const Dims x{c.N, c.H, c.W, c.C}, w{c.kh, c.kw, c.C / c.groups, c.K}, y{c.N, s.OH, s.OW, c.K};
+    ASSERT_GE(size_of_dims(y), 1 << 14) << "a small one is not looked at";
+    for (const int64_t apart : {0, 15, 31, 33, 61, 997}) {  // one value in so many is not zero
+      Operand g = integers(y, 5, 1, 4);
+      for (size_t i = 0; i < g.values.size(); ++i) {
+        if (apart == 0 || i * 2654435761 % 4294967296 / 4 % static_cast<uint64_t>(apart) != 0) g.values[i] = 0;
+      }
+      const std::string what = name_of(c) + ", one in " + std::to_string(apart);
+      for (const bool bias : {false, true}) {
+        expect_agreement("conv2d_backward_weight", {integers(x, 4, -2, 2), g, result(w), bias ? result({c.K}) : absent()}, attrs, 2e-5,
+                         what);
+        expect_agreement("conv2d_backward_input", {g, integers(w, 2), bias ? integers({c.C}, 3) : absent(), result(x)}, attrs, 2e-5, what);
+      }
+    }
+  }
+}
+
+// What shows that it is taken.
+TEST(conv2d, a_gradient_of_zero_adds_nothing_whatever_it_is_multiplied_with) {
+  const Conv2dShape s = shape_of({4, 1, 64, 16, 80, 1, 3});
+  Buffer<float> x(s.N * s.W * s.C), g(s.N * s.OW * s.K), w(3 * s.C * s.K), dw(w.size()), dx(x.size()), db(s.K);
+  fill_reals(x, 1);
+  fill_reals(w, 2);
+  for (int64_t i = 0; i < g.size(); ++i) g[i] = 0;
+  g[(s.OW + 7) * s.K + 3] = NAN;  // image 1, pixel 7, channel 3
+  x[20 * s.C + 5] = INFINITY;     // of image 0
+  w[30] = INFINITY;               // of channel 30
+  each_isa([&](const KernelTable& table) {
+    KernelContext context;
+    context.begin();
+    table.conv2d_backward_weight({s, x.data(), g.data(), dw.data(), db.data()}, context);
+    table.conv2d_backward_input({s, g.data(), w.data(), nullptr, dx.data()}, context);
+    for (int64_t i = 0; i < dw.size(); ++i) ASSERT_EQ(std::isnan(dw[i]), i % s.K == 3) << i;
+    for (int64_t k = 0; k < s.K; ++k) ASSERT_EQ(std::isnan(db[k]), k == 3) << k;
+    for (int64_t i = 0; i < dx.size(); ++i) {
+      const int64_t pixel = i / s.C;
+      ASSERT_EQ(std::isnan(dx[i]), pixel >= s.W + 7 && pixel < s.W + 10) << i;
+    }
+  });
+}
+
 // Pixels that no output sees may hold anything: they were multiplied with zeros beyond the row's end.
 TEST(conv2d, weight_gradient_does_not_hear_of_what_no_output_sees) {
   for (const int64_t groups : {16, 4}) {
