@@ -67,7 +67,7 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   if (const Sparse g = sparse_of(s, a.g, context); g.entries) return sparse_backward_weight(a, g, context);
   if (a.db) bias_gradient(a, context);
   if (is_depthwise(s) || (is_grouped(s) && Cg < Vec::width / 2)) return depthwise_backward_weight(a, context);
-  const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left};
+  const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left, s.dh, s.dw};
   if (const Filter filter = filter_for(s, filtered, Transformed::whole); filter != Filter::none) {
     return filter_backward_weight(filter, filtered, a.x, a.g, a.dw, context);
   }

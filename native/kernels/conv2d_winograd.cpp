@@ -53,11 +53,23 @@ struct Problem : Filtered {
   Problem(const Filtered& f, Filter filter)
       : Filtered(f),
         by(transforms_of(filter)),
-        tile_rows((f.out.rows + by.row.outputs - 1) / by.row.outputs),
-        tile_cols((f.out.cols + by.col.outputs - 1) / by.col.outputs) {}
+        tile_rows(tiles_along(f.out.rows, f.down, by.row)),
+        tile_cols(tiles_along(f.out.cols, f.across, by.col)) {}
   int64_t tiles() const { return images * tile_rows * tile_cols; }
   Place place(int64_t tile) const {
-    return {tile / tile_cols / tile_rows, tile / tile_cols % tile_rows * by.row.outputs, tile % tile_cols * by.col.outputs};
+    const int64_t row = tile / tile_cols;
+    return {row / tile_rows, first_of(row % tile_rows, out.rows, down, by.row), first_of(tile % tile_cols, out.cols, across, by.col)};
+  }
+
+ private:
+  // Taps so far apart see one in so many cells: an axis falls into as many, each cut into tiles of its own. Tiles that go along follow each
+  // other.
+  static int64_t tiles_along(int64_t cells, int64_t apart, const TileShape& tile) {
+    return smaller(cells, apart) * ((cells + apart * tile.outputs - 1) / (apart * tile.outputs));
+  }
+  static int64_t first_of(int64_t index, int64_t cells, int64_t apart, const TileShape& tile) {
+    const int64_t axes = smaller(cells, apart);
+    return index % axes + index / axes * tile.outputs * apart;
   }
 };
 

@@ -10,11 +10,13 @@ struct Image {
   int64_t rows, cols, channels;
 };
 
-// A convolution of [images, in] to [images, out]: output (i, j) reads input (i - top, j - left) at its first tap.
+// A convolution of [images, in] to [images, out]: output (i, j) reads input (i - top, j - left) at its first tap, and others `down` and
+// `across` apart.
 struct Filtered {
   int64_t images;
   Image in, out;
   int64_t top, left;
+  int64_t down, across;
 };
 
 // F(2x2,3x3), F(4x4,3x3), and along a row F(4,3), F(3,4), F(2,5). The small set has F(4x4,3x3) only.

@@ -103,9 +103,9 @@ template <class Rows, class Cols>
 static void transform_input(const Filtered& p, const float* x, const Place& at, const float* zeros, float* to, int64_t apart) {
   const float* cell[Rows::points][Cols::points];
   for (int i = 0; i < Rows::points; ++i) {
-    const int64_t h = at.row + i - p.top;
+    const int64_t h = at.row + i * p.down - p.top;
     for (int j = 0; j < Cols::points; ++j) {
-      const int64_t w = at.col + j - p.left;
+      const int64_t w = at.col + j * p.across - p.left;
       const bool inside = h >= 0 && h < p.in.rows && w >= 0 && w < p.in.cols;
       cell[i][j] = inside ? x + ((at.image * p.in.rows + h) * p.in.cols + w) * p.in.channels : zeros;
     }
@@ -118,14 +118,15 @@ template <class Rows, class Cols>
 static void transform_output(const Filtered& p, const float* from, int64_t apart, const float* bias, const Finish& finish, const Place& at,
                              float* y) {
   const Vec low = broadcast(static_cast<float>(finish.clip.low)), high = broadcast(static_cast<float>(finish.clip.high));
-  const int rows = static_cast<int>(smaller<int64_t>(Rows::outputs, p.out.rows - at.row));
-  const int cols = static_cast<int>(smaller<int64_t>(Cols::outputs, p.out.cols - at.col));
+  const int rows = static_cast<int>(smaller<int64_t>(Rows::outputs, (p.out.rows - at.row + p.down - 1) / p.down));
+  const int cols = static_cast<int>(smaller<int64_t>(Cols::outputs, (p.out.cols - at.col + p.across - 1) / p.across));
   float* to = y + ((at.image * p.out.rows + at.row) * p.out.cols + at.col) * p.out.channels;
   const float* add = finish.add ? finish.add + (to - finish.y) : nullptr;
-  int64_t row = p.out.cols * p.out.channels, col = p.out.channels;
+  const int64_t down = p.down * p.out.cols * p.out.channels, across = p.across * p.out.channels;
+  int64_t row = down, col = across;
   const auto each_cell = [&](const auto& body) {
     for (int i = 0; i < rows; ++i)
-      for (int j = 0; j < cols; ++j) body((i * p.out.cols + j) * p.out.channels, (i * Cols::outputs + j) * Vec::width);
+      for (int j = 0; j < cols; ++j) body(i * down + j * across, (i * Cols::outputs + j) * Vec::width);
   };
   float last[Rows::outputs * Cols::outputs * Vec::width], last_add[Rows::outputs * Cols::outputs * Vec::width];
   for (int64_t k = 0; k < p.out.channels; k += Vec::width, to += Vec::width, add = add ? add + Vec::width : nullptr) {
@@ -166,9 +167,11 @@ template <class Rows, class Cols>
 static void transform_gradient(const Filtered& p, const float* g, const Place& at, const float* zeros, float* to, int64_t apart) {
   const float* cell[Rows::outputs][Cols::outputs];
   for (int i = 0; i < Rows::outputs; ++i) {
+    const int64_t h = at.row + i * p.down;
     for (int j = 0; j < Cols::outputs; ++j) {
-      const bool inside = at.row + i < p.out.rows && at.col + j < p.out.cols;
-      cell[i][j] = inside ? g + ((at.image * p.out.rows + at.row + i) * p.out.cols + at.col + j) * p.out.channels : zeros;
+      const int64_t w = at.col + j * p.across;
+      const bool inside = h < p.out.rows && w < p.out.cols;
+      cell[i][j] = inside ? g + ((at.image * p.out.rows + h) * p.out.cols + w) * p.out.channels : zeros;
     }
   }
   transform_cells<Rows::outputs, Cols::outputs, Rows::points, Cols::points>(

@@ -127,7 +127,7 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
                shape_text(w).c_str(), static_cast<long long>(s.kh), static_cast<long long>(s.kw), static_cast<long long>(s.C / s.groups),
                static_cast<long long>(s.K));
   call.require(s.algorithm != Conv2dShape::winograd || can_filter(s),
-               "algorithm is Winograd's, expected a kernel of 3x3 or 1x3 to 1x5 taps, stride 1, dilation 1 and 1 group");
+               "algorithm is Winograd's, expected a kernel of 3x3 or 1x3 to 1x5 taps, stride 1 and 1 group");
   return s;
 }
 

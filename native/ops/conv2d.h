@@ -23,11 +23,11 @@ struct Conv2dShape {
   enum Algorithm : int32_t { automatic, direct, winograd } algorithm = automatic;
 };
 
-// Whether minimal filtering (Winograd's algorithm) can compute it: kernels of 3x3 taps, or of 3 to 5 taps in a row, nothing between them.
+// Whether minimal filtering (Winograd's algorithm) can compute it: kernels of 3x3 taps, or of 3 to 5 taps in a row.
 // Of internal linkage: the linker must not share the copy of a unit compiled for a wider instruction set.
 static inline bool can_filter(const Conv2dShape& s) {
   const bool square = s.kh == 3 && s.kw == 3, row = s.kh == 1 && s.kw >= 3 && s.kw <= 5;
-  return (square || row) && s.sh == 1 && s.sw == 1 && s.dh == 1 && s.dw == 1 && s.groups == 1;
+  return (square || row) && s.sh == 1 && s.sw == 1 && s.groups == 1;
 }
 
 // Reads attributes sh, sw, padTop, padRight, padBottom, padLeft, dh, dw and holds them against an input [N,H,W,C], a kernel of kh x kw taps

@@ -205,7 +205,7 @@ describe('conv1d › bad arguments', () => {
       [
         'RangeError',
         'ERR_INVALID_VALUE',
-        `conv1d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3 taps, stride [2], dilation [1], 1 groups: it filters 3 to 5 taps without any of these`,
+        `conv1d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3 taps, stride [2], 1 groups: it filters 3 to 5 taps without either`,
       ],
     ],
   ])('%s', (_name, call, [name, code, message]) => {

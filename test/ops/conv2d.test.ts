@@ -96,6 +96,7 @@ describe('conv2d › float32 agrees with float64', () => {
 test.each<[string, number[], number[], Conv2dOptions]>([
   ['3x3', [2, 17, 15, 20], [3, 3, 20, 24], { padding: 1 }],
   ['3x3, unequal padding', [1, 9, 22, 7], [3, 3, 7, 33], { padding: [0, 2, 3, 1] }],
+  ['3x3, taps apart', [2, 12, 19, 7], [3, 3, 7, 12], { padding: [2, 3], dilation: [2, 3] }],
   ['a row of 3', [2, 1, 40, 12], [1, 3, 12, 17], {}],
   ['a row of 4', [1, 3, 21, 16], [1, 4, 16, 20], { padding: [0, 1] }],
   ['a row of 5', [1, 1, 64, 9], [1, 5, 9, 12], { padding: 'same' }],
@@ -290,7 +291,7 @@ describe('conv2d › bad arguments', () => {
       [
         'RangeError',
         'ERR_INVALID_VALUE',
-        `conv2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,2], dilation [1,1], 1 groups: it filters 3x3, or 1x3 to 1x5, taps without any of these`,
+        `conv2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,2], 1 groups: it filters 3x3, or 1x3 to 1x5, taps without either`,
       ],
     ],
     [
