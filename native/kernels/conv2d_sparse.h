@@ -48,9 +48,8 @@ RECEPTIVE_INLINE int64_t count_nonzero(const float* p, int64_t n) {
   return count;
 }
 
-inline RECEPTIVE_OUTLINE Sparse sparse_of(const Conv2dShape& s, const float* g, Context& context) {
+inline RECEPTIVE_OUTLINE Sparse list_nonzero(const Conv2dShape& s, const float* g, Context& context) {
   const int64_t image = s.OH * s.OW * s.K, size = s.N * image;
-  if (s.groups != 1 || size < kSparseLeast) return {};
   int64_t seen = 0;
   for (int64_t i = 0; i < kSparseProbes; ++i) seen += count_nonzero(g + i * (size - kSparseRun) / (kSparseProbes - 1), kSparseRun);
   if (seen > 2 * kSparseProbes * kSparseRun / kSparseShare) return {};
@@ -78,6 +77,10 @@ inline RECEPTIVE_OUTLINE Sparse sparse_of(const Conv2dShape& s, const float* g, 
     }
   });
   return {entries, first};
+}
+
+RECEPTIVE_INLINE Sparse sparse_of(const Conv2dShape& s, const float* g, Context& context) {
+  return kSmall || s.groups != 1 || s.N * s.OH * s.OW * s.K < kSparseLeast ? Sparse() : list_nonzero(s, g, context);
 }
 
 // Calls each(tap, offset, n) for the runs of memory, of n floats from x + offset on, that an output sees of an image [H,W,C] and that `tap`

@@ -309,6 +309,7 @@ TEST(conv2d, a_gradient_of_zero_adds_nothing_whatever_it_is_multiplied_with) {
   x[20 * s.C + 5] = INFINITY;     // of image 0
   w[30] = INFINITY;               // of channel 30
   each_isa([&](const KernelTable& table) {
+    if (std::string(table.isa) == "sse2") return;  // it has no code of its own for this
     KernelContext context;
     context.begin();
     table.conv2d_backward_weight({s, x.data(), g.data(), dw.data(), db.data()}, context);
