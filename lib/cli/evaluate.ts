@@ -4,7 +4,7 @@ import { positiveInteger } from './arguments';
 import { openModel } from './model-file';
 import { count, createOutput, emphasis, percent } from './output';
 import { drawClasses, measure, scoresByLabel } from './scores';
-import { tasks } from './tasks';
+import { addTaskOptions } from './tasks';
 import type { EvaluateOptions } from './tasks/task';
 
 export function addEvaluate(program: Command): void {
@@ -16,11 +16,12 @@ export function addEvaluate(program: Command): void {
     .option('--batch-size <n>', 'samples at a time', positiveInteger, 500)
     .option('--threads <n>', 'threads for the kernels (default: the CPUs this process may use)', positiveInteger)
     .option('--json', 'one JSON object', false);
-  for (const task of Object.values(tasks)) task.addOptions?.(command, 'evaluate');
+  const checkOptions = addTaskOptions(command, 'evaluate');
   command.action(async (path: string, options: EvaluateOptions) => {
     const output = createOutput(options.json);
     if (options.threads) setNumThreads(options.threads);
     const { saved, task } = await openModel(path);
+    checkOptions(saved.description);
     const part = await task.open(saved, options);
     const { architecture, labels } = saved.description;
     const began = performance.now();

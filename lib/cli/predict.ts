@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { openModel } from './model-file';
 import { createOutput } from './output';
-import { tasks } from './tasks';
+import { addTaskOptions, tasks } from './tasks';
 import type { PredictOptions } from './tasks/task';
 
 export function addPredict(program: Command): void {
@@ -15,11 +15,11 @@ export function addPredict(program: Command): void {
         .map(([name, { inputs }]) => `${name}: ${inputs}`)
         .join('; '),
     )
-    .option('--data <path>', 'as for "receptive train" of its task')
     .option('--json', 'one JSON object an input', false);
-  for (const task of Object.values(tasks)) task.addOptions?.(command, 'predict');
+  const checkOptions = addTaskOptions(command, 'predict');
   command.action(async (path: string, inputs: string[], options: PredictOptions) => {
     const { saved, task } = await openModel(path);
+    checkOptions(saved.description);
     await task.predict(saved, inputs, options, createOutput(options.json));
   });
 }

@@ -28,6 +28,17 @@ export class Constants implements Disposable {
     return this.of([tensor.storage, tensor.shape.join()], () => [tensor.copy()] as const)[0];
   }
 
+  /** Frees those that are not among these: for a session that makes no more graphs. */
+  keepOnly(used: ReadonlySet<Tensor>): void {
+    const all = [...this.#known.values()].flat();
+    for (const tensor of all) if (!used.has(tensor)) tensor.dispose();
+    this.#known.clear();
+    this.#known.set(
+      '',
+      all.filter((tensor) => used.has(tensor)),
+    );
+  }
+
   #name(part: unknown): string {
     if ((typeof part !== 'object' && typeof part !== 'function') || part === null) return String(part);
     let name = this.#names.get(part);

@@ -52,6 +52,12 @@ export function graphOf(trace: Trace, constant: (tensor: Tensor, origin: Origin)
   };
 }
 
+/** The constants that nodes use, or that are outputs. */
+export function constantsOf({ nodes, outputs }: Graph): Set<Tensor> {
+  const values = [...nodes.flatMap(({ inputs }) => inputs), ...outputs];
+  return new Set(values.flatMap((value) => value?.constant ?? []));
+}
+
 /** How often each value is used by a node or as an output. */
 export function uses({ nodes, outputs }: Graph): ReadonlyMap<GraphValue, number> {
   const counts = new Map<GraphValue, number>();

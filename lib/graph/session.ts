@@ -12,7 +12,7 @@ import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { type Origin, trace } from '../trace';
 import { Constants } from './constants';
-import { graphOf, showGraph } from './graph';
+import { constantsOf, graphOf, showGraph } from './graph';
 import { optimised } from './passes';
 import { Plan, Workspace } from './plan';
 
@@ -39,6 +39,8 @@ export interface Program {
   readonly model: Module;
   /** Whether the model is the session's own: its parameters are used where they are, and disposed of with it. */
   readonly owned: boolean;
+  /** Whether nobody else can have the model: what of it no plan needs any more is freed. */
+  readonly hidden?: boolean;
   readonly inputs: readonly SessionValue[];
   /** Their names, and shapes where these are known beforehand. */
   readonly outputs: readonly (Pick<SessionValue, 'name'> & Partial<SessionValue>)[];
@@ -81,8 +83,9 @@ export class Session implements Disposable {
     this.#program = program;
     this.inputs = program.inputs;
     if (this.inputs.every(({ shape }) => shape.every((n) => typeof n === 'number' && n >= 0))) {
-      const { outputs } = this.#plan(this.inputs.map(({ shape }) => shape as Shape)).graph;
-      this.outputs = outputs.map(({ shape, dtype }, i) => ({ name: program.outputs[i]!.name, shape, dtype }));
+      const { graph } = this.#plan(this.inputs.map(({ shape }) => shape as Shape));
+      this.outputs = graph.outputs.map(({ shape, dtype }, i) => ({ name: program.outputs[i]!.name, shape, dtype }));
+      this.#freeAllBut(constantsOf(graph)); // there will be no other plan
     } else if (program.outputs.every((output) => output.shape && output.dtype)) {
       this.outputs = program.outputs as readonly SessionValue[];
     } else {
@@ -158,19 +161,7 @@ export class Session implements Disposable {
       if (!(feed instanceof Tensor)) made.push(given);
       given.use('run', what);
       if (given.dtype !== dtype) throw typeError('run', `the type of ${what}`, given.dtype, dtype);
-      const fits =
-        given.rank === shape.length &&
-        given.shape.every((n, axis) => {
-          const wanted = shape[axis]!;
-          if (typeof wanted === 'number') return wanted < 0 || wanted === n;
-          const known = sizes.get(wanted) ?? n;
-          sizes.set(wanted, known);
-          return known === n;
-        });
-      if (!fits) {
-        const [received, expected] = [given.shape, `[${shape.join(',')}]`];
-        throw shapeError('run', `${what} has shape ${showShape(received)}, expected ${expected}`, { argument: what, received, expected });
-      }
+      checkFit('run', what, given.shape, shape, sizes);
       return given;
     });
   }
@@ -243,6 +234,17 @@ export class Session implements Disposable {
     return plan;
   }
 
+  /** Frees what constants were computed of: weights, say, that took over a normalisation. */
+  #freeAllBut(used: ReadonlySet<Tensor>): void {
+    this.#constants.keepOnly(used);
+    const { model, hidden } = this.#program;
+    if (hidden) {
+      const storages = new Set(Array.from(used, ({ storage }) => storage));
+      for (const part of [...model.parameters(), ...model.buffers()]) if (!storages.has(part.storage)) part.dispose();
+    }
+    native.trim();
+  }
+
   /** Plans are made on the event loop, each for about as long as some runs take: a session that does not stop is slow. */
   #warn(): void {
     const { made, most } = this.plans;
@@ -255,7 +257,11 @@ export class Session implements Disposable {
 
   /** What a run on inputs of these shapes comes to: operations, and bytes of memory: of the arena, of all values beside each other, of packed weights. */
   describe(...shapes: Shape[]): { operations: string[]; arenaBytes: number; valueBytes: number; packedBytes: number } {
-    const plan = this.#plan(shapes.length > 0 ? shapes : this.inputs.map(({ shape }) => concrete(shape, 1)));
+    const given = shapes.length > 0 ? shapes : this.inputs.map(({ shape }) => concrete(shape, 1));
+    const sizes = new Map<string, number>();
+    for (const [i, { name, shape }] of this.inputs.entries())
+      checkFit('describe', `input ${JSON.stringify(name)}`, given[i] ?? [], shape, sizes);
+    const plan = this.#plan(given);
     const { bytes, sum } = plan.arena;
     return { operations: showGraph(plan.graph).split('\n'), arenaBytes: bytes, valueBytes: sum, packedBytes: plan.info.keptBytes };
   }
@@ -285,6 +291,22 @@ export class Session implements Disposable {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
+}
+
+/** Throws unless a shape is one that an input may have; `sizes` are those of axes by name, as far as inputs before it said. */
+function checkFit(operation: string, what: string, received: Shape, wanted: SessionValue['shape'], sizes: Map<string, number>): void {
+  const fits =
+    received.length === wanted.length &&
+    received.every((n, axis) => {
+      const length = wanted[axis]!;
+      if (typeof length === 'number') return length < 0 || length === n;
+      const known = sizes.get(length) ?? n;
+      sizes.set(length, known);
+      return known === n;
+    });
+  if (fits) return;
+  const expected = `[${wanted.join(',')}]`;
+  throw shapeError(operation, `${what} has shape ${showShape(received)}, expected ${expected}`, { argument: what, received, expected });
 }
 
 /** A shape whose varying axes have a length. */

@@ -2,11 +2,17 @@ import { type AvgPool1dOptions as AvgOptions1d, avgPool1d } from '../ops/avgPool
 import { type AvgPool2dOptions as AvgOptions2d, avgPool2d } from '../ops/avgPool2d';
 import { type AvgPool3dOptions as AvgOptions3d, avgPool3d } from '../ops/avgPool3d';
 import { type MaxPool1dOptions as MaxOptions1d, maxPool1d } from '../ops/maxPool1d';
-import { type MaxPool2dOptions as MaxOptions2d, maxPool2d, maxPool2dWithIndices, type PooledWithIndices } from '../ops/maxPool2d';
+import {
+  type FinishedMaxPoolOptions,
+  type MaxPool2dOptions as MaxOptions2d,
+  maxPool2d,
+  maxPool2dWithIndices,
+  type PooledWithIndices,
+} from '../ops/maxPool2d';
 import { type MaxPool3dOptions as MaxOptions3d, maxPool3d } from '../ops/maxPool3d';
 import { maxUnpool2d, type MaxUnpool2dOptions as UnpoolOptions } from '../ops/maxUnpool2d';
 import type { Finish } from '../ops/rectifier';
-import { makeWindow, type Pair, type Triple, windowOptionNames } from '../ops/window';
+import { makeWindow, type Padding, type Padding1d, type Pair, type Triple, windowOptionNames } from '../ops/window';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { after } from './fusion';
@@ -38,9 +44,6 @@ const avgNames: OptionNames<AvgPool2dOptions> = {
   countIncludePad: 'boolean',
 };
 
-/** Whether a window may see padding alone, whose maximum is -Infinity: a rectifier before a pool leaves it, one behind does not. */
-const mayMissTheImage = ({ dilation, padding }: MaxPool1dOptions | MaxPool2dOptions) => dilation !== undefined && padding !== undefined;
-
 /** A pool over windows along some axes. */
 abstract class Pool<Size, Options extends object> extends Module {
   readonly options: Readonly<Options>;
@@ -63,58 +66,54 @@ abstract class Pool<Size, Options extends object> extends Module {
   }
 }
 
-/** The largest value of each window: input [N,L,C], output [N,L',C]. See `ops.maxPool1d`. */
-export class MaxPool1d extends Pool<number, MaxPool1dOptions> {
-  constructor(kernelSize: number, options: MaxPool1dOptions = {}) {
-    super(1, maxNames, kernelSize, options);
+/** A pool of maxima by an operation that can rectify them in its own pass. */
+abstract class MaxPool<Size, Around> extends Pool<Size, Omit<FinishedMaxPoolOptions<Size, Around>, 'kernelSize' | 'activation'>> {
+  readonly #operation: (x: Tensor, options: FinishedMaxPoolOptions<Size, Around>) => Tensor;
+
+  constructor(
+    axes: number,
+    operation: (x: Tensor, options: FinishedMaxPoolOptions<Size, Around>) => Tensor,
+    kernelSize: Size,
+    options: MaxPool<Size, Around>['options'],
+  ) {
+    super(axes, maxNames, kernelSize, options);
+    this.#operation = operation;
   }
 
   /** The result for an input. */
   forward(x: Tensor): Tensor {
-    return maxPool1d(x, { kernelSize: this.kernelSize, ...this.options });
+    return this.#operation(x, { kernelSize: this.kernelSize, ...this.options });
   }
 
   /** @internal */
   override get [finishes](): boolean {
-    return this.forward === MaxPool1d.prototype.forward;
+    return this.forward === MaxPool.prototype.forward;
   }
 
-  /** @internal */
+  /** @internal A window may see padding alone, whose maximum is -Infinity: a rectifier before a pool leaves it, one behind does not. */
   override get [takesMaxima](): boolean {
-    return this[finishes] && !mayMissTheImage(this.options);
+    const { dilation, padding } = this.options;
+    return this[finishes] && (dilation === undefined || padding === undefined);
   }
 
   /** @internal */
   override [finish](x: Tensor, { add, activation }: Finish): Tensor {
-    if (add) return after('maxPool1d', this.forward(x), { add, activation });
-    return maxPool1d(x, { kernelSize: this.kernelSize, ...this.options, activation });
+    if (add) return after(this.#operation.name, this.forward(x), { add, activation });
+    return this.#operation(x, { kernelSize: this.kernelSize, ...this.options, activation });
+  }
+}
+
+/** The largest value of each window: input [N,L,C], output [N,L',C]. See `ops.maxPool1d`. */
+export class MaxPool1d extends MaxPool<number, Padding1d> {
+  constructor(kernelSize: number, options: MaxPool1dOptions = {}) {
+    super(1, maxPool1d, kernelSize, options);
   }
 }
 
 /** The largest value of each window: input [N,H,W,C], output [N,H',W',C]. See `ops.maxPool2d`. */
-export class MaxPool2d extends Pool<Pair, MaxPool2dOptions> {
+export class MaxPool2d extends MaxPool<Pair, Padding> {
   constructor(kernelSize: Pair, options: MaxPool2dOptions = {}) {
-    super(2, maxNames, kernelSize, options);
-  }
-
-  forward(x: Tensor): Tensor {
-    return maxPool2d(x, { kernelSize: this.kernelSize, ...this.options });
-  }
-
-  /** @internal */
-  override get [finishes](): boolean {
-    return this.forward === MaxPool2d.prototype.forward;
-  }
-
-  /** @internal */
-  override get [takesMaxima](): boolean {
-    return this[finishes] && !mayMissTheImage(this.options);
-  }
-
-  /** @internal */
-  override [finish](x: Tensor, { add, activation }: Finish): Tensor {
-    if (add) return after('maxPool2d', this.forward(x), { add, activation });
-    return maxPool2d(x, { kernelSize: this.kernelSize, ...this.options, activation });
+    super(2, maxPool2d, kernelSize, options);
   }
 
   /** What `forward` gives, and where in its window each maximum lies, for a `MaxUnpool2d`. See `ops.maxPool2dWithIndices`. */

@@ -57,7 +57,7 @@ const [sequences, images] = [channelwise('dropout1d'), channelwise('dropout2d')]
 
 /** @internal Throws unless p is a probability to drop with. */
 export function checkProbability(operation: string, p: number): void {
-  if (!Number.isFinite(p) || p < 0 || p >= 1) throw rangeError(operation, 'p', p, 'a number from 0 to, not including, 1');
+  if (typeof p !== 'number' || !(p >= 0 && p <= 1)) throw rangeError(operation, 'p', p, 'a number from 0 to 1');
 }
 
 /** Runs the operation where anything is to be dropped, which `count` random numbers decide. */
@@ -72,7 +72,7 @@ function drop(operation: Op<[Tensor], Attrs>, x: Tensor, p: number, options: Dro
 /**
  * In training sets each element to 0 with probability p and divides the others by 1 - p, so that the expected value stays; otherwise
  * leaves x as it is. Srivastava et al., Dropout (2014). See `manualSeed`.
- * @param p From 0 to, not including, 1. Default 0.5.
+ * @param p From 0 to 1, which drops all. Default 0.5.
  */
 export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
   checkTensor('dropout', 'input', x);
@@ -83,7 +83,7 @@ export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tenso
  * Dropout of whole channels of a sequence: in training each [n,·,c] of x [N,L,C] is set to 0 with probability p, all others are divided
  * by 1 - p. Neighbours along a sequence are alike, so to drop single elements hides little. Tompson et al., Efficient object localization
  * using convolutional networks (2015).
- * @param p From 0 to, not including, 1. Default 0.5.
+ * @param p From 0 to 1, which drops all. Default 0.5.
  * @example
  * ops.dropout1d(ones([8, 64, 128]), 0.2, { training: true }); // 8 · 128 channels, of which about a fifth is 0
  */
@@ -95,7 +95,7 @@ export function dropout1d(x: Tensor, p = 0.5, options: DropoutOptions = {}): Ten
 /**
  * Dropout of whole channels of an image: in training each [n,·,·,c] of x [N,H,W,C] is set to 0 with probability p, all others are divided
  * by 1 - p. See `dropout1d`.
- * @param p From 0 to, not including, 1. Default 0.5.
+ * @param p From 0 to 1, which drops all. Default 0.5.
  * @example
  * ops.dropout2d(ones([8, 28, 28, 16]), 0.2, { training: true }); // 8 · 16 channels, of which about a fifth is 0
  */

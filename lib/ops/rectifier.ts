@@ -35,9 +35,9 @@ export function checkSummand(operation: string, add: Tensor | null, shape: Shape
 
 /** @internal What a rectifier whose output was y lets through of a gradient. */
 export function gated(grad: Tensor, y: Tensor, activation: Rectifier): Tensor {
-  const hardtanh = 9;
+  const [relu, hardtanh] = [6, 9]; // hardtanh lets nothing through at its upper end, be it infinity
   const through = Tensor.empty(grad.shape, grad.dtype);
-  native.ops.unary_backward(y.id, grad.id, through.id, hardtanh, ...ends[activation]);
+  native.ops.unary_backward(y.id, grad.id, through.id, ...(activation === 'relu' ? [relu] : [hardtanh, ...ends[activation]]));
   return through;
 }
 

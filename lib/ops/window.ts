@@ -220,7 +220,7 @@ export function checkPadding(operation: string, window: AnyWindow): void {
   throw shapeError(operation, `padding [${window.padding.join(',')}] is not smaller than the window, which covers ${cells}`);
 }
 
-/** The most cells of padding that kernels take on a side. */
+/** The most cells of padding that kernels take on a side: kMaxStep of native/ops/conv2d.h. */
 const mostPadding = 2 ** 15;
 
 /**

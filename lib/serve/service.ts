@@ -58,7 +58,6 @@ export class Service implements AsyncDisposable {
     const settings = checkServeOptions(options);
     const open = typeof source === 'function' ? source : null;
     if (!open && settings.watch !== undefined) throw typeError('serve', 'model', source, 'a function that opens it, to watch its file');
-    lowerThreadPriority();
     const { watch } = settings;
     const version = watch === undefined ? null : await versionOf(watch); // of the file that is opened, or of one before
     const served = asServed(open ? await open() : source);
@@ -79,6 +78,7 @@ export class Service implements AsyncDisposable {
       if (open) await service.#model.retire();
       throw error;
     }
+    lowerThreadPriority(); // not before: it cannot be undone where nothing is served
     service.#server.on('error', (error) => settings.onEvent?.({ event: 'failed', error }));
     if (watch !== undefined) {
       service.#unwatch = watchFile(watch, version, () => {

@@ -1,6 +1,8 @@
 // Batch normalisation: one pass over x for both moments, one to normalise; backward, one pass for both sums and one for dx.
 #include "../ops/batch_norm.h"
 
+#include <math.h>
+
 #include "columns.h"
 
 namespace receptive::RECEPTIVE_ISA {
@@ -14,14 +16,20 @@ enum class Gate { open, output, recomputed };
 
 // What a gate needs: scale and shift of each channel, or a block's y and where what is left of g goes.
 struct GateArgs {
-  Vec low, high;
+  Vec low, most;
   const float* scale;
   const float* shift;
   const float* y;
   float* left;  // null: not wanted
 };
 
-RECEPTIVE_INLINE Vec between(Vec g, Vec value, Vec low, Vec high) { return select(value > low, select(value < high, g, zero()), zero()); }
+// The largest value below the upper end: infinity where there is none, for a rectifier lets through the gradient of that, too.
+RECEPTIVE_INLINE Vec most_of(const Clip& clip) {
+  const float high = static_cast<float>(clip.high);
+  return broadcast(high < INFINITY ? nextafterf(high, -INFINITY) : high);
+}
+
+RECEPTIVE_INLINE Vec between(Vec g, Vec value, Vec low, Vec most) { return select(value > low, select(value > most, zero(), g), zero()); }
 
 // block_products of columns.h for what the gate lets through.
 template <int V, Gate kGate>
@@ -41,9 +49,9 @@ RECEPTIVE_INLINE void gated_products(const float* g, const float* x, int64_t str
       const int64_t at = r * stride + v * Vec::width;
       const Vec deviation = load_some(x + at, lanes) - centre[v];
       Vec gv = load_some(g + at, lanes);
-      if (kGate == Gate::recomputed) gv = between(gv, fma(deviation, scale[v], shift[v]), gate.low, gate.high);
+      if (kGate == Gate::recomputed) gv = between(gv, fma(deviation, scale[v], shift[v]), gate.low, gate.most);
       if (kGate == Gate::output) {
-        gv = between(gv, load_some(gate.y + at, lanes), gate.low, gate.high);
+        gv = between(gv, load_some(gate.y + at, lanes), gate.low, gate.most);
         if (gate.left) store_some(gate.left + at, gv, lanes);
       }
       s1[v] = s1[v] + gv;
@@ -123,12 +131,11 @@ template <Gate kGate>
 RECEPTIVE_INLINE void gradient_sums(const BatchNormBackwardArgs<float>& a, const float* scales, const float* shifts, int64_t first,
                                     int64_t rows, const Totals& t) {
   const int64_t C = a.channels;
+  const Vec low = broadcast(static_cast<float>(a.clip.low)), most = most_of(a.clip);
   for (int64_t r = 0; r < rows; r += kBlock) {
     const int64_t at = (first + r) * C, n = smaller(kBlock, rows - r);
     const auto gate = [&](int64_t c) {
-      return GateArgs{
-          broadcast(static_cast<float>(a.clip.low)), broadcast(static_cast<float>(a.clip.high)), scales + c, shifts + c, a.y + at + c,
-          a.dadd ? a.dadd + at + c : nullptr};
+      return GateArgs{low, most, scales + c, shifts + c, a.y + at + c, a.dadd ? a.dadd + at + c : nullptr};
     };
     const float *g = a.g + at, *x = a.x + at;
     int64_t c = 0;
@@ -147,14 +154,14 @@ RECEPTIVE_INLINE void gradient_sums(const BatchNormBackwardArgs<float>& a, const
 template <Gate kGate>
 RECEPTIVE_INLINE void input_gradient(const BatchNormBackwardArgs<float>& a, const float* g, const float* centres, const float* scales,
                                      const float* shifts, const float* slopes, const float* offsets, int64_t unit, Context& context) {
-  const Vec low = broadcast(static_cast<float>(a.clip.low)), high = broadcast(static_cast<float>(a.clip.high));
+  const Vec low = broadcast(static_cast<float>(a.clip.low)), most = most_of(a.clip);
   const int64_t size = a.rows * a.channels;
   const bool far = writes_far(a.dx, size, unit);
   along_rows(size, unit, context, [&](int64_t i, int64_t c, int lanes) {
     const Vec scale = load_some(scales + c, lanes), deviation = load_some(a.x + i, lanes) - load_some(centres + c, lanes);
     Vec gv = load_some(g + i, lanes);
-    if (kGate == Gate::recomputed) gv = between(gv, fma(deviation, scale, load_some(shifts + c, lanes)), low, high);
-    if (kGate == Gate::output) gv = between(gv, load_some(a.y + i, lanes), low, high);
+    if (kGate == Gate::recomputed) gv = between(gv, fma(deviation, scale, load_some(shifts + c, lanes)), low, most);
+    if (kGate == Gate::output) gv = between(gv, load_some(a.y + i, lanes), low, most);
     Vec dx = scale * gv;
     if (slopes) dx = dx + fma(load_some(slopes + c, lanes), deviation, load_some(offsets + c, lanes));
     far ? store_far(a.dx + i, dx) : store_some(a.dx + i, dx, lanes);

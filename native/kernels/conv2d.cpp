@@ -66,8 +66,7 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
     return convolve_planes({source, a.w, s.kw * s.C * s.K, s.C * s.K, s.K, 1, a.b, a.y, s.K, finish}, context);
   }
   const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left, s.dh, s.dw};
-  if (const Filter filter = filter_for(s, filtered, context.always_keeps() ? Transformed::kept : Transformed::in_pieces);
-      filter != Filter::none) {
+  if (const Filter filter = filter_for(s, filtered, transformed_in(context)); filter != Filter::none) {
     return filter_forward(filter, filtered, {a.w, s.kw * s.C * s.K, s.C * s.K, s.K}, a.x, a.b, a.y, context, finish);
   }
   if (q > 1) return conv2d_widened(a, q, context);

@@ -168,8 +168,7 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
       return convolve_planes({source, a.w + (s.kh * s.kw - 1) * tap, -s.kw * tap, -tap, 1, s.K, a.b, a.dx, s.C}, context);
   }
   const Filtered filtered = {s.N, {s.OH, s.OW, s.K}, {s.H, s.W, s.C}, (s.kh - 1) * s.dh - s.top, (s.kw - 1) * s.dw - s.left, s.dh, s.dw};
-  if (const Filter filter = filter_for(s, filtered, context.always_keeps() ? Transformed::kept : Transformed::in_pieces);
-      filter != Filter::none)
+  if (const Filter filter = filter_for(s, filtered, transformed_in(context)); filter != Filter::none)
     return filtered_backward_input(filter, filtered, a, context);
   if (scatter_pays(s)) return scatter(a, context);
   const Phases rows = phases_of(s.H, s.OH, s.kh, s.sh, s.top, s.dh, context);

@@ -26,6 +26,8 @@ enum class Filter { none, square2, square4, row3, row4, row5 };
 // they are at hand.
 enum class Transformed { whole, in_pieces, kept };
 
+inline Transformed transformed_in(const Context& context) { return context.always_keeps() ? Transformed::kept : Transformed::in_pieces; }
+
 // The filter that costs least, where one costs clearly less than summing the products or was asked for.
 Filter filter_for(const Conv2dShape&, const Filtered&, Transformed);
 

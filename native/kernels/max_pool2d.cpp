@@ -8,6 +8,9 @@
 
 namespace receptive::RECEPTIVE_ISA {
 
+constexpr int64_t kManyImages = 8;
+constexpr int64_t kBandFloats = 2 * kElementGrain;  // of the gradient's rows in a chunk: windows at its ends are seen twice
+
 void max_pool2d(const MaxPool2dArgs<float>&, Context&);
 void max_pool2d_backward(const MaxPool2dBackwardArgs<float>&, Context&);
 
@@ -128,11 +131,12 @@ static bool spread_rows(const Windows& w, int64_t vectors, Spread* spreads) {
   return true;
 }
 
-// The gradients of image n where windows share out its rows, a vector of a row at a time.
-static void spread_image(const MaxPool2dBackwardArgs<float>& args, int64_t n, int64_t vectors, const Spread* spreads) {
+// The gradients of rows [first, end) of image n, whole windows, where windows share out its rows, a vector of a row at a time.
+static void spread_band(const MaxPool2dBackwardArgs<float>& args, int64_t n, int64_t first, int64_t end, int64_t vectors,
+                        const Spread* spreads) {
   const Windows w = args.w;
   const int64_t width = w.W * w.C, all = w.N * w.OH * w.OW * w.C;
-  for (int64_t i = 0; i < w.OH; ++i) {
+  for (int64_t i = first / w.kh; i * w.kh < end; ++i) {
     const int64_t row = (n * w.OH + i) * w.OW * w.C, rows = smaller(w.kh, w.H - i * w.kh);
     float* const dx = args.dx + (n * w.H + i * w.kh) * width;
     for (int64_t v = 0; v < vectors; ++v) {
@@ -150,21 +154,35 @@ static void spread_image(const MaxPool2dBackwardArgs<float>& args, int64_t n, in
   }
 }
 
-// Each cell of a window takes the gradients whose argmax names it: nothing is addressed by data.
+// The rows of windows that reach rows [first, end) of the image: a run of them.
+struct Reaching {
+  int64_t first, end;
+};
+static Reaching reaching(const Windows& w, int64_t first, int64_t end) {
+  if (w.adaptive) return {first * w.OH / w.H, (end * w.OH + w.H - 1) / w.H};
+  const int64_t over = first + w.top - w.dh * (w.kh - 1);
+  return {over > 0 ? (over + w.sh - 1) / w.sh : 0, smaller(w.OH, (end + w.top + w.sh - 1) / w.sh)};
+}
+
+// Each cell of a window takes the gradients whose argmax names it: nothing is addressed by data. Bands of image rows are made at once; each
+// takes of the windows that reach it what is its own, from the first to the last.
 void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& context) {
   const Windows w = args.w;  // as above
-  const int64_t image = w.H * w.W * w.C, down = w.dh * w.W * w.C, right = w.dw * w.C;
+  const int64_t width = w.W * w.C, down = w.dh * width, right = w.dw * w.C;
   // Windows that do not overlap need not add; where they cover the image, nothing is left to be cleared.
   const bool apart = !w.adaptive && w.sh >= w.kh && w.sw >= w.kw && w.dh == 1 && w.dw == 1;
   const bool covered = apart && w.top == 0 && w.left == 0 && w.sh == w.kh && w.sw == w.kw && w.OH * w.kh >= w.H && w.OW * w.kw >= w.W;
   const bool onward = covered && w.C <= Vec::width;  // a vector may go on into the cell beside it, which is written next
-  const int64_t vectors = covered && w.C < Vec::width ? (w.W * w.C + Vec::width - 1) / Vec::width : 0;
+  const int64_t vectors = covered && w.C < Vec::width ? (width + Vec::width - 1) / Vec::width : 0;
   Spread* const spreads = static_cast<Spread*>(context.scratch(static_cast<size_t>(vectors) * sizeof(Spread)));
   const bool spread = vectors > 0 && spread_rows(w, vectors, spreads);
-  const auto window_row = [&](int64_t n, int64_t i) {
+  const auto window_row = [&](int64_t n, int64_t i, int64_t first_row, int64_t end_row) {
     const Taps rows = row_taps(w, i);
+    const int64_t before = rows.first < first_row ? (first_row - rows.first + w.dh - 1) / w.dh : 0;
+    const int64_t taps = smaller(rows.count, (end_row - rows.first + w.dh - 1) / w.dh);
+    if (before >= taps) return;
     const int64_t row = (n * w.OH + i) * w.OW * w.C;
-    float* const image_row = args.dx + (n * w.H + rows.first) * w.W * w.C;
+    float* const image_row = args.dx + (n * w.H + rows.first + before * w.dh) * width;
     for (int64_t j = 0, out = row; j < w.OW; ++j, out += w.C) {
       const Taps columns = column_taps(w, j);
       for (int64_t c = 0; c < w.C; c += Vec::width) {
@@ -172,8 +190,8 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& cont
         const Vec g = load_some(args.g + out + c, lanes), where = load_some(args.argmax.narrow + out + c, lanes);
         const int some = onward && (w.W - columns.first - columns.count + 1) * w.C >= Vec::width ? Vec::width : lanes;
         float* dx = image_row + columns.first * w.C + c;
-        float first = static_cast<float>(rows.begin * w.kw + columns.begin);
-        for (int64_t a = 0; a < rows.count; ++a, dx += down, first += static_cast<float>(w.kw)) {
+        float first = static_cast<float>((rows.begin + before) * w.kw + columns.begin);
+        for (int64_t a = before; a < taps; ++a, dx += down, first += static_cast<float>(w.kw)) {
           float* cell = dx;
           float tap = first;
           for (int64_t b = 0; b < columns.count; ++b, cell += right, tap += 1) {
@@ -184,16 +202,22 @@ void max_pool2d_backward(const MaxPool2dBackwardArgs<float>& args, Context& cont
       }
     }
   };
-  split(context, w.N, kElementGrain / larger<int64_t>(image, 1), 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      if (spread) {
-        spread_image(args, n, vectors, spreads);
-        continue;
-      }
-      if (!covered) memset(args.dx + n * image, 0, static_cast<size_t>(image) * sizeof(float));
-      for (int64_t i = 0; i < w.OH; ++i) window_row(n, i);
-    }
-  });
+  const auto band = [&](int64_t n, int64_t first, int64_t end) {
+    if (spread) return spread_band(args, n, first, end, vectors, spreads);
+    if (!covered) memset(args.dx + (n * w.H + first) * width, 0, static_cast<size_t>((end - first) * width) * sizeof(float));
+    const Reaching windows = reaching(w, first, end);
+    for (int64_t i = windows.first; i < windows.end; ++i) window_row(n, i, first, end);
+  };
+  // Of many images each is a band. Else bands of whole strides: where windows do not overlap, none is in two.
+  const int64_t tall = w.N >= kManyImages ? w.H : w.adaptive ? 1 : smaller(w.sh, w.H), bands = (w.H + tall - 1) / tall;
+  split(context, w.N * bands, kBandFloats / larger<int64_t>(smaller(tall, kBandFloats) * width, 1), 1,
+        [&](int64_t begin, int64_t end, int) {
+          for (int64_t unit = begin; unit < end;) {  // those of an image at once
+            const int64_t n = unit / bands, first = unit % bands, last = smaller(bands, first + end - unit);
+            band(n, first * tall, smaller(last * tall, w.H));
+            unit += last - first;
+          }
+        });
 }
 
 }  // namespace receptive::RECEPTIVE_ISA

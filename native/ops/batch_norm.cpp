@@ -52,7 +52,7 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& a, Context&) {
     const auto normal = [&](int64_t i) { return (a.x[i] - a.mean[c]) * a.invstd[c]; };
     const auto gradient = [&](int64_t i) {
       const T value = a.y ? a.y[i] : gamma * normal(i) + beta;
-      return !clips(a.clip) || (value > static_cast<T>(a.clip.low) && value < static_cast<T>(a.clip.high)) ? a.g[i] : T{0};
+      return passes(value, a.clip) ? a.g[i] : T{0};
     };
     T sum_g = 0, sum_gx = 0;
     for (int64_t r = 0; r < a.rows; ++r) {

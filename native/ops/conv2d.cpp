@@ -65,8 +65,6 @@ template void conv2d_backward_weight<double>(const Conv2dBackwardWeightArgs<doub
 
 namespace {
 
-constexpr int64_t kMaxStep = 1 << 15;  // of strides, dilations and paddings: keeps every index far from overflow
-
 // Whether a padded image has at most 2^44 values, so that the bytes of a kernel's copies of it can be counted.
 bool can_be_copied(int64_t rows, int64_t columns, int64_t channels) {
   constexpr int64_t most = int64_t{1} << 44;

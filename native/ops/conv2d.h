@@ -23,6 +23,8 @@ struct Conv2dShape {
   enum Algorithm : int32_t { automatic, direct, winograd } algorithm = automatic;
 };
 
+constexpr int64_t kMaxStep = 1 << 15;  // of strides, dilations and paddings: keeps every index far from overflow
+
 // Whether minimal filtering (Winograd's algorithm) can compute it: kernels of 3x3 taps, or of 3 to 5 taps in a row.
 // Of internal linkage: the linker must not share the copy of a unit compiled for a wider instruction set.
 static inline bool can_filter(const Conv2dShape& s) {

@@ -247,10 +247,9 @@ Tensor output_of(const Call& call, const Tensor& x, const Tensor& w) {
   call.require_rank(w, 4, "weight");
   Tensor y = x;
   const auto extent = [&](int axis, int stride, int before, int after, int dilation) {
-    constexpr int64_t most = 1 << 15;
-    const int64_t cells = x.dims[axis] + call.integer(before, 0, most) + call.integer(after, -most, most);
-    const int64_t taps = call.integer(dilation, 1, most) * (w.dims[axis - 1] - 1) + 1;
-    return cells < taps ? 0 : (cells - taps) / call.integer(stride, 1, most) + 1;
+    const int64_t cells = x.dims[axis] + call.integer(before, 0, kMaxStep) + call.integer(after, -kMaxStep, kMaxStep);
+    const int64_t taps = call.integer(dilation, 1, kMaxStep) * (w.dims[axis - 1] - 1) + 1;
+    return cells < taps ? 0 : (cells - taps) / call.integer(stride, 1, kMaxStep) + 1;
   };
   y.dims[1] = extent(1, 0, 2, 4, 6);
   y.dims[2] = extent(2, 1, 5, 3, 7);

@@ -86,6 +86,22 @@ TEST(batch_norm, gradients_agree_with_the_reference) {
   }
 }
 
+TEST(batch_norm, a_rectifier_without_an_upper_end_lets_through_the_gradient_of_infinity) {
+  const Dims shape{3, 17}, c{17};
+  std::vector<double> y(51);
+  for (size_t i = 0; i < y.size(); ++i) y[i] = i % 4 == 0 ? INFINITY : i % 4 == 1 ? 0 : i % 4 == 2 ? NAN : 6;
+  const Operand half = values(c, std::vector<double>(17, 0.5)), g = values(shape, std::vector<double>(51, 3));
+  for (const double high : {HUGE_VAL, 6.0}) {
+    const std::vector<Operand> operands{reals(shape, 1), g,        absent(), absent(),     half, half, values(shape, y),
+                                        result(shape),   absent(), absent(), result(shape)};
+    expect_agreement("batch_norm_backward", operands, {0, 0, high}, 0, "infinity");
+    const OpRun run("batch_norm_backward", operands, {0, 0, high}, Dtype::float32);
+    for (size_t i = 0; i < y.size(); ++i) {
+      EXPECT_EQ(run[10].at(i), high == HUGE_VAL && (i % 4 == 0 || i % 4 == 3) ? 3 : 0);
+    }
+  }
+}
+
 // Tensors larger than a cache are written past it: see far.h.
 TEST(batch_norm, agrees_where_tensors_are_far) {
   if (kCaseStride > 1) GTEST_SKIP() << "millions of elements";

@@ -23,6 +23,33 @@ TEST(max_pool2d, gradient_agrees_with_the_reference) {
   }
 }
 
+// Large enough to be cut into bands of rows: windows beside each other, that overlap, with gaps, hanging over, dilated, and shared out.
+TEST(max_pool2d, gradient_of_large_images_agrees_with_the_reference) {
+  struct Large {
+    Dims x, y;
+    std::vector<double> attrs;  // none: adaptive
+  };
+  const Large cases[] = {
+      {{1, 56, 56, 64}, {1, 28, 28, 64}, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1}},
+      {{1, 56, 56, 64}, {1, 28, 28, 64}, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}},
+      {{2, 61, 40, 35}, {2, 61, 40, 35}, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}},
+      {{2, 71, 70, 17}, {2, 24, 24, 17}, {2, 2, 3, 3, 1, 0, 0, 1, 1, 1}},
+      {{1, 120, 101, 3}, {1, 60, 51, 3}, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1}},
+      {{3, 101, 60, 16}, {3, 51, 30, 16}, {2, 2, 2, 2, 0, 0, 0, 0, 1, 1}},
+      {{1, 90, 30, 33}, {1, 28, 11, 33}, {4, 3, 3, 2, 1, 0, 0, 1, 3, 5}},
+      {{1, 70, 40, 40}, {1, 9, 7, 40}, {}},
+      {{1, 60, 50, 30}, {1, 1, 1, 30}, {60, 4, 60, 50, 0, 0, 0, 0, 1, 1}},
+      {{9, 40, 40, 35}, {9, 20, 20, 35}, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}},
+  };
+  for (const Large& c : cases) {
+    const std::string op = c.attrs.empty() ? "adaptive_max_pool2d" : "max_pool2d";
+    const OpRun forward(op.c_str(), {integers(c.x, 1), result(c.y), byte_result(c.y)}, c.attrs.empty() ? c.attrs : clipped(c.attrs),
+                        Dtype::float32);
+    expect_agreement((op + "_backward").c_str(), {integers(c.y, 2), bytes(c.y, forward[2].all()), result(c.x)}, c.attrs, 0,
+                     op + " of " + std::to_string(c.x[1]));
+  }
+}
+
 // argmax comes from JavaScript: any byte may stand in it.
 TEST(max_pool2d, an_argmax_of_any_bytes_stays_in_the_image) {
   std::mt19937 random(1);

@@ -276,6 +276,20 @@ describe('what a user can put right is one line that names it, and exit code 1',
     expect([code, stderr]).toEqual([1, expect.stringContaining(`${path}: does not say how its images are read`)]);
   });
 
+  test.each([
+    ['predict', ['--ngrams', '3'], '--ngrams is 3'],
+    ['evaluate', ['--text', 'body'], '--text is "body"'],
+    ['evaluate', ['--no-cache'], '--no-cache is true'],
+    ['evaluate', ['--held-out'], '--held-out is true'],
+  ])('an option of another task: %s %j', async (command, option, what) => {
+    const path = join(dir, 'lenet5.safetensors');
+    await save(path, models.lenet5(), { metadata: description(lenet5) });
+    const { code, stderr } = await receptive([command, path, ...digits(), ...option]);
+    const message = `receptive: ${command}: ${what}, expected left out: the model is for the task mnist, which has no such option\n`;
+    expect([code, stderr]).toEqual([1, message]);
+    expect((await receptive([command, path, ...digits()])).stderr).not.toContain('left out');
+  });
+
   test('nothing is left beside an output that could not be written', () => {
     expect(readdirSync(dir).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });

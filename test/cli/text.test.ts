@@ -253,6 +253,17 @@ describe('what a user can put right is one line that names it, and exit code 1',
       /bare\.safetensors: its tokenizer cannot be used: Tokenizer\.fromJSON: options is undefined/,
     ],
     [
+      'images for a model of texts',
+      () => ['predict', at('bare.safetensors'), '--count', '2'],
+      /predict: --count is 2, .* for the task text,/,
+    ],
+    ['data for sentences', () => ['predict', at('bare.safetensors'), '--data', 'x'], /predict: --data is "x", .* for the task text,/],
+    [
+      'images to measure it on',
+      () => ['evaluate', at('bare.safetensors'), '--skip-damaged'],
+      /evaluate: --skip-damaged is true, .* for the task text,/,
+    ],
+    [
       'a model that does not say how',
       () => ['evaluate', at('how.safetensors'), '--data', at('two.csv')],
       /how\.safetensors: does not say how its texts were read/,

@@ -1,4 +1,20 @@
-import { compile, manualSeed, memory, models, nn, noGrad, ops, randn, type Tensor, tensor, tidy, zeros } from '../../lib';
+import {
+  compile,
+  loadOnnx,
+  manualSeed,
+  memory,
+  models,
+  nn,
+  noGrad,
+  ops,
+  randn,
+  type Session,
+  type Tensor,
+  tensor,
+  tidy,
+  zeros,
+} from '../../lib';
+import { onnxOf } from '../../lib/formats/onnx/export';
 import { native } from '../../lib/native';
 import { distance } from '../support/agree';
 import { fault } from '../support/fault';
@@ -241,6 +257,60 @@ test('a session that owns its model uses its parameters where they are, and free
   expect(await (await session.run({ input: x })).output!.data()).toEqual(expected);
   session.dispose();
   expect(model.parameters().every(({ disposed }) => disposed)).toBe(true);
+});
+
+describe('what weights were computed of, where a normalisation is part of them,', () => {
+  const make = () =>
+    trained2(new nn.Sequential(new nn.Conv2d(16, 16, 3, { padding: 1, bias: false }), new nn.BatchNorm2d(16), new nn.ReLU()));
+  const shape = [1, 4, 4, 16];
+  /** Bytes of all tensors of a session once it is made, without its arena's. */
+  const held = async (open: () => Promise<Session>) => {
+    await settle();
+    const { bytes } = memory();
+    const session = await open();
+    await settle();
+    const { arenaBytes } = session.describe(shape);
+    return { session, bytes: memory().bytes - bytes - arenaBytes };
+  };
+  const folded = 4 * (9 * 16 * 16 + 16);
+
+  test('goes where no other shape can come', async () => {
+    const model = make();
+    const { session, bytes } = await held(() => compile(model, { input: shape }));
+    expect(bytes).toBe(folded);
+    const x = randn(shape);
+    expect(distance(await (await session.run({ input: x })).output!.data(), await eager(model, x).data())).toBeLessThan(1e-5);
+    expect(fault(() => session.describe([2, 4, 4, 16]))).toMatchObject({
+      message: expect.stringMatching(/^describe: .* expected \[1,4,4,16\]$/),
+    });
+    session.dispose();
+  });
+
+  test('goes with the model of a file whose shapes are known', async () => {
+    const model = make();
+    const file = await onnxOf(model, { input: shape, dynamicBatch: false });
+    const { session, bytes } = await held(() => loadOnnx(file, { layout: 'nhwc' }));
+    expect(bytes).toBe(folded);
+    const x = randn(shape);
+    const [output] = Object.values(await session.run({ input: x }));
+    expect(distance(await output!.data(), await eager(model, x).data())).toBeLessThan(1e-5);
+    session.dispose();
+  });
+
+  test('stays where other shapes may come, and in a model that others have', async () => {
+    const model = make();
+    const { session, bytes } = await held(() => compile(model, { input: ['N', 4, 4, 16] }));
+    expect(bytes).toBeGreaterThan(folded + 4 * 9 * 16 * 16);
+    session.dispose();
+    const [first, second] = [
+      await compile(model, { input: shape, owned: true }),
+      await compile(model, { input: [2, 4, 4, 16], owned: true }),
+    ];
+    const x = randn([2, 4, 4, 16]);
+    expect(distance(await (await second.run({ input: x })).output!.data(), await eager(model, x).data())).toBeLessThan(1e-5);
+    first.dispose();
+    second.dispose();
+  });
 });
 
 describe('a signal', () => {

@@ -23,6 +23,7 @@ const script = `
     const session = await receptive.compile(receptive.models.lenet5(), { input: ['N', 28, 28, 1] });
     await (await receptive.serve(session, { port: 0 })).stop();
   };
+  const failToOpen = () => receptive.serve(() => Promise.reject(new Error()), { port: 0 }).catch(() => {});
   const inWorker = () =>
     new Promise((resolve) => {
       const code = 'const { ones, ops } = require(' + JSON.stringify(root) + '); ops.exp(ones([4])).data().then(() => setInterval(() => {}, 1e6))' +
@@ -48,6 +49,7 @@ linux([
   ['after its first work: all that run kernels', 'work, lower, work', 3],
   ['twice: as much as once', 'lower, work, lower, work', 3],
   ['that serves: all that run kernels', 'work, serve', 3],
+  ['that cannot open what it should serve: none', 'work, failToOpen, work', 0],
   ['with a worker_thread: its stream, too', 'work, lower, inWorker', 4],
 ])('lowered in a process %s', (_, steps, lowered) => {
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', `${script} main([${steps}], ${lowered});`], { encoding: 'utf8' });

@@ -138,9 +138,19 @@ describe('fusion › takes place', () => {
         return this.rectifier.forward(x);
       }
     }
+    class NamedPool extends nn.MaxPool2d {
+      operation = 'mine';
+    }
     const x = randn([1, 4, 4, 6]);
-    const y = new nn.Sequential(new nn.Conv2d(6, 6, 1), new nn.ReLU(), new Named(), new Assigned(), new nn.ReLU()).forward(x);
-    expect(y.shape).toEqual([1, 2, 2, 6]);
+    const y = new nn.Sequential(
+      new nn.Conv2d(6, 6, 1),
+      new nn.ReLU(),
+      new Named(),
+      new NamedPool(2),
+      new Assigned(),
+      new nn.ReLU(),
+    ).forward(x);
+    expect(y.shape).toEqual([1, 1, 1, 6]);
   });
 
   test('where a residual block ends in a normalisation', () => {
@@ -165,5 +175,11 @@ test('fusion › a shortcut of another shape is an error', () => {
   const body = new nn.Sequential(...block(() => null, 2));
   expect(() => new nn.Residual(body).forward(randn([1, 4, 4, 6]))).toThrow(
     'batchNorm: what is added, as by a residual shortcut, has shape [1,4,4,6], expected [1,2,2,6]',
+  );
+  expect(() => new nn.Residual(new nn.Sequential(new nn.MaxPool2d(2))).forward(randn([1, 4, 4, 6]))).toThrow(
+    'maxPool2d: what is added, as by a residual shortcut, has shape [1,4,4,6], expected [1,2,2,6]',
+  );
+  expect(() => new nn.Residual(new nn.Sequential(new nn.MaxPool1d(2))).forward(randn([1, 4, 6]))).toThrow(
+    'maxPool1d: what is added, as by a residual shortcut, has shape [1,4,6], expected [1,2,6]',
   );
 });

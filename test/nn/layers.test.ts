@@ -459,8 +459,8 @@ test.each<[string, () => unknown, string]>([
     'InstanceNorm2d: input has shape [2,3,3,6], expected 4 channels, the last axis',
   ],
   ['rank of an instance norm', () => new nn.InstanceNorm2d(3).forward(ones([2, 3])), 'input has shape [2,3], expected [N,H,W,C]'],
-  ['probability', () => new nn.Dropout2d(-1), 'Dropout2d: p is -1, expected a number from 0 to, not including, 1'],
-  ['probability', () => new nn.Dropout(1), 'Dropout: p is 1, expected a number from 0 to, not including, 1'],
+  ['probability', () => new nn.Dropout2d(-1), 'Dropout2d: p is -1, expected a number from 0 to 1'],
+  ['probability', () => new nn.Dropout(1.5), 'Dropout: p is 1.5, expected a number from 0 to 1'],
 ])('a wrong argument is named: %s', (_, run, message) => {
   expect(run).toThrow(message);
 });

@@ -39,10 +39,17 @@ describe('dropout', () => {
     expect(x.disposed).toBe(false);
   });
 
-  test.each([1, -0.1, Number.NaN, '0.5'])('p = %p is an error', (p) => {
-    expect(fault(() => ops.dropout(ones([2]), p as number, { training: true })).message).toContain(
-      'expected a number from 0 to, not including, 1',
-    );
+  test.each(['float32', 'float64'] as const)('p = 1 drops all, and lets no gradient through: %s', (dtype) => {
+    const x = tensor([1, -2, Infinity], [3], { dtype, requiresGrad: true });
+    const y = ops.dropout(x, 1, { training: true });
+    expect(Array.from(y.dataSync())).toEqual([0, 0, 0]);
+    y.backward(tensor([3, 4, 5], [3], { dtype }));
+    expect(Array.from(x.grad!.dataSync())).toEqual([0, 0, 0]);
+    expect(Array.from(ops.dropout(x, 1).dataSync())).toEqual([1, -2, Infinity]);
+  });
+
+  test.each([1.5, -0.1, Number.NaN, '0.5'])('p = %p is an error', (p) => {
+    expect(fault(() => ops.dropout(ones([2]), p as number, { training: true })).message).toContain('expected a number from 0 to 1');
   });
 });
 
@@ -100,6 +107,13 @@ describe.each([
     for (const y of [drop(x, 0.5), drop(x, 0, { training: true })]) expect(y.dataSync()).toEqual(x.dataSync());
   });
 
+  test('p = 1 drops all, and lets no gradient through', () => {
+    const x = leaf(...shape);
+    const y = drop(x, 1, { training: true });
+    y.backward(ones(shape, { dtype: 'float64' }));
+    for (const values of [y, x.grad!]) expect(values.dataSync().every((v) => v === 0)).toBe(true);
+  });
+
   test('takes an empty batch', () => {
     expect(drop(ones([0, ...shape.slice(1)]), 0.5, { training: true }).shape).toEqual([0, ...shape.slice(1)]);
   });
@@ -110,7 +124,7 @@ describe.each([
       code: 'ERR_SHAPE',
       message: `${name}: input has shape [4,4], expected [${axes}]`,
     });
-    expect(fault(() => drop(ones(shape), 1)).message).toBe(`${name}: p is 1, expected a number from 0 to, not including, 1`);
+    expect(fault(() => drop(ones(shape), 2)).message).toBe(`${name}: p is 2, expected a number from 0 to 1`);
     expect(fault(() => drop(ones(shape, { dtype: 'int32' }), 0.5, { training: true })).message).toBe(
       `${name}: input is int32, expected float32 or float64`,
     );

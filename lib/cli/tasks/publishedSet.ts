@@ -28,6 +28,7 @@ export function publishedSet({ name, networks, augment, read, ...rest }: Publish
     addOptions(command, on) {
       if (on === 'train' && augment) command.option('--no-augment', 'train on the images as they are');
       if (on !== 'predict') return;
+      addShared(command, new Option('--data <path>', 'where its test images are, as for "receptive train" of its task'));
       addShared(command, new Option('--start <n>', 'the first test image, counted from 0').argParser(wholeNumber).default(0));
       addShared(command, new Option('--count <n>', 'how many test images').argParser(positiveInteger).default(8));
     },
@@ -61,7 +62,7 @@ export function publishedSet({ name, networks, augment, read, ...rest }: Publish
 
     async predict(saved, inputs, options, output) {
       if (inputs.length > 0) return showFiles(saved, inputs, output);
-      const { data: dir, start, count } = options as PredictOptions & { start: number; count: number };
+      const { data: dir, start, count } = options as PredictOptions & { data?: string; start: number; count: number };
       const { test } = await read(dir);
       if (start >= test.length) throw rangeError('predict', '--start', start, `an image from 0 to ${test.length - 1}`);
       const indices = Array.from({ length: Math.min(count, test.length - start) }, (_, i) => start + i);

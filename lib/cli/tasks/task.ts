@@ -48,7 +48,6 @@ export interface EvaluateOptions {
 
 /** Options of `predict` that every task has. */
 export interface PredictOptions {
-  data?: string;
   json: boolean;
 }
 
@@ -84,7 +83,7 @@ export interface Task<D extends Description = Description> {
   /** What may follow the model's name in `predict`. */
   readonly inputs: string;
   readonly defaults: Readonly<Pick<TrainOptions, 'epochs' | 'batchSize'>> & TrainingDefaults;
-  /** Adds the task's own options. `evaluate` and `predict` have those of all tasks, so there a name belongs to one task. */
+  /** Adds the task's own options. `evaluate` and `predict` have those of all tasks, and refuse those of others. */
   addOptions?(command: Command, name: 'train' | 'evaluate' | 'predict'): void;
   prepare(options: TrainOptions): Promise<Job<D>>;
   /** An input of one sample as the network takes it, for `inspect`; absent where that has no size of its own. */

@@ -18,6 +18,7 @@ export async function loadOnnx(source: string | Uint8Array, options: ImportOptio
       name: typeof source === 'string' ? source : 'ONNX',
       model,
       owned: true,
+      hidden: true,
       inputs: model.inputs.map(described),
       outputs: model.outputs.map(({ name, shape, dtype }) => (shape ? { name, shape, dtype } : { name })),
       run: (inputs) => model.run(inputs),
