@@ -57,7 +57,7 @@ let count = 0;
 /** One operation on the tape. */
 export class Node implements Scoped {
   readonly order = ++count;
-  readonly #saved: (Saved | null)[];
+  #saved: readonly (Saved | null)[];
   #released = false;
 
   constructor(
@@ -107,7 +107,7 @@ export class Node implements Scoped {
   dispose(): void {
     this.#released = true;
     for (const saved of this.#saved) saved?.tensor.dispose();
-    this.#saved.length = 0;
+    this.#saved = [];
   }
 }
 

@@ -182,11 +182,17 @@ export function checkTensor(operation: string, what: string, value: unknown): as
  */
 export function checkShapeOf(operation: string, what: string, value: unknown, shape: Shape | string): asserts value is Tensor {
   checkTensor(operation, what, value);
-  const fits = typeof shape === 'string' ? value.rank === shape.split(',').length : sameShape(value.shape, shape);
-  if (fits) return;
+  if (typeof shape === 'string' ? value.rank === axesOf(shape) : sameShape(value.shape, shape)) return;
   const expected = typeof shape === 'string' ? `[${shape}]` : showShape(shape);
   const received = value.shape;
   throw shapeError(operation, `${what} has shape ${showShape(received)}, expected ${expected}`, { argument: what, received, expected });
+}
+
+/** How many axes are named in a list. */
+function axesOf(names: string): number {
+  let axes = 1;
+  for (let i = 0; i < names.length; i++) if (names[i] === ',') axes++;
+  return axes;
 }
 
 /** The element type all inputs share; throws where they differ or are not floating point. */

@@ -101,12 +101,13 @@ export abstract class PixelDataset implements Dataset {
 
   /** The labels of these indices. */
   protected labelsOf(indices: Int32Array): Tensor {
-    return tensor(
-      indices.map((i) => {
-        if (!(i in this.labels)) throw rangeError('pixels', 'an index', i, `an integer from 0 to ${this.length - 1}`);
-        return this.labels[i]!;
-      }),
-    );
+    const labels = new Int32Array(indices.length);
+    for (let k = 0; k < indices.length; k++) {
+      const label = this.labels[indices[k]!];
+      if (label === undefined) throw rangeError('pixels', 'an index', indices[k], `an integer from 0 to ${this.length - 1}`);
+      labels[k] = label;
+    }
+    return tensor(labels);
   }
 
   /** Frees its memory. */
@@ -143,7 +144,15 @@ class Subset extends PixelDataset {
   }
 
   override pixels(indices: Int32Array): Samples | Promise<Samples> {
-    return this.whole.pixels(indices.map((i) => this.#indices[i] ?? -1));
+    return this.whole.pixels(this.#chosen(indices));
+  }
+
+  override batch(indices: Int32Array): Samples | Promise<Samples> {
+    return this.whole.batch(this.#chosen(indices));
+  }
+
+  #chosen(indices: Int32Array): Int32Array {
+    return indices.map((i) => this.#indices[i] ?? -1);
   }
 }
 
@@ -175,8 +184,10 @@ export class ImageDataset extends PixelDataset {
     return tidy(() => ({ x: gather(this.images, tensor(indices)), y: this.labelsOf(indices) }));
   }
 
+  /** In one pass, without a copy of the pixels between. */
   override batch(indices: Int32Array): Samples {
-    return this.normalized(this.pixels(indices));
+    const { images, scale, shift } = this;
+    return tidy(() => ({ x: augment(images, null, { scale, shift, index: tensor(indices) }), y: this.labelsOf(indices) }));
   }
 
   override dispose(): void {

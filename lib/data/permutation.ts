@@ -23,7 +23,7 @@ export function shuffled(n: number, random: () => number): Int32Array {
   return order;
 }
 
-export const identity = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i);
+export const identity = (n: number): Int32Array => new Int32Array(n).map((_, i) => i);
 
 /** All samples, the shortest first. */
 export const identityByLength = (lengths: ArrayLike<number>): Int32Array => identity(lengths.length).sort(ascending(lengths));

@@ -67,7 +67,8 @@ export abstract class Module {
 
   /** The modules, parameters and buffers directly inside, with their names. */
   *namedParts(): Generator<[name: string, part: Part]> {
-    for (const [name, value] of Object.entries(this)) {
+    for (const name of Object.keys(this)) {
+      const value: unknown = this[name as keyof this];
       if (isPart(value)) yield [name, value];
       else if (Array.isArray(value)) for (const [i, item] of value.entries()) if (isPart(item)) yield [`${name}.${i}`, item];
     }
@@ -75,18 +76,17 @@ export abstract class Module {
 
   /** This module, named '', and all inside it, outermost first. */
   *namedModules(): Generator<[name: string, module: Module]> {
-    yield ['', this];
-    for (const [name, part] of everyPart(this)) if (part instanceof Module) yield [name, part];
+    for (const [part, name] of everyPart(this)) if (part instanceof Module) yield [name, part];
   }
 
   /** The parameters at any depth, each once, with their dotted names: `['conv.weight', …]`. */
   *namedParameters(): Generator<[name: string, parameter: Parameter]> {
-    for (const [name, part] of everyPart(this)) if (part instanceof Parameter) yield [name, part];
+    for (const [part, name] of everyPart(this)) if (part instanceof Parameter) yield [name, part];
   }
 
   /** The buffers at any depth, each once, with their dotted names. */
   *namedBuffers(): Generator<[name: string, buffer: Buffer]> {
-    for (const [name, part] of everyPart(this)) if (part instanceof Buffer) yield [name, part];
+    for (const [part, name] of everyPart(this)) if (part instanceof Buffer) yield [name, part];
   }
 
   /** The parameters at any depth, each once: what an optimiser is given. */
@@ -102,7 +102,7 @@ export abstract class Module {
   /** The parameters and buffers by name: the tensors themselves, not copies, so training goes on changing them. */
   stateDict(): StateDict {
     const state = Object.create(null) as StateDict;
-    for (const [name, part] of everyPart(this)) if (part instanceof Tensor) state[name] = part;
+    for (const [part, name] of everyPart(this)) if (part instanceof Tensor) state[name] = part;
     return state;
   }
 
@@ -180,14 +180,14 @@ export abstract class Module {
 /** The modules whose `toString` is running. */
 const beingShown = new Set<Module>();
 
-/** All parts at any depth, each once, by dotted name; a module comes before what it holds. */
-function* everyPart(module: Module, prefix = '', seen = new Set<Part>([module])): Generator<[name: string, part: Part]> {
+/** The module, named '', and all parts at any depth, each once, with their dotted names; a module comes before what it holds. */
+function everyPart(module: Module, prefix = '', found = new Map<Part, string>([[module, '']])): ReadonlyMap<Part, string> {
   for (const [name, part] of module.namedParts()) {
-    if (seen.has(part)) continue;
-    seen.add(part);
-    yield [prefix + name, part];
-    if (part instanceof Module) yield* everyPart(part, `${prefix}${name}.`, seen);
+    if (found.has(part)) continue;
+    found.set(part, prefix + name);
+    if (part instanceof Module) everyPart(part, `${prefix}${name}.`, found);
   }
+  return found;
 }
 
 function misfit(name: string, own: Tensor, given: unknown): string[] {

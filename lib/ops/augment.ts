@@ -30,20 +30,37 @@ interface Attrs {
 
 const changeNumbers = 13;
 
-const op: Op<[Tensor, Tensor | null, Tensor | null, Tensor | null], Attrs> = {
+/** What `augment` takes besides images and their changes. */
+interface AugmentedAs {
+  readonly scale?: Tensor | null;
+  readonly shift?: Tensor | null;
+  readonly index?: Tensor | null;
+  /** Of the output. Default: the images'. */
+  readonly size?: Shape;
+  readonly border?: Border;
+}
+
+type Optional = Tensor | null;
+
+const op: Op<[x: Tensor, changes: Optional, scale: Optional, shift: Optional, index: Optional], Attrs> = {
   name: 'augment',
-  infer([x, changes, scale, shift], { size }) {
+  infer([x, changes, scale, shift, index], { size }) {
     const dtype = x.dtype === 'uint8' ? 'float32' : x.dtype;
     if (dtype === 'int32') throw dtypeError('augment', 'images are int32, expected uint8, float32 or float64');
     checkShapeOf('augment', 'images', x, 'N,H,W,C');
-    const [n, height, width, channels] = x.shape as [number, number, number, number];
+    const [images, height, width, channels] = x.shape as [number, number, number, number];
+    if (index && (index.dtype !== 'int32' || index.rank !== 1)) {
+      throw dtypeError('augment', `index is ${index.dtype} ${showShape(index.shape)}, expected int32 [N]`);
+    }
+    const n = index ? index.size : images;
     if (height === 0 || width === 0) throw shapeError('augment', `images of shape ${showShape(x.shape)} have no pixels`);
     if (changes) checkShapeOf('augment', 'changes', changes, [n, changeNumbers]);
-    for (const [what, factor] of Object.entries({ scale, shift })) if (factor) checkShapeOf('augment', what, factor, [channels]);
+    if (scale) checkShapeOf('augment', 'scale', scale, [channels]);
+    if (shift) checkShapeOf('augment', 'shift', shift, [channels]);
     return { shape: [n, ...size, channels], dtype };
   },
-  forward({ inputs: [x, changes, scale, shift], attrs: { border }, output }) {
-    native.ops.augment(x.id, changes?.id ?? 0, scale?.id ?? 0, shift?.id ?? 0, output.id, borders[border]);
+  forward({ inputs: [x, changes, scale, shift, index], attrs: { border }, output }) {
+    native.ops.augment(x.id, changes?.id ?? 0, scale?.id ?? 0, shift?.id ?? 0, output.id, index?.id ?? 0, borders[border]);
   },
 };
 
@@ -52,12 +69,15 @@ const op: Op<[Tensor, Tensor | null, Tensor | null, Tensor | null], Attrs> = {
  * bilinear; movements by whole pixels are exact. Colours are clamped to 0 to 1 after each change, as torchvision's ColorJitter does.
  *
  * x [N,H,W,C] uint8, where 255 counts as 1, or floating point; changes [N,13]; y = scale[c]·v + shift[c]. Gives [N,…size,C]. No gradient.
+ *
+ * With an index, int32 [N], image n is made of x[index[n]], of any number of images. A number that is not one of an image is an error when
+ * the result is read.
  */
 export function augment(
   x: Tensor,
   changes: Tensor | null,
-  { scale = null, shift = null, size, border = 'zeros' }: { scale?: Tensor | null; shift?: Tensor | null; size?: Shape; border?: Border },
+  { scale = null, shift = null, index = null, size, border = 'zeros' }: AugmentedAs,
 ): Tensor {
   const [height, width] = size ?? x.shape.slice(1, 3);
-  return apply(op, [x, changes, scale, shift], { size: [height!, width!], border });
+  return apply(op, [x, changes, scale, shift, index], { size: [height!, width!], border });
 }

@@ -85,12 +85,12 @@ export function inferConvolution(
 ): { shape: number[]; dtype: Dtype } {
   const dtype = commonFloat(name, [x, w, bias]);
   const [channels, depth, kernels] = [x.shape.at(-1)!, w.shape.at(-2)!, w.shape.at(-1)!];
-  const where = `(input ${showShape(x.shape)}, kernel ${showShape(w.shape)}, groups ${groups})`;
+  const where = () => `(input ${showShape(x.shape)}, kernel ${showShape(w.shape)}, groups ${groups})`;
   if (channels !== depth * groups) {
     const details = { argument: 'input', received: x.shape, expected: `${depth * groups} channels` };
-    throw shapeError(name, `input has ${channels} channels, kernel expects ${depth * groups} ${where}`, details);
+    throw shapeError(name, `input has ${channels} channels, kernel expects ${depth * groups} ${where()}`, details);
   }
-  if (kernels % groups !== 0) throw shapeError(name, `kernel has ${kernels} output channels, which groups do not divide ${where}`);
+  if (kernels % groups !== 0) throw shapeError(name, `kernel has ${kernels} output channels, which groups do not divide ${where()}`);
   if (bias) checkShapeOf(name, 'bias', bias, [kernels]);
   return { shape: [x.shape[0]!, ...outputSize(name, x.shape.slice(1, -1), window), kernels], dtype };
 }

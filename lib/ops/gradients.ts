@@ -9,15 +9,12 @@ import { Tensor } from '../tensor';
 export function sumTo(grad: Tensor, shape: Shape): Tensor {
   if (sameShape(grad.shape, shape)) return grad;
   const extra = grad.rank - shape.length;
-  let mask = 0;
-  const kept = grad.shape.map((n, axis) => {
-    const stretched = axis < extra || (shape[axis - extra] === 1 && n !== 1);
-    if (stretched) mask |= 1 << axis;
-    return stretched ? 1 : n;
-  });
-  const summed = Tensor.empty(kept, grad.dtype);
-  native.ops.reduce(grad.id, summed.id, 0, mask);
-  return summed.view(shape);
+  let mask = 2 ** extra - 1;
+  for (let axis = extra; axis < grad.rank; axis++) if (shape[axis - extra] === 1 && grad.shape[axis] !== 1) mask |= 1 << axis;
+  const summed = Tensor.empty(shape, grad.dtype);
+  const whole = extra === 0 || mask === 2 ** extra - 1 ? summed : summed.view([...new Array<number>(extra).fill(1), ...shape]);
+  native.ops.reduce(grad.id, whole.id, 0, mask);
+  return summed;
 }
 
 /** x * factor. */

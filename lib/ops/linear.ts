@@ -11,7 +11,7 @@ import { product } from './matmul';
 import { clip, type Finish, finishing, gated, type Rectifier, rectified } from './rectifier';
 import { reshape } from './reshape';
 
-const rows = (x: Tensor): Tensor => x.view([sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]!]);
+const rows = (x: Tensor): Tensor => (x.rank === 2 ? x : x.view([sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]!]));
 
 /** Options of `linear`. */
 export interface LinearOptions extends Pick<Finish, 'activation'> {}

@@ -30,14 +30,17 @@ const op: Op<[Tensor, Tensor], Attrs> = {
   name: 'matmul',
   infer([a, b], { transposeA, transposeB }) {
     const dtype = commonFloat('matmul', [a, b]);
-    const where = `(a ${showShape(a.shape)}${transposeA ? ' transposed' : ''}, b ${showShape(b.shape)}${transposeB ? ' transposed' : ''})`;
-    if (a.rank !== b.rank || a.rank < 2 || a.rank > 3) throw shapeError('matmul', `expected two matrices or two batches of them ${where}`);
-    if (a.rank === 3 && a.shape[0] !== b.shape[0]) throw shapeError('matmul', `a has ${a.shape[0]} matrices, b has ${b.shape[0]} ${where}`);
+    const where = () =>
+      `(a ${showShape(a.shape)}${transposeA ? ' transposed' : ''}, b ${showShape(b.shape)}${transposeB ? ' transposed' : ''})`;
+    if (a.rank !== b.rank || a.rank < 2 || a.rank > 3)
+      throw shapeError('matmul', `expected two matrices or two batches of them ${where()}`);
+    if (a.rank === 3 && a.shape[0] !== b.shape[0])
+      throw shapeError('matmul', `a has ${a.shape[0]} matrices, b has ${b.shape[0]} ${where()}`);
     const [aRows, aColumns] = a.shape.slice(-2) as [number, number];
     const [bRows, bColumns] = b.shape.slice(-2) as [number, number];
     const [m, inner] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
     const [expected, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
-    if (inner !== expected) throw shapeError('matmul', `a has ${inner} columns, b has ${expected} rows ${where}`);
+    if (inner !== expected) throw shapeError('matmul', `a has ${inner} columns, b has ${expected} rows ${where()}`);
     return { shape: [...a.shape.slice(0, -2), m, n], dtype };
   },
   forward({ inputs: [a, b], attrs: { transposeA, transposeB }, output, needs, save }) {

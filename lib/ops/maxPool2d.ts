@@ -124,8 +124,9 @@ function attributes(
  * ops.maxPool2d(randn([1, 28, 28, 6]), { kernelSize: 2 }).shape; // [1, 14, 14, 6]
  */
 export function maxPool2d(x: Tensor, options: MaxPool2dOptions): Tensor {
-  const attrs = attributes('maxPool2d', x, options, finishedMaxPoolOptionNames);
-  return apply(op, [x], { ...attrs, ...finishing('maxPool2d', options) });
+  const { window, ceilMode } = attributes('maxPool2d', x, options, finishedMaxPoolOptionNames);
+  const { activation } = finishing('maxPool2d', options);
+  return apply(op, [x], { window, ceilMode, activation });
 }
 
 /** What `maxPool2dWithIndices` gives. */

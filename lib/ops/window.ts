@@ -104,10 +104,9 @@ const isCount = (value: unknown, least: number): value is number =>
 /** The integers along each of some axes that a number or a list of them stands for. */
 export function perAxis(operation: string, what: string, value: unknown, axes: number, least = 1): number[] {
   const list: unknown[] = axes > 1 && Array.isArray(value) ? Array.from(value) : new Array(axes).fill(value); // an array's holes are undefined
-  const expected = `an integer from ${least} to ${limit}${forms[axes]!.list}`;
-  if (list.length !== axes || !list.every((n) => typeof n === 'number')) throw typeError(operation, what, value, expected);
-  if (!list.every((n) => isCount(n, least))) throw rangeError(operation, what, value, expected);
-  return list.slice() as number[];
+  if (list.length === axes && list.every((n) => isCount(n, least))) return list as number[];
+  const fault = list.length === axes && list.every((n) => typeof n === 'number') ? rangeError : typeError;
+  throw fault(operation, what, value, `an integer from ${least} to ${limit}${forms[axes]!.list}`);
 }
 
 /** A padding as a list: so many cells before and after each axis. */

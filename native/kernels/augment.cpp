@@ -1,5 +1,6 @@
 // Augmentation, an image at a time, in passes over what a cache holds: sampled as values from 0 to 1 into y, then colours, normalisation
-// and cutout in place. Images that move by whole cells, which is most of them, are copied row by row.
+// and cutout in place. Images that move by whole cells, which is most of them, are copied row by row; those that stay are normalised on the
+// way, in one pass.
 #include "../ops/augment.h"
 
 #include <math.h>
@@ -44,11 +45,13 @@ RECEPTIVE_INLINE int64_t cell_at(int64_t at, int64_t size, Border border) {
 RECEPTIVE_INLINE float number_of(uint8_t v) { return static_cast<float>(v) * (1.0f / 255.0f); }
 RECEPTIVE_INLINE float number_of(float v) { return v; }
 
+RECEPTIVE_INLINE Vec numbers_at(const uint8_t* x, int lanes) { return load_some(x, lanes) * broadcast(1.0f / 255.0f); }
+RECEPTIVE_INLINE Vec numbers_at(const float* x, int lanes) { return load_some(x, lanes); }
+
 RECEPTIVE_INLINE void numbers_of(const uint8_t* x, int64_t n, float* y) {
   for (int64_t k = 0; k < n; k += Vec::width) {
     const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, n - k));
-    const Vec v = lanes == Vec::width ? load_u8(x + k) : load_u8(x + k, lanes);
-    store_some(y + k, v * broadcast(1.0f / 255.0f), lanes);
+    store_some(y + k, numbers_at(x + k, lanes), lanes);
   }
 }
 RECEPTIVE_INLINE void numbers_of(const float* x, int64_t n, float* y) { memcpy(y, x, static_cast<size_t>(n) * sizeof(float)); }
@@ -110,11 +113,22 @@ RECEPTIVE_INLINE void sample(const AugmentArgs<float>& a, const Source* x, const
   }
 }
 
+// y <- scale v + shift of n values v, which may be y. scales and shifts: those of C channels, beginning anew so far that a vector can be
+// loaded from each.
+template <class Source>
+RECEPTIVE_INLINE void normalise(const Source* v, int64_t n, int64_t C, const float* scales, const float* shifts, float* y) {
+  const int64_t step = Vec::width % C;
+  for (int64_t k = 0, c = 0; k < n; k += Vec::width) {
+    const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, n - k));
+    store_some(y + k, fma(numbers_at(v + k, lanes), load(scales + c), load(shifts + c)), lanes);
+    c += step;
+    if (c >= C) c -= C;
+  }
+}
+
 template <class Source>
 RECEPTIVE_INLINE void place(const AugmentArgs<float>& a, const Source* x, const float* change, float* y) {
-  if (!change) {
-    numbers_of(x, a.H * a.W * a.C, y);
-  } else if (moves_whole_cells(change)) {
+  if (moves_whole_cells(change)) {
     move(a, x, static_cast<int64_t>(change[kRow]), static_cast<int64_t>(change[kColumn]), change[kColumn + 2] > 0 ? 1 : -1, y);
   } else {
     sample(a, x, change, y);
@@ -166,6 +180,15 @@ RECEPTIVE_INLINE void cut(const AugmentArgs<float>& a, const float* change, floa
   }
 }
 
+// Images that an index names lie anywhere in memory: the beginning of one is asked for while those before it are made.
+constexpr int64_t kAhead = 2;
+RECEPTIVE_INLINE void ask_for_image(const AugmentArgs<float>& a, int64_t n) {
+  if (!a.index || a.x || a.index[n] < 0 || a.index[n] >= a.images) return;
+  const int64_t bytes = a.H * a.W * a.C;
+  const uint8_t* image = a.bytes + a.index[n] * bytes;
+  for (int64_t i = 0; i < smaller<int64_t>(bytes, 4096); i += 64) prefetch(reinterpret_cast<const float*>(image + i));
+}
+
 void augment(const AugmentArgs<float>& a, Context& context) {
   const int64_t cells = a.OH * a.OW, image = cells * a.C, period = a.C + Vec::width;
   // scale and shift of the channels that follow on each other, from any channel on for a vector's length
@@ -175,24 +198,24 @@ void augment(const AugmentArgs<float>& a, Context& context) {
     scales[k] = a.scale ? a.scale[k % a.C] : 1;
     shifts[k] = a.shift ? a.shift[k % a.C] : 0;
   }
+  const auto make = [&](const auto* x, const float* change, float* y) {
+    if (!change) return a.scale || a.shift ? normalise(x, image, a.C, scales, shifts, y) : numbers_of(x, image, y);
+    place(a, x, change, y);
+    recolour(y, cells, a.C, change);
+    if (a.scale || a.shift) normalise(y, image, a.C, scales, shifts, y);
+    cut(a, change, y);
+  };
   split(context, a.N, kElementGrain / larger<int64_t>(image, 1), 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; image > 0 && n < end; ++n) {
-      const float* change = a.changes ? a.changes + n * kImageChanges : nullptr;
+    for (int64_t n = begin; n < end; ++n) {
+      if (n + kAhead < end) ask_for_image(a, n + kAhead);
       float* y = a.y + n * image;
-      const int64_t from = n * a.H * a.W * a.C;
-      if (a.x) {
-        place(a, a.x + from, change, y);
-      } else {
-        place(a, a.bytes + from, change, y);
+      const int64_t source = image_of(a, n, context), from = source * a.H * a.W * a.C;
+      if (source < 0) {
+        memset(y, 0, static_cast<size_t>(image) * sizeof(float));
+      } else if (image > 0) {
+        const float* change = a.changes ? a.changes + n * kImageChanges : nullptr;
+        a.x ? make(a.x + from, change, y) : make(a.bytes + from, change, y);
       }
-      if (change) recolour(y, cells, a.C, change);
-      if (a.scale || a.shift) {
-        for (int64_t k = 0, c = 0; k < image; k += Vec::width, c = (c + Vec::width) % a.C) {
-          const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, image - k));
-          store_some(y + k, fma(load_some(y + k, lanes), load(scales + c), load(shifts + c)), lanes);
-        }
-      }
-      if (change) cut(a, change, y);
     }
   });
 }

@@ -30,9 +30,9 @@ T cell(const AugmentArgs<T>& a, int64_t n, int64_t i, int64_t j, int64_t c) {
   return a.x ? a.x[at] : static_cast<T>(a.bytes[at]) / 255;
 }
 
-// Between the four cells around (row, column); cells outside count as 0.
+// Between the four cells around (row, column) of an image; cells outside count as 0.
 template <class T>
-T sample(const AugmentArgs<T>& a, int64_t n, T row, T column, int64_t c) {
+T sample(const AugmentArgs<T>& a, int64_t image, T row, T column, int64_t c) {
   row = folded(row, a.H, a.border);
   column = folded(column, a.W, a.border);
   if (!(row > -1 && row < static_cast<T>(a.H) && column > -1 && column < static_cast<T>(a.W))) return 0;
@@ -41,7 +41,7 @@ T sample(const AugmentArgs<T>& a, int64_t n, T row, T column, int64_t c) {
     for (int64_t q = 0; q < 2; ++q) {
       const int64_t i = static_cast<int64_t>(std::floor(row)) + p, j = static_cast<int64_t>(std::floor(column)) + q;
       const T weight = (1 - std::fabs(row - static_cast<T>(i))) * (1 - std::fabs(column - static_cast<T>(j)));
-      if (weight > 0 && i >= 0 && i < a.H && j >= 0 && j < a.W) value += weight * cell(a, n, i, j, c);
+      if (weight > 0 && i >= 0 && i < a.H && j >= 0 && j < a.W) value += weight * cell(a, image, i, j, c);
     }
   }
   return value;
@@ -69,12 +69,17 @@ void augment(const AugmentArgs<T>& a, Context& context) {
   context.parallel(a.N, [&](int64_t n, int) {
     const T* change = a.changes ? a.changes + n * kImageChanges : nothing;
     T* y = a.y + n * cells * C;
+    const int64_t image = image_of(a, n, context);
+    if (image < 0) {
+      std::fill(y, y + cells * C, T{0});
+      return;
+    }
     const auto at = [&](int64_t place, int64_t i, int64_t j) {
       return change[place] + change[place + 1] * static_cast<T>(i) + change[place + 2] * static_cast<T>(j);
     };
     for (int64_t k = 0; k < cells * C; ++k) {
       const int64_t i = k / C / a.OW, j = k / C % a.OW;
-      y[k] = sample(a, n, at(kRow, i, j), at(kColumn, i, j), k % C);
+      y[k] = sample(a, image, at(kRow, i, j), at(kColumn, i, j), k % C);
     }
 
     if (const T factor = change[kBrightness]; factor != 1) {
@@ -120,8 +125,10 @@ void require_channels(const Call& call, const Tensor* t, const Tensor& x, const 
 template <class T>
 AugmentArgs<T> args_of(const Call& call) {
   const Tensor &x = call.in(0), *changes = call.optional(1), *scale = call.optional(2), *shift = call.optional(3), &y = call.in(4);
+  const Tensor* index = call.optional(5);
   const bool bytes = x.dtype == Dtype::uint8;
-  return {x.dims[0],
+  return {y.dims[0],
+          x.dims[0],
           x.dims[1],
           x.dims[2],
           x.dims[3],
@@ -129,6 +136,7 @@ AugmentArgs<T> args_of(const Call& call) {
           y.dims[2],
           bytes ? nullptr : x.as<T>(),
           bytes ? x.as<uint8_t>() : nullptr,
+          index ? index->as<int32_t>() : nullptr,
           changes ? changes->as<T>() : nullptr,
           scale ? scale->as<T>() : nullptr,
           shift ? shift->as<T>() : nullptr,
@@ -138,15 +146,23 @@ AugmentArgs<T> args_of(const Call& call) {
 
 }  // namespace
 
-// x uint8 or as y [N, H, W, C], changes [N, kImageChanges]|0, scale [C]|0, shift [C]|0, y float [N, OH, OW, C]; border.
+// x uint8 or as y [V, H, W, C], changes [N, kImageChanges]|0, scale [C]|0, shift [C]|0, y float [N, OH, OW, C], index int32 [N]|0; border.
+// Image n of y is made of image index[n] of x; without an index V = N, and it is made of image n. A wrong index fails the command and gives
+// an image of zeros.
 void record_augment(Call& call) {
-  const Tensor &x = call.in(0), *changes = call.optional(1), &y = call.in(4);
+  const Tensor &x = call.in(0), *changes = call.optional(1), &y = call.in(4), *index = call.optional(5);
   call.require_float(y, "output");
   if (x.dtype != Dtype::uint8) call.require_dtype(x, y.dtype, "input");
   call.require_rank(x, 4, "input");
   call.require_rank(y, 4, "output");
-  call.require(y.dims[0] == x.dims[0] && y.dims[3] == x.dims[3], "output has shape %s, expected the images and channels of input %s",
-               shape_text(y).c_str(), shape_text(x).c_str());
+  if (index) {
+    call.require_dtype(*index, Dtype::int32, "index");
+    call.require_rank(*index, 1, "index");
+    call.require_apart(*index, y, "index", "output");
+  }
+  const int64_t N = index ? index->dims[0] : x.dims[0];
+  if (y.dims[0] != N || y.dims[3] != x.dims[3])
+    call.fail("output has shape %s, expected the images and channels of input %s", shape_text(y).c_str(), shape_text(x).c_str());
   call.require(x.dims[1] > 0 && x.dims[2] > 0, "images of %lld x %lld cells", static_cast<long long>(x.dims[1]),
                static_cast<long long>(x.dims[2]));
   constexpr int64_t kMostCells = int64_t{1} << 24;  // so that coordinates are exact in float32
@@ -156,12 +172,13 @@ void record_augment(Call& call) {
   if (changes) {
     call.require_dtype(*changes, y.dtype, "changes");
     call.require_rank(*changes, 2, "changes");
-    call.require(changes->dims[0] == x.dims[0] && changes->dims[1] == kImageChanges, "changes has shape %s, expected [%lld,%d]",
-                 shape_text(*changes).c_str(), static_cast<long long>(x.dims[0]), static_cast<int>(kImageChanges));
+    if (changes->dims[0] != N || changes->dims[1] != kImageChanges)
+      call.fail("changes has shape %s, expected [%lld,%d]", shape_text(*changes).c_str(), static_cast<long long>(N),
+                static_cast<int>(kImageChanges));
     call.require_apart(*changes, y, "changes", "output");
   } else {
-    call.require(y.dims[1] == x.dims[1] && y.dims[2] == x.dims[2], "output has shape %s, expected that of input %s without changes",
-                 shape_text(y).c_str(), shape_text(x).c_str());
+    if (y.dims[1] != x.dims[1] || y.dims[2] != x.dims[2])
+      call.fail("output has shape %s, expected that of input %s without changes", shape_text(y).c_str(), shape_text(x).c_str());
   }
   require_channels(call, call.optional(2), x, y, "scale");
   require_channels(call, call.optional(3), x, y, "shift");

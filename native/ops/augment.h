@@ -26,17 +26,29 @@ enum ImageChange {
 //   y = scale[c] v + shift[c], and 0 where cut out.
 template <class T>
 struct AugmentArgs {
-  int64_t N;
+  int64_t N;        // of y
+  int64_t images;   // of x
   int64_t H, W, C;  // of x
   int64_t OH, OW;   // of y
   const T* x;       // null: the images are bytes
   const uint8_t* bytes;
-  const T* changes;  // kImageChanges numbers an image; null: nothing is done to them
-  const T* scale;    // C; null: 1
-  const T* shift;    // C; null: 0
+  const int32_t* index;  // which image of x each of y is made of; null: that of its own place
+  const T* changes;      // kImageChanges numbers an image; null: nothing is done to them
+  const T* scale;        // C; null: 1
+  const T* shift;        // C; null: 0
   T* y;
   Border border;
 };
+
+// The image of x that image n of y is made of; -1, and a failure, where the index names none.
+template <class T>
+static inline int64_t image_of(const AugmentArgs<T>& a, int64_t n, Context& context) {
+  const int64_t image = a.index ? a.index[n] : n;
+  if (image >= 0 && image < a.images) return image;
+  context.fail("augment: index %lld at %lld, expected 0 to %lld", static_cast<long long>(image), static_cast<long long>(n),
+               static_cast<long long>(a.images - 1));
+  return -1;
+}
 
 namespace reference {
 template <class T>

@@ -81,7 +81,7 @@ namespace {
 
 int64_t channels_of(const Call& call, const Tensor& x) {
   call.require_float(x, "input");
-  call.require(x.rank >= 2, "input has shape %s, expected rank 2 or more", shape_text(x).c_str());
+  if (x.rank < 2) call.fail("input has shape %s, expected rank 2 or more", shape_text(x).c_str());
   return x.dims[x.rank - 1];
 }
 int64_t rows_of(const Tensor& x) {
@@ -99,8 +99,8 @@ void require_per_channel(const Call& call, int i, const Tensor& x, const char* w
   if (!t) return;
   const int64_t channels = x.dims[x.rank - 1];
   call.require_dtype(*t, x.dtype, what);
-  call.require(t->rank == 1 && t->dims[0] == channels, "%s has shape %s, expected [%lld]", what, shape_text(*t).c_str(),
-               static_cast<long long>(channels));
+  if (t->rank != 1 || t->dims[0] != channels)
+    call.fail("%s has shape %s, expected [%lld]", what, shape_text(*t).c_str(), static_cast<long long>(channels));
 }
 
 template <class T>
@@ -144,7 +144,7 @@ void record_batch_norm_train(Call& call) {
   if (call.optional(5)) require_like(call, call.in(5), x, names[5]);
   for (const int i : {1, 2, 3, 4, 7, 8}) require_per_channel(call, i, x, names[i]);
   call.require_apart(call.in(7), call.in(8), "mean", "invstd");
-  call.require(rows_of(x) > 1, "input has shape %s: a variance needs more than one value a channel", shape_text(x).c_str());
+  if (rows_of(x) <= 1) call.fail("input has shape %s: a variance needs more than one value a channel", shape_text(x).c_str());
   if (x.dtype == Dtype::float32) {
     call.submit(kernels().batch_norm_train, train_args<float>(call));
   } else {

@@ -127,7 +127,7 @@ void record_binary(Call& call) {
     fits = (da == db || da == 1 || db == 1) && y.dims[y.rank - i] == (da == 1 ? db : da);
   }
   if (!fits) {
-    call.require(false, "shapes %s and %s do not broadcast to %s", shape_text(a).c_str(), shape_text(b).c_str(), shape_text(y).c_str());
+    call.fail("shapes %s and %s do not broadcast to %s", shape_text(a).c_str(), shape_text(b).c_str(), shape_text(y).c_str());
   }
   switch (a.dtype) {
     case Dtype::float32: return call.submit(kernels().binary, args_of<float>(call, kind));

@@ -88,23 +88,23 @@ Conv2dShape conv2d_shape(const Call& call, const Tensor& x, int64_t kh, int64_t 
   s.dh = call.integer(6, 1, kMaxStep);
   s.dw = call.integer(7, 1, kMaxStep);
 
-  call.require(s.C > 0 && s.K > 0, "input has shape %s, output %s, expected at least one channel each", shape_text(x).c_str(),
-               shape_text(y).c_str());
+  if (s.C == 0 || s.K == 0)
+    call.fail("input has shape %s, output %s, expected at least one channel each", shape_text(x).c_str(), shape_text(y).c_str());
   call.require(s.kh > 0 && s.kw > 0, "kernel is %lldx%lld, expected at least 1x1", static_cast<long long>(s.kh),
                static_cast<long long>(s.kw));
   const int64_t rows = s.H + s.top + bottom, columns = s.W + s.left + right;
-  call.require(can_be_copied(std::max(rows, s.H + s.top), std::max(columns, s.W + s.left), std::max(s.C, s.K)),
-               "input of shape %s, padded to %lldx%lld, is too large", shape_text(x).c_str(), static_cast<long long>(rows),
-               static_cast<long long>(columns));
+  if (!can_be_copied(std::max(rows, s.H + s.top), std::max(columns, s.W + s.left), std::max(s.C, s.K)))
+    call.fail("input of shape %s, padded to %lldx%lld, is too large", shape_text(x).c_str(), static_cast<long long>(rows),
+              static_cast<long long>(columns));
   call.require(s.dh * (s.kh - 1) < rows && s.dw * (s.kw - 1) < columns,
                "kernel %lldx%lld (dilation %lld,%lld) is larger than the padded input %lldx%lld", static_cast<long long>(s.kh),
                static_cast<long long>(s.kw), static_cast<long long>(s.dh), static_cast<long long>(s.dw), static_cast<long long>(rows),
                static_cast<long long>(columns));
   s.OH = (rows - s.dh * (s.kh - 1) - 1) / s.sh + 1;
   s.OW = (columns - s.dw * (s.kw - 1) - 1) / s.sw + 1;
-  call.require(y.dims[0] == s.N && y.dims[1] == s.OH && y.dims[2] == s.OW, "output has shape %s, expected [%lld,%lld,%lld,%lld]",
-               shape_text(y).c_str(), static_cast<long long>(s.N), static_cast<long long>(s.OH), static_cast<long long>(s.OW),
-               static_cast<long long>(s.K));
+  if (y.dims[0] != s.N || y.dims[1] != s.OH || y.dims[2] != s.OW)
+    call.fail("output has shape %s, expected [%lld,%lld,%lld,%lld]", shape_text(y).c_str(), static_cast<long long>(s.N),
+              static_cast<long long>(s.OH), static_cast<long long>(s.OW), static_cast<long long>(s.K));
   return s;
 }
 
@@ -121,9 +121,9 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
   call.require(s.C % s.groups == 0 && s.K % s.groups == 0,
                "groups is %lld, expected a divisor of the %lld input and the %lld output channels", static_cast<long long>(s.groups),
                static_cast<long long>(s.C), static_cast<long long>(s.K));
-  call.require(w.dims[2] == s.C / s.groups && w.dims[3] == s.K, "weight has shape %s, expected [%lld,%lld,%lld,%lld]",
-               shape_text(w).c_str(), static_cast<long long>(s.kh), static_cast<long long>(s.kw), static_cast<long long>(s.C / s.groups),
-               static_cast<long long>(s.K));
+  if (w.dims[2] != s.C / s.groups || w.dims[3] != s.K)
+    call.fail("weight has shape %s, expected [%lld,%lld,%lld,%lld]", shape_text(w).c_str(), static_cast<long long>(s.kh),
+              static_cast<long long>(s.kw), static_cast<long long>(s.C / s.groups), static_cast<long long>(s.K));
   call.require(s.algorithm != Conv2dShape::winograd || can_filter(s),
                "algorithm is Winograd's, expected a kernel of 3x3 or 1x3 to 1x5 taps, stride 1 and 1 group");
   return s;
@@ -133,8 +133,8 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
 void check_bias(const Call& call, const Tensor* b, const Tensor& of) {
   if (b == nullptr) return;
   call.require_dtype(*b, of.dtype, "bias");
-  call.require(b->rank == 1 && b->dims[0] == of.dims[3], "bias has shape %s, expected [%lld]", shape_text(*b).c_str(),
-               static_cast<long long>(of.dims[3]));
+  if (b->rank != 1 || b->dims[0] != of.dims[3])
+    call.fail("bias has shape %s, expected [%lld]", shape_text(*b).c_str(), static_cast<long long>(of.dims[3]));
 }
 
 template <class T>

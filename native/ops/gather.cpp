@@ -51,8 +51,8 @@ void record_gather(Call& call) {
     row_bytes *= static_cast<size_t>(x.dims[i]);
   }
   if (!fits) {
-    call.require(false, "output has shape %s, expected %lld rows of input %s", shape_text(y).c_str(), static_cast<long long>(index.dims[0]),
-                 shape_text(x).c_str());
+    call.fail("output has shape %s, expected %lld rows of input %s", shape_text(y).c_str(), static_cast<long long>(index.dims[0]),
+              shape_text(x).c_str());
   }
   call.require_apart(x, y, "input", "output");
   call.require_apart(index, y, "index", "output");

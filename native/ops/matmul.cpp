@@ -33,7 +33,7 @@ void record_matmul(Call& call) {
   call.require_float(a, "left operand");
   call.require_dtype(b, a.dtype, "right operand");
   call.require_dtype(y, a.dtype, "output");
-  call.require(a.rank == 2 || a.rank == 3, "left operand has shape %s, expected rank 2 or 3", shape_text(a).c_str());
+  if (a.rank != 2 && a.rank != 3) call.fail("left operand has shape %s, expected rank 2 or 3", shape_text(a).c_str());
   call.require_rank(b, a.rank, "right operand");
   call.require_rank(y, a.rank, "output");
 
@@ -41,16 +41,17 @@ void record_matmul(Call& call) {
   const bool trans_a = call.integer(0, 0, 1) != 0, trans_b = call.integer(1, 0, 1) != 0;
   const int64_t batch = a.rank == 3 ? a.dims[0] : 1;
   const int64_t M = a.dims[trans_a ? column : row], K = a.dims[trans_a ? row : column], N = b.dims[trans_b ? row : column];
-  call.require(b.dims[trans_b ? column : row] == K && (a.rank == 2 || b.dims[0] == batch), "cannot multiply %s%s by %s%s",
-               shape_text(a).c_str(), trans_a ? " transposed" : "", shape_text(b).c_str(), trans_b ? " transposed" : "");
-  call.require(y.dims[row] == M && y.dims[column] == N && (a.rank == 2 || y.dims[0] == batch),
-               "output has shape %s, expected [%s%lld,%lld]", shape_text(y).c_str(),
-               a.rank == 3 ? (std::to_string(batch) + ",").c_str() : "", static_cast<long long>(M), static_cast<long long>(N));
+  if (b.dims[trans_b ? column : row] != K || (a.rank == 3 && b.dims[0] != batch))
+    call.fail("cannot multiply %s%s by %s%s", shape_text(a).c_str(), trans_a ? " transposed" : "", shape_text(b).c_str(),
+              trans_b ? " transposed" : "");
+  if (y.dims[row] != M || y.dims[column] != N || (a.rank == 3 && y.dims[0] != batch))
+    call.fail("output has shape %s, expected [%s%lld,%lld]", shape_text(y).c_str(),
+              a.rank == 3 ? (std::to_string(batch) + ",").c_str() : "", static_cast<long long>(M), static_cast<long long>(N));
   call.require(!trans_a || !clips(clip_of(call, 2)), "a product with a transposed left operand cannot be clipped");
   if (bias) {
     call.require_dtype(*bias, a.dtype, "bias");
-    call.require(bias->rank == 1 && bias->dims[0] == N, "bias has shape %s, expected [%lld]", shape_text(*bias).c_str(),
-                 static_cast<long long>(N));
+    if (bias->rank != 1 || bias->dims[0] != N)
+      call.fail("bias has shape %s, expected [%lld]", shape_text(*bias).c_str(), static_cast<long long>(N));
   }
   if (a.dtype == Dtype::float32) {
     call.keep = Call::Keep::shared;

@@ -24,14 +24,27 @@ std::string shape_text(const Tensor& t) {
   return text + "]";
 }
 
+static OpError error_of(const char* op, const char* format, va_list args) {
+  char message[400];
+  std::vsnprintf(message, sizeof message, format, args);
+  return OpError(std::string(op) + ": " + message);
+}
+
 void Call::require(bool condition, const char* format, ...) const {
   if (condition) return;
-  char message[400];
   va_list args;
   va_start(args, format);
-  std::vsnprintf(message, sizeof message, format, args);
+  const OpError error = error_of(op, format, args);
   va_end(args);
-  throw OpError(std::string(op) + ": " + message);
+  throw error;
+}
+
+void Call::fail(const char* format, ...) const {
+  va_list args;
+  va_start(args, format);
+  const OpError error = error_of(op, format, args);
+  va_end(args);
+  throw error;
 }
 
 int64_t Call::integer(int i, int64_t low, int64_t high) const {
@@ -55,13 +68,13 @@ void Call::require_float(const Tensor& t, const char* what) const {
 }
 
 void Call::require_rank(const Tensor& t, int rank, const char* what) const {
-  require(t.rank == rank, "%s has shape %s, expected rank %d", what, shape_text(t).c_str(), rank);
+  if (t.rank != rank) fail("%s has shape %s, expected rank %d", what, shape_text(t).c_str(), rank);
 }
 
 void Call::require_same_shape(const Tensor& a, const Tensor& b, const char* what_a, const char* what_b) const {
   bool same = a.rank == b.rank;
   for (int i = 0; same && i < a.rank; ++i) same = a.dims[i] == b.dims[i];
-  require(same, "%s has shape %s, expected that of %s, %s", what_a, shape_text(a).c_str(), what_b, shape_text(b).c_str());
+  if (!same) fail("%s has shape %s, expected that of %s, %s", what_a, shape_text(a).c_str(), what_b, shape_text(b).c_str());
 }
 
 void Call::require_apart(const Tensor& a, const Tensor& b, const char* what_a, const char* what_b) const {

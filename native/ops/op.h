@@ -59,6 +59,12 @@ class Call {
 #endif
   void
   require(bool condition, const char* format, ...) const;
+  // Throws it. For what is asked of every call and whose message takes a shape's text, which is made for nothing where all is well.
+#if defined(__GNUC__)
+  __attribute__((format(printf, 2, 3)))
+#endif
+  [[noreturn]] void
+  fail(const char* format, ...) const;
 
   void require_dtype(const Tensor& t, Dtype dtype, const char* what) const;
   void require_rank(const Tensor& t, int rank, const char* what) const;

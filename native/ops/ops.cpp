@@ -61,7 +61,7 @@ namespace receptive {
   OP(prelu_backward, 5, 0)                      \
   OP(convolve, 3, 4)                            \
   OP(dropout, 2, 5)                             \
-  OP(augment, 5, 1)
+  OP(augment, 6, 1)
 
 #define RECEPTIVE_DECLARE(name, tensors, attrs) void record_##name(Call&);
 RECEPTIVE_OPS(RECEPTIVE_DECLARE)

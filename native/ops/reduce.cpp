@@ -63,8 +63,7 @@ void require_reduced_shape(const Call& call, const Tensor& x, uint32_t mask, con
     if (reduced && !kept) continue;
     fits = y.dims[axis++] == (reduced ? 1 : x.dims[i]);
   }
-  if (!fits)
-    call.require(false, "output has shape %s, which is not %s reduced over axes %#x", shape_text(y).c_str(), shape_text(x).c_str(), mask);
+  if (!fits) call.fail("output has shape %s, which is not %s reduced over axes %#x", shape_text(y).c_str(), shape_text(x).c_str(), mask);
 }
 
 namespace {

@@ -65,8 +65,8 @@ void record_scatter_add(Call& call) {
     width *= dx.dims[i];
   }
   if (!fits) {
-    call.require(false, "gradient has shape %s, expected %lld rows of output %s", shape_text(g).c_str(),
-                 static_cast<long long>(index.dims[0]), shape_text(dx).c_str());
+    call.fail("gradient has shape %s, expected %lld rows of output %s", shape_text(g).c_str(), static_cast<long long>(index.dims[0]),
+              shape_text(dx).c_str());
   }
   call.require_apart(g, dx, "gradient", "output");
   call.require_apart(index, dx, "index", "output");

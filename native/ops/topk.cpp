@@ -69,7 +69,7 @@ void record_topk(Call& call) {
   call.require_dtype(y, Dtype::int32, "output");
   bool fits = y.rank == x.rank;
   for (int i = 0; fits && i < x.rank - 1; ++i) fits = y.dims[i] == x.dims[i];
-  if (!fits) call.require(false, "output has shape %s, the input %s", shape_text(y).c_str(), shape_text(x).c_str());
+  if (!fits) call.fail("output has shape %s, the input %s", shape_text(y).c_str(), shape_text(x).c_str());
   const int64_t length = x.dims[x.rank - 1], k = y.dims[x.rank - 1];
   call.require(k <= length && length <= std::numeric_limits<int32_t>::max(), "%lld of %lld elements are asked for",
                static_cast<long long>(k), static_cast<long long>(length));

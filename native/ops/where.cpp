@@ -100,8 +100,8 @@ void record_where(Call& call) {
     fits = fits && y.dims[y.rank - i] == dim;
   }
   if (!fits) {
-    call.require(false, "shapes %s, %s and %s do not broadcast to %s", shape_text(condition).c_str(), shape_text(a).c_str(),
-                 shape_text(b).c_str(), shape_text(y).c_str());
+    call.fail("shapes %s, %s and %s do not broadcast to %s", shape_text(condition).c_str(), shape_text(a).c_str(), shape_text(b).c_str(),
+              shape_text(y).c_str());
   }
   call.require_apart(condition, y, "condition", "output");
   call.require_apart(a, y, "first choice", "output");

@@ -28,10 +28,10 @@ void require_images(const Call& call, const Tensor& image, const Tensor& output)
   const int64_t *x = image.dims, *y = output.dims;
   for (int i = 0; i < 4; ++i)
     call.require(x[i] <= kLargest, "dimension %d is %lld, at most %lld", i, static_cast<long long>(x[i]), static_cast<long long>(kLargest));
-  call.require(x[1] > 0 && x[2] > 0 && x[3] > 0, "image has shape %s, expected at least one row, column and channel",
-               shape_text(image).c_str());
-  call.require(x[0] == y[0] && x[3] == y[3], "output has shape %s, input %s: batch and channels must agree", shape_text(output).c_str(),
-               shape_text(image).c_str());
+  if (x[1] == 0 || x[2] == 0 || x[3] == 0)
+    call.fail("image has shape %s, expected at least one row, column and channel", shape_text(image).c_str());
+  if (x[0] != y[0] || x[3] != y[3])
+    call.fail("output has shape %s, input %s: batch and channels must agree", shape_text(output).c_str(), shape_text(image).c_str());
 }
 
 Reach adaptive_reach(int64_t i, int64_t size, int64_t out) {

@@ -1,4 +1,5 @@
-// A command: one kernel with the arguments it will run on, copied by value. The stream runs commands; a plan is a list of them.
+// A command: one kernel with the arguments it will run on, copied by value. The stream runs commands; a plan is a list of them. A copy
+// costs what the arguments hold, which is little of the room there is.
 #pragma once
 
 #include <cstring>
@@ -13,6 +14,16 @@ class Command {
  public:
   static constexpr size_t capacity = 640;
 
+  Command() = default;
+  Command(const Command& other) { *this = other; }
+  Command& operator=(const Command& other) {
+    call_ = other.call_;
+    kernel_ = other.kernel_;
+    size_ = other.size_;
+    std::memcpy(args_, other.args_, size_);
+    return *this;
+  }
+
   template <class Args>
   static Command of(void (*kernel)(const Args&, Context&), const Args& args) {
     static_assert(sizeof(Args) <= capacity, "arguments outgrow a command: raise Command::capacity");
@@ -22,6 +33,7 @@ class Command {
     command.call_ = [](const Command& self, Context& context) {
       reinterpret_cast<void (*)(const Args&, Context&)>(self.kernel_)(*std::launder(reinterpret_cast<const Args*>(self.args_)), context);
     };
+    command.size_ = sizeof args;
     std::memcpy(command.args_, &args, sizeof args);
     return command;
   }
@@ -31,6 +43,7 @@ class Command {
  private:
   void (*call_)(const Command&, Context&) = nullptr;
   void (*kernel_)() = nullptr;
+  size_t size_ = 0;
   alignas(16) unsigned char args_[capacity];
 };
 

@@ -45,7 +45,10 @@ uint64_t Stream::record(const Command& command, const Uses& uses, std::shared_pt
     ring_.reset(new Recorded[kCapacity]);
     thread_ = std::thread([this] { work(); });
   }
-  ring_[number % kCapacity] = {command, uses, std::move(kept)};
+  Recorded& slot = ring_[number % kCapacity];
+  slot.command = command;
+  slot.uses = uses;
+  slot.kept = std::move(kept);
   // Sequentially consistent with parked_ in await_command: either that thread sees the command, or this one sees it asleep.
   recorded_.store(number);
   if (parked_.load()) {

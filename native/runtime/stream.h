@@ -9,6 +9,7 @@
 // parameters for good. Work that shares the stream but no data is told nothing.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -31,6 +32,15 @@ struct Uses {
   int count = 0;
   uint32_t results = 0;  // bit i: block i has no contents yet
   Block* blocks[kMax];
+
+  Uses() = default;
+  Uses(const Uses& other) { *this = other; }
+  Uses& operator=(const Uses& other) {
+    count = other.count;
+    results = other.results;
+    std::copy_n(other.blocks, count, blocks);
+    return *this;
+  }
 
   void add(Block* block, bool result) {
     results |= static_cast<uint32_t>(result) << count;
@@ -79,9 +89,9 @@ class Stream {
   struct Read;
   struct Sync;
   struct Recorded {
-    Command command;
     Uses uses;
     std::shared_ptr<Kept> kept;
+    Command command;
   };
   void work();
   bool await_command(uint64_t done);

@@ -54,8 +54,8 @@ TEST(augment, motions_agree_with_the_reference) {
         const Dims x{N, size[0], size[1], C}, y{N, size[2], size[3], C};
         const std::string what = std::to_string(size[0]) + "x" + std::to_string(size[1]) + " to " + std::to_string(size[2]) + "x" +
                                  std::to_string(size[3]) + "x" + std::to_string(C) + ", border " + std::to_string(border);
-        expect_agreement("augment", {pixels(x, 1), changes(how), absent(), absent(), result(y)}, {border}, 1e-6, what);
-        expect_agreement("augment", {reals(x, 2), changes(how), reals({C}, 3), reals({C}, 4), result(y)}, {border}, 2e-6, what);
+        expect_agreement("augment", {pixels(x, 1), changes(how), absent(), absent(), result(y), absent()}, {border}, 1e-6, what);
+        expect_agreement("augment", {reals(x, 2), changes(how), reals({C}, 3), reals({C}, 4), result(y), absent()}, {border}, 2e-6, what);
       }
     }
   }
@@ -76,8 +76,8 @@ TEST(augment, random_affine_maps_agree_with_the_reference) {
                             {kColumn + 2, uniform(-2, 2)}}));
     }
     for (const double border : {kZeros, kReplicate, kReflect}) {
-      expect_agreement("augment", {pixels({8, H, W, C}, round), changes(how), absent(), absent(), result({8, OH, OW, C})}, {border}, 1e-6,
-                       "round " + std::to_string(round));
+      expect_agreement("augment", {pixels({8, H, W, C}, round), changes(how), absent(), absent(), result({8, OH, OW, C}), absent()},
+                       {border}, 1e-6, "round " + std::to_string(round));
     }
   }
 }
@@ -100,9 +100,9 @@ TEST(augment, colours_and_cutout_agree_with_the_reference) {
   const auto N = static_cast<int64_t>(how.size());
   for (const int64_t C : {1, 2, 3, 4, 17}) {
     const Dims x{N, 6, 7, C};
-    expect_agreement("augment", {pixels(x, 1), changes(how), reals({C}, 3, 1, 4), reals({C}, 4), result(x)}, {kZeros}, 2e-6,
+    expect_agreement("augment", {pixels(x, 1), changes(how), reals({C}, 3, 1, 4), reals({C}, 4), result(x), absent()}, {kZeros}, 2e-6,
                      std::to_string(C) + " channels of bytes");
-    expect_agreement("augment", {reals(x, 2, 0, 1), changes(how), absent(), reals({C}, 4), result(x)}, {kReflect}, 2e-6,
+    expect_agreement("augment", {reals(x, 2, 0, 1), changes(how), absent(), reals({C}, 4), result(x), absent()}, {kReflect}, 2e-6,
                      std::to_string(C) + " channels");
   }
 }
@@ -111,8 +111,45 @@ TEST(augment, without_changes_normalises) {
   for (const int64_t N : {0, 1, 40}) {
     for (const int64_t C : {1, 3, 16, 17}) {
       const Dims x{N, 9, 11, C};
-      expect_agreement("augment", {pixels(x, 1), absent(), reals({C}, 3, 1, 4), reals({C}, 4), result(x)}, {kZeros}, 1e-6, "bytes");
-      expect_agreement("augment", {reals(x, 1), absent(), reals({C}, 3, 1, 4), absent(), result(x)}, {kZeros}, 1e-6, "numbers");
+      expect_agreement("augment", {pixels(x, 1), absent(), reals({C}, 3, 1, 4), reals({C}, 4), result(x), absent()}, {kZeros}, 1e-6,
+                       "bytes");
+      expect_agreement("augment", {reals(x, 1), absent(), reals({C}, 3, 1, 4), absent(), result(x), absent()}, {kZeros}, 1e-6, "numbers");
+    }
+  }
+}
+
+TEST(augment, takes_the_images_named) {
+  const auto how = motions();
+  std::vector<double> index(100);
+  for (size_t i = 0; i < index.size(); ++i) index[i] = static_cast<double>(i * 7 % 9);
+  for (const int64_t C : {1, 3, 17}) {
+    for (const int64_t H : {1, 5, 80}) {  // the last longer than what is asked for ahead
+      const Dims x{9, H, 57, C}, y{100, H, 57, C};
+      const Operand at = int32s({100}, index);
+      expect_agreement("augment", {pixels(x, 1), absent(), reals({C}, 3, 1, 4), reals({C}, 4), result(y), at}, {kZeros}, 1e-6, "bytes");
+      expect_agreement("augment", {pixels(x, 1), absent(), absent(), absent(), result(y), at}, {kZeros}, 1e-6, "bytes as they are");
+      expect_agreement("augment", {reals(x, 2), absent(), reals({C}, 3), absent(), result(y), at}, {kZeros}, 2e-6, "numbers");
+    }
+    const auto N = static_cast<int64_t>(how.size());
+    const Operand some = int32s({N}, {index.begin(), index.begin() + N});
+    expect_agreement("augment", {pixels({9, 6, 7, C}, 1), changes(how), reals({C}, 3), absent(), result({N, 5, 8, C}), some}, {kReflect},
+                     2e-6, "changed");
+  }
+  expect_agreement("augment", {pixels({9, 6, 7, 1}, 1), absent(), absent(), absent(), result({0, 6, 7, 1}), int32s({0}, {})}, {kZeros}, 0,
+                   "none");
+}
+
+TEST(augment, reports_a_bad_index_and_gives_zeros) {
+  for (const double bad : {-1.0, 2.0, 2147483647.0, -2147483648.0}) {
+    for (const Dtype real : {Dtype::float32, Dtype::float64}) {
+      const OpRun run(
+          "augment",
+          {bytes({2, 1, 2, 1}, {0, 255, 51, 102}), absent(), absent(), values({1}, {1}), result({3, 1, 2, 1}), int32s({3}, {1, bad, 0})},
+          {kZeros}, real);
+      EXPECT_EQ(run.failure, "augment: index " + std::to_string(static_cast<int64_t>(bad)) + " at 1, expected 0 to 1");
+      const std::vector<double> y = run[4].all();
+      EXPECT_EQ(std::vector<double>(y.begin() + 2, y.end()), (std::vector<double>{0, 0, 1, 2}));
+      EXPECT_NEAR(y[0], 1.2, 1e-6);
     }
   }
 }
@@ -123,7 +160,8 @@ TEST(augment, is_what_the_formula_says) {
   const auto run = [&](const std::vector<double>& how, double border, Dims y = {1, 2, 3, 1}) {
     std::vector<double> all;
     for (const Dtype real : {Dtype::float64, Dtype::float32}) {
-      const std::vector<double> out = OpRun("augment", {x, changes({how}), absent(), absent(), result(y)}, {border}, real)[4].all();
+      const std::vector<double> out =
+          OpRun("augment", {x, changes({how}), absent(), absent(), result(y), absent()}, {border}, real)[4].all();
       EXPECT_TRUE(all.empty() || out == all);
       all = out;
     }
@@ -148,15 +186,15 @@ TEST(augment, whole_cells_move_exactly) {
   const Dims x{1, 16, 16, 3};
   const Operand in = pixels(x, 1);
   each_isa([&](const KernelTable&) {
-    const OpRun still("augment", {in, absent(), absent(), absent(), result(x)}, {kZeros}, Dtype::float32);
+    const OpRun still("augment", {in, absent(), absent(), absent(), result(x), absent()}, {kZeros}, Dtype::float32);
     for (int64_t k = 0; k < 16 * 16 * 3; ++k) {
       EXPECT_EQ(still[4].at(k), static_cast<double>(static_cast<float>(in.values[static_cast<size_t>(k)]) * (1.0f / 255.0f)));
     }
     for (const double flip : {1, -1}) {
       const OpRun moved(
           "augment",
-          {in, changes({change({{kRow, 3}, {kColumn, flip > 0 ? -2 : 13}, {kColumn + 2, flip}})}), absent(), absent(), result(x)}, {kZeros},
-          Dtype::float32);
+          {in, changes({change({{kRow, 3}, {kColumn, flip > 0 ? -2 : 13}, {kColumn + 2, flip}})}), absent(), absent(), result(x), absent()},
+          {kZeros}, Dtype::float32);
       for (int64_t i = 0; i < 13; ++i) {
         for (int64_t j = 2; j < 14; ++j) {
           const int64_t from = flip > 0 ? j - 2 : 13 - j;
@@ -180,7 +218,8 @@ TEST(augment, any_numbers_stay_in_the_image) {
     const Dims x{4, up_to(6), up_to(6), up_to(4)}, y{4, up_to(6), up_to(6), x[3]};
     each_isa([&](const KernelTable&) {
       for (const Dtype real : {Dtype::float32, Dtype::float64}) {
-        const OpRun run("augment", {pixels(x, 1), changes(how), absent(), absent(), result(y)}, {static_cast<double>(round % 3)}, real);
+        const OpRun run("augment", {pixels(x, 1), changes(how), absent(), absent(), result(y), absent()}, {static_cast<double>(round % 3)},
+                        real);
         for (const size_t i : {0, 1, 4}) run[i].verify("round " + std::to_string(round));
         EXPECT_EQ(run.failure, "");
       }
@@ -190,19 +229,24 @@ TEST(augment, any_numbers_stay_in_the_image) {
 
 TEST(augment, refuses_what_does_not_fit) {
   const Operand x = reals({2, 4, 5, 3}, 1), how = changes({change(), change()}), y = result({2, 4, 5, 3}), c = reals({3}, 1);
-  expect_refused("augment", {reals({2, 4, 5}, 1), how, c, c, y}, {kZeros}, "rank 4");
-  expect_refused("augment", {int32s({2, 4, 5, 3}, std::vector<double>(120)), how, c, c, y}, {kZeros}, "input is int32");
-  expect_refused("augment", {x, how, c, c, int32_result({2, 4, 5, 3})}, {kZeros}, "output is int32");
-  expect_refused("augment", {x, how, c, c, result({3, 4, 5, 3})}, {kZeros}, "output has shape [3,4,5,3]");
-  expect_refused("augment", {x, how, c, c, result({2, 4, 5, 2})}, {kZeros}, "output has shape [2,4,5,2]");
-  expect_refused("augment", {x, absent(), c, c, result({2, 4, 4, 3})}, {kZeros}, "without changes");
-  expect_refused("augment", {x, changes({change()}), c, c, y}, {kZeros}, "expected [2,13]");
-  expect_refused("augment", {x, reals({2, 12}, 1), c, c, y}, {kZeros}, "expected [2,13]");
-  expect_refused("augment", {x, bytes({2, 13}, std::vector<double>(26)), c, c, y}, {kZeros}, "changes is uint8");
-  expect_refused("augment", {x, how, reals({4}, 1), c, y}, {kZeros}, "scale has 4 elements for 3 channels");
-  expect_refused("augment", {x, how, c, reals({1, 3}, 1), y}, {kZeros}, "rank 1");
-  expect_refused("augment", {x, how, c, c, y}, {3}, "attribute 0");
-  expect_refused("augment", {reals({2, 0, 5, 3}, 1), how, c, c, y}, {kZeros}, "images of 0 x 5 cells");
+  expect_refused("augment", {reals({2, 4, 5}, 1), how, c, c, y, absent()}, {kZeros}, "rank 4");
+  expect_refused("augment", {int32s({2, 4, 5, 3}, std::vector<double>(120)), how, c, c, y, absent()}, {kZeros}, "input is int32");
+  expect_refused("augment", {x, how, c, c, int32_result({2, 4, 5, 3}), absent()}, {kZeros}, "output is int32");
+  expect_refused("augment", {x, how, c, c, result({3, 4, 5, 3}), absent()}, {kZeros}, "output has shape [3,4,5,3]");
+  expect_refused("augment", {x, how, c, c, result({2, 4, 5, 2}), absent()}, {kZeros}, "output has shape [2,4,5,2]");
+  expect_refused("augment", {x, absent(), c, c, result({2, 4, 4, 3}), absent()}, {kZeros}, "without changes");
+  expect_refused("augment", {x, changes({change()}), c, c, y, absent()}, {kZeros}, "expected [2,13]");
+  expect_refused("augment", {x, reals({2, 12}, 1), c, c, y, absent()}, {kZeros}, "expected [2,13]");
+  expect_refused("augment", {x, bytes({2, 13}, std::vector<double>(26)), c, c, y, absent()}, {kZeros}, "changes is uint8");
+  expect_refused("augment", {x, how, reals({4}, 1), c, y, absent()}, {kZeros}, "scale has 4 elements for 3 channels");
+  expect_refused("augment", {x, how, c, reals({1, 3}, 1), y, absent()}, {kZeros}, "rank 1");
+  expect_refused("augment", {x, how, c, c, y, absent()}, {3}, "attribute 0");
+  const Operand index = int32s({3}, {0, 1, 0}), three = changes({change(), change(), change()});
+  expect_refused("augment", {x, three, c, c, y, index}, {kZeros}, "output has shape [2,4,5,3]");
+  expect_refused("augment", {x, how, c, c, result({3, 4, 5, 3}), index}, {kZeros}, "changes has shape [2,13], expected [3,13]");
+  expect_refused("augment", {x, three, c, c, result({3, 4, 5, 3}), reals({3}, 1)}, {kZeros}, "index is float");
+  expect_refused("augment", {x, three, c, c, result({3, 4, 5, 3}), int32s({3, 1}, {0, 1, 0})}, {kZeros}, "index has shape [3,1]");
+  expect_refused("augment", {reals({2, 0, 5, 3}, 1), how, c, c, y, absent()}, {kZeros}, "images of 0 x 5 cells");
 }
 
 }  // namespace receptive::test

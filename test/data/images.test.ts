@@ -1,4 +1,4 @@
-import { data, memory, ones, tensor, tidy, zeros } from '../../lib';
+import { data, memory, ones, type Tensor, tensor, tidy, zeros } from '../../lib';
 import { fault } from '../support/fault';
 import { settle } from '../support/memory';
 
@@ -15,6 +15,28 @@ describe('ImageDataset', () => {
     expect([x.dtype, x.shape, y.dtype, [...y.dataSync()]]).toEqual(['float32', [1, 1, 2, 3], 'int32', [1]]);
     expect(Array.from(x.dataSync(), (v) => Number(v.toFixed(5)))).toEqual([0, -0.6, -3, 0.6, 0.6, 0]);
     expect([...set.pixels(Int32Array.of(0, 0)).x.dataSync()]).toEqual([...pixels, ...pixels]);
+  });
+
+  test('batches are the pixels as numbers, of a subset too', () => {
+    const pixels = tensor(
+      Uint8Array.from({ length: 6 * 5 * 5 }, (_, i) => (i * 91) % 256),
+      [6, 5, 5, 1],
+    );
+    const labels = Int32Array.of(0, 1, 1, 0, 1, 0);
+    const set = new data.ImageDataset(pixels, labels, { classes, normalization: { mean: 0.25, std: 0.5 } });
+    const part = set.subset([5, 0, 4, 4]);
+    for (const [given, taken, places] of [
+      [set, [3, 1, 3], [3, 1, 3]],
+      [part, [2, 0, 3], [4, 5, 4]],
+    ] as const) {
+      const { x, y } = given.batch(Int32Array.from(taken)) as { x: Tensor; y: Tensor };
+      const expected = places.flatMap((n) => Array.from({ length: 25 }, (_, i) => (((n * 25 + i) * 91) % 256) / 255 / 0.5 - 0.5));
+      expect(x.shape).toEqual([3, 5, 5, 1]);
+      for (const [i, v] of x.dataSync().entries()) expect(v).toBeCloseTo(expected[i], 6);
+      expect([...y.dataSync()]).toEqual(places.map((n) => labels[n]));
+    }
+    expect(fault(() => set.batch(Int32Array.of(6))).message).toBe('pixels: an index is 6, expected an integer from 0 to 5');
+    expect(fault(() => part.batch(Int32Array.of(4))).message).toContain('pixels: an index is -1');
   });
 
   test('shares the memory of the tensor it is made from, also inside a tidy, and frees what is its own', async () => {

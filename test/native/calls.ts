@@ -154,12 +154,14 @@ export const calls: Record<string, Maker> = {
   random: (r, d) => ({ tensors: [of(d)(r.shape())], numbers: [r.int(0, 1), 0, 1, ...seeds(r)] }),
   dropout: (r, d) => same(r, d, 2, [r.next(), ...seeds(r)]),
   augment(r, d) {
-    const [N, C] = [r.int(0, 3), r.int(0, 20)];
-    const [x, t] = [[N, r.int(1, 8), r.int(1, 8), C], of(d)];
-    const changed = r.chance(0.7);
-    const y = changed ? [N, r.int(0, 8), r.int(0, 8), C] : x;
+    const [images, C] = [r.int(0, 3), r.int(0, 20)];
+    const [x, t] = [[images, r.int(1, 8), r.int(1, 8), C], of(d)];
+    const [changed, named] = [r.chance(0.7), r.chance(0.5)];
+    const N = named ? r.int(0, 5) : images;
+    const y = changed ? [N, r.int(0, 8), r.int(0, 8), C] : [N, ...x.slice(1)];
     const c = () => optional(r, t([C]));
-    return { tensors: [of(r.chance(0.5) ? uint8 : d)(x), changed ? t([N, 13]) : null, c(), c(), t(y)], numbers: [r.int(0, 2)] };
+    const index = named ? of(int32)([N]) : null;
+    return { tensors: [of(r.chance(0.5) ? uint8 : d)(x), changed ? t([N, 13]) : null, c(), c(), t(y), index], numbers: [r.int(0, 2)] };
   },
   softmax: (r, d) => ({
     ...same(

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { tensor, uniform, zeros } from '../../lib';
+import { ops, tensor, uniform, zeros } from '../../lib';
 import { augment, type Border, type Change } from '../../lib/ops/augment';
 import { distance } from '../support/agree';
 import { randomNumbers, sizeOf } from '../support/data';
@@ -131,6 +131,29 @@ test('without changes normalises; an empty batch gives an empty batch', () => {
   const y = augment(tensor(Uint8Array.of(0, 51, 255, 102), [1, 1, 2, 2]), null, { scale: tensor([2, 1]), shift: tensor([-1, 0]) });
   expect(Array.from(y.dataSync(), (v) => Number(v.toFixed(6)))).toEqual([-1, 0.2, 1, 0.4]);
   expect(augment(zeros([0, 4, 4, 3]), zeros([0, 13]), { size: [2, 3] }).shape).toEqual([0, 2, 3, 3]);
+});
+
+test('takes the images an index names, with and without changes', () => {
+  const x = tensor(
+    Uint8Array.from({ length: 5 * 3 * 2 * 2 }, (_, i) => (i * 37) % 256),
+    [5, 3, 2, 2],
+  );
+  const index = tensor(Int32Array.of(4, 0, 4, 2));
+  const scale = tensor([2, 1]);
+  const mirrored = tensor(Array.from({ length: 4 }, () => [0, 1, 0, 1, 0, -1, 1, 1, 1, 0, 0, 0, 0]));
+  for (const changes of [null, mirrored]) {
+    const y = augment(x, changes, { scale, index });
+    expect(y.shape).toEqual([4, 3, 2, 2]);
+    expect([...y.dataSync()]).toEqual([...augment(ops.gather(x, index), changes, { scale }).dataSync()]);
+  }
+  expect(() => augment(x, null, { index: tensor(Int32Array.of(1, 5)) }).dataSync()).toThrow('augment: index 5 at 1, expected 0 to 4');
+});
+
+test('an index of numbers that are not whole', () => {
+  expect(fault(() => augment(zeros([2, 4, 4, 3]), null, { index: zeros([2]) }))).toMatchObject({
+    name: 'TypeError',
+    message: 'augment: index is float32 [2], expected int32 [N]',
+  });
 });
 
 test.each([

@@ -155,6 +155,21 @@ describe('modes', () => {
     expect([model.training, model.inner.training]).toEqual([false, true]);
   });
 
+  test('a train() that keeps a part in inference is heeded, also where all of the model trains', async () => {
+    class Frozen extends Spy {
+      override train(training = true): this {
+        super.train(training);
+        this.inner.training = false;
+        return this;
+      }
+    }
+    const model = new Frozen();
+    const trainer = new Trainer(model, { optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }), loss: losses.crossEntropy });
+    await collect(trainer.fit(new data.DataLoader(new Quadrants(), { batchSize: 32 }), { epochs: 2 }));
+    expect(model.seen).toEqual([false, false, false, false]);
+    expect([model.training, model.inner.training]).toEqual([true, true]);
+  });
+
   test('evaluations of unequal length at once leave them as they were', async () => {
     const model = new Spy();
     const objective = { loss: losses.crossEntropy };
