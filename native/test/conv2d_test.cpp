@@ -51,6 +51,8 @@ std::vector<Case> cases(size_t* named) {
       {2, 9, 9, 99, 66, 3, 4, 2, 1, 3, 1, 2, 2, 2, 3, 3},
       {3, 9, 9, 48, 80, 1, 1},
       {2, 9, 9, 48, 80, 1, 1, 2, 2},
+      {1, 13, 12, 100, 170, 1, 1},  // blocks of pixels and panels of unlike widths, and where a panel's blocks go together
+      {1, 7, 7, 400, 330, 1, 1},
       {1, 1, 1, 1, 1, 1, 1},
       {0, 5, 5, 3, 4, 3, 3},                                            // an empty batch
       {1, 5, 5, 3, 4, 5, 5},                                            // output 1x1
