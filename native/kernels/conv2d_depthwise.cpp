@@ -1,6 +1,6 @@
 // Depthwise convolution.
 //
-//   for each chunk of output pixels, for each line of them in a row
+//   for each chunk of rows, or pieces of long ones, or of some channels of few, for each line of output pixels in one
 //     3, 5 or 7 taps beside each other and a stride of 1 or 2:
 //       for each vector of channels, for each tile of MR pixels    what the line sees stays in L1
 //         acc[MR] in registers: each input is loaded once for all the taps that see it
@@ -15,7 +15,9 @@
 
 namespace receptive::RECEPTIVE_ISA {
 
-constexpr int64_t kDepthwiseGrain = 1 << 16;  // multiply-adds worth a chunk
+constexpr int64_t kDepthwiseGrain = 1 << 15;  // multiply-adds worth a chunk
+constexpr int64_t kPiece = 56;                // pixels of a row at once: whole tiles of any width
+constexpr int64_t kLeastVectors = 4;          // of channels, which lie beside each other
 constexpr int kDepthwiseNR = 2;
 
 struct Tap {
@@ -110,9 +112,7 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c
 #pragma GCC unroll 8
     for (int m = 0; m < MR; ++m) acc[m] = start;
     const float* const* cells = line.cells + first * S;
-    const int64_t* moves = line.moves + first * S;
-    for (int64_t r = 0; r < line.rows; ++r) {
-      const int64_t offset = r * line.row;
+    for (int64_t r = 0; r < line.rows; ++r, cells += line.width) {
       for (int64_t g = 0; g < (kGrouped ? to.group : 1); ++g) {
         const Order order = order_of(to.order.lane, static_cast<int>(g));
         Vec w[KW];
@@ -120,7 +120,7 @@ RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c
         for (int k = 0; k < KW; ++k) w[k] = read(to.w + r * to.w_row + k * to.w_col + g * to.w_channel + c);
 #pragma GCC unroll 32
         for (int p = 0; p < (MR - 1) * S + KW; ++p) {
-          Vec x = read(cells[p] + (offset & moves[p]) + c);
+          Vec x = read(cells[p] + c);
           if (kGrouped) x = permute(x, order);
 #pragma GCC unroll 8
           for (int k = 0; k < KW; ++k) {
@@ -236,6 +236,7 @@ struct Run {
   int64_t image, row, first, last;
   Inside down;   // the rows of taps inside
   int64_t line;  // the cell of the input where the first of them begins
+  int64_t channels;
 };
 
 static float* output_of(const Depthwise& d, const Run& run, int64_t col) {
@@ -253,7 +254,7 @@ static void run_anywhere(const Depthwise& d, const Run& run, Tap* taps) {
       tile.a[m] = count > 0 ? d.source.data + (run.line + col) * d.source.channels : d.source.data;
       tile.y[m] = output_of(d, run, first + m);
     }
-    taps_kernel(mr, kDepthwiseNR)(tile, {taps, count, d.source.channels, d.bias, d.finish, d.far()});
+    taps_kernel(mr, kDepthwiseNR)(tile, {taps, count, run.channels, d.bias, d.finish, d.far()});
   };
   int64_t j = run.first;
   const auto border = [&](int64_t last) {
@@ -276,7 +277,7 @@ static void run_anywhere(const Depthwise& d, const Run& run, Tap* taps) {
 
 // What comes from far comes best in the order it lies in: there a line is one tile, all channels of it, and asks for what the tile beside
 // it will be the first to see. Where the stride is 2 little is seen twice, and what a core's own cache does not hold is far.
-static void run_sliding(const Depthwise& d, const Run& run, const GroupOrder& order, const Room& room, const float* zeros) {
+static void run_sliding(const Depthwise& d, const Run& run, const GroupOrder& order, const float** cells, const float* zeros) {
   const Source& source = d.source;
   const Axis& cols = source.cols;
   const int64_t pixels = run.last - run.first;
@@ -287,27 +288,30 @@ static void run_sliding(const Depthwise& d, const Run& run, const GroupOrder& or
     last = far ? smaller(run.last, first + slide.pixels) : run.last;
     const auto whole = [&](int64_t tile) { return (last - first + tile - 1) / tile * tile; };
     const int64_t width = seen_by(larger(whole(slide.pixels), whole(kLeastSliding)), cols);
-    Line line = line_of(source, room, zeros, run.image, run.row, run.down, first, last, width, width, 0, 1);
+    Line line = line_of(source, cells, zeros, run.image, run.row, run.down, first, last, width, width, 0, 1);
+    line.channels = run.channels;
     if (far) {
       line.next_cols = slide.pixels * cols.stride, line.next_rows = smaller(source.rows.stride, line.rows), line.next_row = line.row;
       const int64_t beside = first * cols.stride + cols.origin + seen_by(slide.pixels, cols);
-      line.next = source.data + (run.line + beside) * line.channels + (line.rows - line.next_rows) * line.row;
+      line.next = source.data + (run.line + beside) * source.channels + (line.rows - line.next_rows) * line.row;
     }
     slide.kernel(line, {d.w + run.down.first * d.w_row, d.w_row, d.w_col, d.w_channel, d.group, order, d.bias, output_of(d, run, first),
                         d.y_col, d.finish, d.far()});
   }
 }
 
-// Output pixels [first, last) of a row, those of them that there are.
-static void run_row(const Depthwise& d, int64_t image, int64_t row, int64_t first, int64_t last, const GroupOrder& order, const Room& room,
-                    Tap* taps, const float* zeros) {
+// Output pixels [first, last) of a row, those of them that there are; channels [channel, end).
+static void run_row(Depthwise d, int64_t image, int64_t row, int64_t first, int64_t last, int64_t channel, int64_t end,
+                    const GroupOrder& order, const float** cells, Tap* taps, const float* zeros) {
+  d.source.data += channel, d.w += channel, d.y += channel;
+  if (d.bias) d.bias += channel;
   const Axis &rows = d.source.rows, &cols = d.source.cols;
   last = smaller(last, cols.out);
   if (row >= rows.out || first >= last) return;
   const Inside down = inside(rows, row);
   const int64_t line = (image * rows.in + row * rows.stride + down.first * rows.dilation + rows.origin) * cols.in;
-  const Run run = {image, row, first, last, down, line};
-  beside(cols, d.group) ? run_sliding(d, run, order, room, zeros) : run_anywhere(d, run, taps);
+  const Run run = {image, row, first, last, down, line, end - channel};
+  beside(cols, d.group) ? run_sliding(d, run, order, cells, zeros) : run_anywhere(d, run, taps);
 }
 
 void depthwise(Context& context, const Depthwise* parts, int64_t count) {
@@ -316,26 +320,32 @@ void depthwise(Context& context, const Depthwise* parts, int64_t count) {
     const Source& source = parts[p].source;
     rows = larger(rows, source.rows.out), cols = larger(cols, source.cols.out);
     taps = larger(taps, taps_of(source)), all_taps += taps_of(source);
-    width = larger(width, beside(source.cols, parts[p].group) ? seen_by(source.cols.out + kMostSliding, source.cols) : 0);
+    if (!beside(source.cols, parts[p].group)) continue;
+    width = larger(width, seen_by(smaller(source.cols.out, kPiece) + kMostSliding, source.cols) * source.rows.taps);
   }
   if (rows == 0 || cols == 0) return;
-  const int64_t channels = parts[0].source.channels, pixels = parts[0].source.images * rows * cols;
-  const int64_t chunks = larger<int64_t>(smaller(pixels / kMaxMR, pixels * all_taps * channels * parts[0].group / kDepthwiseGrain), 1);
+  // Whole rows, but for long ones; where these are few, some of the channels.
+  const int64_t channels = parts[0].source.channels, vectors = (channels + Vec::width - 1) / Vec::width;
+  const int64_t pieces = (cols + kPiece - 1) / kPiece, lines = parts[0].source.images * rows * pieces;
+  const int64_t work = parts[0].source.images * rows * cols * all_taps * channels * parts[0].group;
+  const int64_t grains = larger<int64_t>(work / kDepthwiseGrain, 1);
+  const int64_t shares = larger<int64_t>(smaller((grains + lines - 1) / lines, vectors / kLeastVectors), 1), units = lines * shares;
+  const int64_t chunks = units <= 2 * grains ? units : grains;
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   Tap* lists = static_cast<Tap*>(context.scratch(static_cast<size_t>(slots * taps) * sizeof(Tap)));
-  const Room rooms = room_for(slots * width, context);
+  const float** const cells = static_cast<const float**>(context.scratch(static_cast<size_t>(slots * width) * sizeof(const float*)));
   const GroupOrder order(parts[0].group);
   float* zeros = static_cast<float*>(context.scratch(static_cast<size_t>(channels) * sizeof(float)));
   memset(zeros, 0, static_cast<size_t>(channels) * sizeof(float));
 
   context.parallel(chunks, [&](int64_t chunk, int slot) {
-    const int64_t end = (chunk + 1) * pixels / chunks;
-    for (int64_t pixel = chunk * pixels / chunks; pixel < end;) {
-      const int64_t row = pixel / cols % rows, image = pixel / cols / rows, first = pixel % cols;
-      const int64_t wide = smaller(cols - first, end - pixel);
-      for (int64_t p = 0; p < count; ++p)
-        run_row(parts[p], image, row, first, first + wide, order, rooms.at(slot * width), lists + slot * taps, zeros);
-      pixel += wide;
+    for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
+      const int64_t share = unit % shares, line = unit / shares, piece = line % pieces, row = line / pieces % rows;
+      const int64_t channel = share * vectors / shares * Vec::width, end = smaller((share + 1) * vectors / shares * Vec::width, channels);
+      for (int64_t p = 0; p < count; ++p) {
+        run_row(parts[p], line / pieces / rows, row, piece * kPiece, (piece + 1) * kPiece, channel, end, order, cells + slot * width,
+                lists + slot * taps, zeros);
+      }
     }
     end_far();
   });

@@ -43,11 +43,11 @@ RECEPTIVE_INLINE Inside inside(const Axis& axis, int64_t output) {
   return {first, last};
 }
 
-// Part of an output row, and what it sees of the input: column i of it begins at cells[i], in the first row of taps inside the image, or is
-// a line of zeros, which moves[i] keeps where it is: -1, or 0 for that line.
+// Part of an output row, and what it sees of the input: column i of that begins at cells[r * width + i] in row r of the taps inside the
+// image, or is a line of zeros.
 struct Line {
   const float* const* cells;
-  const int64_t* moves;
+  int64_t width;
   int64_t row;   // floats from a row of taps to the next
   int64_t rows;  // of taps, those inside
   int64_t pixels, channels;
@@ -70,18 +70,6 @@ struct GroupOrder {
   }
 };
 
-// Memory for what lines see.
-struct Room {
-  const float** cells;
-  int64_t* moves;
-  Room at(int64_t i) const { return {cells + i, moves + i}; }
-};
-RECEPTIVE_INLINE Room room_for(int64_t columns, Context& context) {
-  const size_t n = static_cast<size_t>(columns);
-  return {static_cast<const float**>(context.scratch(n * sizeof(const float*))),
-          static_cast<int64_t*>(context.scratch(n * sizeof(int64_t)))};
-}
-
 // Columns that so many neighbouring pixels see.
 RECEPTIVE_INLINE int64_t seen_by(int64_t pixels, const Axis& cols) { return (pixels - 1) * cols.stride + cols.taps; }
 
@@ -93,20 +81,20 @@ RECEPTIVE_INLINE bool beside(const Axis& cols, int64_t group) {
 }
 
 // The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart, of
-// which the pixels see the first `seen`; the others are zeros, whatever lies there.
-RECEPTIVE_INLINE Line line_of(const Source& source, const Room& room, const float* zeros, int64_t image, int64_t row, const Inside& down,
+// which the pixels see the first `seen`; the others are zeros, whatever lies there. In `cells`, of source.rows.taps * width.
+RECEPTIVE_INLINE Line line_of(const Source& source, const float** cells, const float* zeros, int64_t image, int64_t row, const Inside& down,
                               int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap, int64_t step) {
   const Axis &rows = source.rows, &cols = source.cols;
   const int64_t channels = source.channels, apart = cols.in * channels;
   const float* const x = source.data + (image * rows.in + row * rows.stride + rows.origin + down.first * rows.dilation) * apart;
   const int64_t left = first * cols.stride + tap * cols.dilation + cols.origin;
+  const int64_t tall = down.last - down.first, row_step = rows.dilation * apart;
   for (int64_t j = 0; j < width; ++j) {
     const int64_t col = left + j * step;
     const bool there = j < seen && col >= 0 && col < cols.in;
-    room.cells[j] = there ? x + col * channels : zeros;
-    room.moves[j] = there ? -1 : 0;
+    for (int64_t r = 0; r < tall; ++r) cells[r * width + j] = there ? x + r * row_step + col * channels : zeros;
   }
-  return {room.cells, room.moves, rows.dilation * apart, down.last - down.first, last - first, channels};
+  return {cells, width, row_step, tall, last - first, channels};
 }
 
 // Runs `count` of them that share images and channels and write disjoint pixels (the phases of a stride).

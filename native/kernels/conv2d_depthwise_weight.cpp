@@ -30,7 +30,7 @@ struct Gradients {
   bool far;
 };
 
-// Adds to the sums of `rows` rows of KW taps, at `sums`, those of channels [c, c + lanes); cells[0..) begin at row `skip` of those inside.
+// Adds to the sums of `rows` rows of KW taps, at `sums`, those of channels [c, c + lanes), from row `skip` of those inside on.
 template <int KW, int S, bool kGrouped, bool kTail>
 RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, const Order& order, int rows, int64_t skip, int64_t c, int lanes,
                                  float* sums) {
@@ -46,17 +46,15 @@ RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, const 
     Vec g[kPixels];
 #pragma GCC unroll 4
     for (int m = 0; m < kPixels; ++m) g[m] = first + m < line.pixels ? read(from.g + (first + m) * line.channels + c) : zero();
-    const float* const* cells = line.cells + first * S;
-    const int64_t* moves = line.moves + first * S;
     if (skip == 0) line.ask(c, first * S, kPixels * S);
     if (from.far && skip == 0) ask_for(from.g + line.pixels * (line.channels + c) + first * Vec::width, kPixels * Vec::width);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       if (r >= rows) break;
-      const int64_t offset = (skip + r) * line.row;
+      const float* const* cells = line.cells + (skip + r) * line.width + first * S;
 #pragma GCC unroll 16
       for (int p = 0; p < (kPixels - 1) * S + KW; ++p) {
-        Vec x = read(cells[p] + (offset & moves[p]) + c);
+        Vec x = read(cells[p] + c);
         if (kGrouped) x = permute(x, order);
 #pragma GCC unroll 8
         for (int k = 0; k < KW; ++k) {
@@ -123,7 +121,8 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   const int64_t whole = (s.OW + kPixels - 1) / kPixels * kPixels, width = columns.together == 1 ? whole : seen_by(whole, source.cols);
   const int64_t seen = columns.together == 1 ? s.OW : seen_by(s.OW, source.cols);
-  const Room rooms = room_for(slots * width, context);
+  const int64_t room = s.kh * width;
+  const float** const cells = static_cast<const float**>(context.scratch(static_cast<size_t>(slots * room) * sizeof(const float*)));
   const auto floats = [&](int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); };
   float* const parts = chunks == 1 ? a.dw : floats(chunks * size);
   float* const zeros = floats(C);
@@ -139,7 +138,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
       const int64_t below = i % s.OH * s.sh - s.top + (down.last - 1) * s.dh + 1;
       for (int64_t tap = 0; tap < s.kw; tap += columns.together) {
         const int64_t step = columns.together == 1 ? s.sw : 1;
-        Line line = line_of(source, rooms.at(slot * width), zeros, i / s.OH, i % s.OH, down, 0, s.OW, width, seen, tap, step);
+        Line line = line_of(source, cells + slot * room, zeros, i / s.OH, i % s.OH, down, 0, s.OW, width, seen, tap, step);
         if (far_x && tap == 0) {
           line.next = a.x + (i / s.OH * s.H + below) * s.W * C;
           line.next_cols = s.W, line.next_rows = smaller(s.sh, s.H - below), line.next_row = s.W * C;

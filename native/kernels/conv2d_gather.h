@@ -1,5 +1,7 @@
 // The loop nest of forward convolution, and of the gradient with respect to the input.
 //
+// For a 1x1 convolution without stride pixels are rows of a matrix, and this is a product (gather_line). Else:
+//
 //   for each chunk: (image and band of output rows, group, panel group; panels outermost where they do not fit L2)
 //     copy the band's input rows with zeros around them         L1/L2, only where there is padding
 //     for each panel of NR vectors of output channels
@@ -93,9 +95,46 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
   } while (first < runs.count);
 }
 
+// Whether each pixel of the output sees one of the input, and those of both lie beside each other: a product of matrices. Pixels that come
+// from far are better asked for row by row.
+RECEPTIVE_INLINE bool in_line(const Gather& g) {
+  const Axis &rows = g.source.rows, &cols = g.source.cols;
+  return g.groups() == 1 && rows.taps == 1 && cols.taps == 1 && rows.stride == 1 && cols.stride == 1 && rows.in == rows.out &&
+         cols.in == cols.out && g.source.in_place() && !g.source.is_far() && g.y_row == cols.out * g.y_col &&
+         g.y_image == rows.out * g.y_row && g.steps() * g.out_channels > 0;
+}
+
+// Chunks are blocks of pixels, whatever their rows, each for one panel: of whole tiles of any panel.
+inline RECEPTIVE_OUTLINE void gather_line(Context& context, const Gather& g) {
+  const Panels panels(g.out_channels);
+  const int64_t pixels = g.source.images * g.source.rows.out * g.source.cols.out, steps = g.steps(),
+                total = pixels * steps * g.out_channels;
+  const int widest = panels.width(panels.count() - 1);
+  const int64_t tile = panels.vectors() % panels.count() == 0 ? rows_for(widest) : 2 * rows_for(widest);
+  const int64_t block = larger<int64_t>(kGatherGrain / 4 / (tile * steps * widest * Vec::width), 1) * tile;
+  const int64_t blocks = larger<int64_t>(pixels / block, 1), units = blocks * panels.count();
+  const int64_t grain = total < kEnoughChunks * kGatherGrain ? kGatherGrain / 4 : kGatherGrain;
+  const int64_t chunks = larger<int64_t>(smaller(units, total / grain), 1);
+  const bool large = steps * g.out_channels > kWeightsInL2, far = g.far();
+  const Segment all = {0, steps};
+  context.parallel(chunks, [&](int64_t chunk, int) {
+    for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
+      const int64_t index = large ? unit / blocks : unit % panels.count(), part = large ? unit % blocks : unit / panels.count();
+      const int64_t first = part * block, last = part + 1 == blocks ? pixels : first + block;
+      const int nr = panels.width(index);
+      const int64_t column = panels.first(index) * Vec::width, b_step = g.weights_row > 0 ? g.weights_row : nr * Vec::width;
+      const float* const weights = g.weights + (g.weights_row > 0 ? column : panels.offset(index, steps));
+      run_rows(nr, {g.source.data + first * steps, steps, g.y + first * g.y_col + column, g.y_col, last - first},
+               {&all, 1, weights, b_step, g.bias ? g.bias + column : nullptr, false, panels.tail(index), g.finish, far});
+    }
+    end_far();
+  });
+}
+
 // Runs `count` gathers that share images, groups and channels and write disjoint pixels (the phases of a stride).
 inline RECEPTIVE_OUTLINE void gather(Context& context, const Gather* gathers, int64_t count) {
   const Gather& any = gathers[0];
+  if (count == 1 && in_line(any)) return gather_line(context, any);
   const int64_t groups = any.groups(), images = any.source.images;
   const Panels panels(any.out_channels);
   int64_t work = 0, rows = 0, copy_row = 0, taps = 0;  // of one image and group; the most rows of any gather

@@ -78,17 +78,7 @@ void multiply(const Matrices& V, const Segment& channels, const float* U, const 
               int64_t begin, int64_t end) {
   const int nr = panels.width(panel);
   const RowsStep step = {&channels, 1, U, nr * Vec::width, nullptr, channels.offset > 0, Vec::width};
-  const Tiles tiles(end - begin, rows_for(nr));
-  for (int64_t t = 0; t < tiles.count; ++t) {
-    RowsTile rows;
-    const int64_t first = begin + tiles.begin(t);
-    const int mr = static_cast<int>(begin + tiles.begin(t + 1) - first);
-    for (int m = 0; m < mr; ++m) {
-      rows.a[m] = V.row(point, first + m);
-      rows.y[m] = M.row(point, first + m) + panels.first(panel) * Vec::width;
-    }
-    rows_kernel(mr, nr)(rows, step);
-  }
+  run_rows(nr, {V.row(point, begin), V.pitch, M.row(point, begin) + panels.first(panel) * Vec::width, M.pitch, end - begin}, step);
 }
 
 float* floats(Context& context, int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); }

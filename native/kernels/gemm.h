@@ -167,6 +167,48 @@ RECEPTIVE_NOTHROW void rows_tile(const RowsTile& rows, const RowsStep& step) {
   write_tile<MR, NR>(rows, step.finish, step.accumulate, step.far, step.tail, acc);
 }
 
+// Rows that lie evenly.
+struct RowsRun {
+  const float* a;
+  int64_t a_step;  // floats from a row to the next
+  float* y;
+  int64_t y_step;
+  int64_t count;  // of rows
+};
+
+// Its whole tiles one after the other, of a step of one segment: where that is short, calls for each tile would cost a quarter of the sums.
+template <int MR, int NR>
+RECEPTIVE_NOTHROW void rows_run(const RowsRun& run, const RowsStep& step) {
+  const float* a = run.a + step.segments[0].offset;
+  float* y = run.y;
+  const int64_t length = step.segments[0].length, a_step = run.a_step, y_step = run.y_step, b_step = step.b_step;
+  Vec start[NR];
+  for (int n = 0; n < NR; ++n) start[n] = zero();
+  if (step.bias) load_row<NR>(step.bias, step.tail, start);
+  for (int64_t t = run.count / MR; t > 0; --t, a += MR * a_step, y += MR * y_step) {
+    RowsTile rows;
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m) rows.y[m] = y + m * y_step;
+    Vec acc[MR][NR];
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; ++m)
+      for (int n = 0; n < NR; ++n) acc[m][n] = start[n];
+    const float* b = step.b;
+    for (int64_t k = 0; k < length; ++k, b += b_step) {
+      Vec w[NR];
+#pragma GCC unroll 4
+      for (int n = 0; n < NR; ++n) w[n] = load(b + n * Vec::width);
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; ++m) {
+        const Vec x = broadcast(a[m * a_step + k]);
+#pragma GCC unroll 4
+        for (int n = 0; n < NR; ++n) acc[m][n] = fma(x, w[n], acc[m][n]);
+      }
+    }
+    write_tile<MR, NR>(rows, step.finish, step.accumulate, step.far, step.tail, acc);
+  }
+}
+
 // Sums a[i][j][m] * b[i][j][n] over a rectangle of `rows` x `cols` pixels.
 struct OuterStep {
   const float* a;
@@ -258,6 +300,25 @@ struct OuterFamily {
 };
 inline constexpr Grid<RowsFamily> rows_kernel;
 inline constexpr Grid<OuterFamily> outer_kernel;
+
+template <int NR>
+RECEPTIVE_INLINE void run_rows_of(int nr, const RowsRun& run, const RowsStep& step) {
+  if (nr == NR) return rows_run<rows_for(NR), NR>(run, step);
+  if constexpr (NR > 1) run_rows_of<NR - 1>(nr, run, step);
+}
+
+// A step of one segment for all rows of a run.
+inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW void run_rows(int nr, const RowsRun& run, const RowsStep& step) {
+  run_rows_of<kMaxNR>(nr, run, step);
+  const int rest = static_cast<int>(run.count % rows_for(nr));
+  if (rest == 0) return;
+  RowsTile tile;
+  for (int m = 0; m < rest; ++m) {
+    const int64_t row = run.count - rest + m;
+    tile.a[m] = run.a + row * run.a_step, tile.y[m] = run.y + row * run.y_step;
+  }
+  rows_kernel(rest, nr)(tile, step);
+}
 
 // N columns cut into panels of at most kMaxNR vectors, as even as they come.
 struct Panels {

@@ -25,25 +25,21 @@ static void multiply(const MatmulArgs<float>& p, const float* a, const float* pa
   const int64_t column = panels.first(index) * Vec::width;
   const float* bias = p.bias ? p.bias + column : nullptr;
   const Finish finish = {p.y, nullptr, p.clip};
-  const Tiles tiles(end - begin, rows_for(nr));
+  const Tiles tiles(p.trans_a ? end - begin : 0, rows_for(nr));
   int64_t k = 0;
   do {
     const int64_t steps = smaller(p.K - k, p.trans_a ? kStepsTransposed : kSteps);
-    const Segment segment = {k, steps};
+    const float* const b = panel + k * nr * Vec::width;
     for (int64_t t = 0; t < tiles.count; ++t) {
       const int64_t m = begin + tiles.begin(t);
-      const int mr = static_cast<int>(begin + tiles.begin(t + 1) - m);
-      float* out = y + m * p.N + column;
-      if (p.trans_a) {
-        const OuterStep step = {a + k * p.M + m,    0,     p.M, panel + k * nr * Vec::width, 0, nr * Vec::width, 1, steps, out, p.N,
-                                k ? nullptr : bias, k > 0, tail};
-        outer_kernel(mr, nr)(step);
-      } else {
-        RowsTile rows;
-        for (int r = 0; r < mr; ++r) rows.a[r] = a + (m + r) * p.K, rows.y[r] = out + r * p.N;
-        rows_kernel(mr, nr)(rows, {&segment, 1, panel + k * nr * Vec::width, nr * Vec::width, k ? nullptr : bias, k > 0, tail,
-                                   k + steps == p.K && clips(p.clip) ? &finish : nullptr});
-      }
+      const OuterStep step = {a + k * p.M + m,    0,     p.M, b, 0, nr * Vec::width, 1, steps, y + m * p.N + column, p.N,
+                              k ? nullptr : bias, k > 0, tail};
+      outer_kernel(static_cast<int>(tiles.begin(t + 1) - tiles.begin(t)), nr)(step);
+    }
+    const Segment segment = {k, steps};
+    if (!p.trans_a) {
+      run_rows(nr, {a + begin * p.K, p.K, y + begin * p.N + column, p.N, end - begin},
+               {&segment, 1, b, nr * Vec::width, k ? nullptr : bias, k > 0, tail, k + steps == p.K && clips(p.clip) ? &finish : nullptr});
     }
     k += steps;
   } while (k < p.K);

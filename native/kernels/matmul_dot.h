@@ -15,6 +15,7 @@ constexpr int64_t kDotRows = 16;  // beyond, packing pays
 constexpr int kDotMR = Vec::registers == 32 ? 4 : 2;
 constexpr int kDotNC = 4;
 constexpr int64_t kDotGrain = 1 << 16;  // floats of b worth a chunk
+constexpr int64_t kDotAhead = 1 << 12;  // steps: how far before it is read b is asked for, which may come from memory
 
 template <int MR, int NC>
 RECEPTIVE_INLINE void dot_tile(const float* a, const float* b, int64_t K, const float* bias, float low, float high, float* y, int64_t N) {
@@ -22,18 +23,20 @@ RECEPTIVE_INLINE void dot_tile(const float* a, const float* b, int64_t K, const 
 #pragma GCC unroll 4
   for (int m = 0; m < MR; ++m)
     for (int n = 0; n < NC; ++n) acc[m][n] = zero();
+  int64_t k = 0;
+  const int64_t ahead = K < kDotAhead ? kDotAhead / larger<int64_t>(K, 1) * NC * K : kDotAhead;
   const auto step = [&](const auto& read) {
     Vec row[MR];
 #pragma GCC unroll 4
     for (int m = 0; m < MR; ++m) row[m] = read(a + m * K);
 #pragma GCC unroll 4
     for (int n = 0; n < NC; ++n) {
+      prefetch(b + n * K + k + ahead);
       const Vec column = read(b + n * K);
 #pragma GCC unroll 4
       for (int m = 0; m < MR; ++m) acc[m][n] = fma(row[m], column, acc[m][n]);
     }
   };
-  int64_t k = 0;
   for (; k + Vec::width <= K; k += Vec::width) step([&](const float* p) { return load(p + k); });
   const int rest = static_cast<int>(K - k);
   if (rest > 0) step([&](const float* p) { return load(p + k, rest); });

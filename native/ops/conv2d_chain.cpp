@@ -16,6 +16,7 @@ namespace receptive {
 namespace {
 
 constexpr int64_t kChainFloats = 128 << 10;        // of all rows at once, if a row of the last output allows
+constexpr int64_t kEnoughRows = 8;                 // of a chunk, where none are made twice
 constexpr int64_t kRowsToOneAgain = 6;             // made, for each that is made twice
 constexpr size_t kChainScratch = size_t{1} << 16;  // of each thread; more comes from the system
 constexpr int kMostPacks = 4;                      // of one convolution
@@ -190,10 +191,11 @@ void conv2d_chain(const Conv2dChainArgs<T>& a, Context& context) {
   // Rows that the chunk above made too.
   int64_t again = 0;
   for (int64_t i = a.count - 1; i > 0; --i) again += a.parts[i].shape.dh * (a.parts[i].shape.kh - 1) + 1 - a.parts[i].shape.sh;
-  const int64_t least = std::max(band, kRowsToOneAgain * std::max<int64_t>(again, 0) / last.sh);
+  const int64_t least = std::max(std::min(band, kEnoughRows), kRowsToOneAgain * std::max<int64_t>(again, 0) / last.sh);
   int64_t per_image = 1;
   while (per_image * 2 * least <= last.OH) per_image *= 2;
   const int64_t chunks = last.N * per_image;
+  band = std::min(band, (last.OH + per_image - 1) / per_image);
 
   const Heights heights = heights_of(a, band);
   const auto slots = static_cast<size_t>(chunks == 1 ? 1 : context.threads());

@@ -37,6 +37,14 @@ void copy_row(const T* x, int64_t x_stride, T* y, int64_t y_stride, int64_t n) {
   }
 }
 
+// Three planes, as of an image's colours, to pixels.
+template <class T>
+void interleave(const T* x, int64_t plane, T* y, int64_t pixels) {
+  for (int64_t i = 0; i < pixels; ++i) {
+    for (int64_t c = 0; c < 3; ++c) y[i * 3 + c] = x[c * plane + i];
+  }
+}
+
 // The last two dimensions, [rows, columns], in tiles when neither operand is contiguous along the same one; along the rows where there are
 // few columns, as of images whose channels are turned to be the last axis.
 template <class T>
@@ -44,6 +52,7 @@ void copy_matrix(const CopyArgs<T>& a, const T* x, T* y, int64_t row, int64_t ro
   const int last = a.rank - 1;
   const int64_t columns = a.dims[last], xr = a.x_strides[last - 1], xc = a.x_strides[last], yr = a.y_strides[last - 1],
                 yc = a.y_strides[last];
+  if (columns == 3 && xr == 1 && yc == 1 && yr == 3) return interleave(x + row, xc, y + row * 3, rows);
   if (columns <= kFewColumns && xr == 1) {
     for (int64_t end = row + rows; row < end; row += kRun) {
       const int64_t n = std::min(kRun, end - row);

@@ -51,6 +51,8 @@ std::vector<Case> cases(size_t* named) {
       {2, 9, 9, 99, 66, 3, 4, 2, 1, 3, 1, 2, 2, 2, 3, 3},
       {3, 9, 9, 48, 80, 1, 1},
       {2, 9, 9, 48, 80, 1, 1, 2, 2},
+      {1, 13, 12, 100, 170, 1, 1},  // blocks of pixels and panels of unlike widths, and where a panel's blocks go together
+      {1, 7, 7, 400, 330, 1, 1},
       {1, 1, 1, 1, 1, 1, 1},
       {0, 5, 5, 3, 4, 3, 3},                                            // an empty batch
       {1, 5, 5, 3, 4, 5, 5},                                            // output 1x1
@@ -76,6 +78,10 @@ std::vector<Case> cases(size_t* named) {
       {2, 6, 6, 5, 15, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},  // with a channel multiplier
       {1, 14, 14, 64, 64, 7, 7, 1, 1, 3, 3, 3, 3, 1, 1, 64},
       {2, 13, 14, 32, 32, 7, 7, 2, 2, 3, 3, 3, 3, 1, 1, 32},
+      {1, 5, 70, 150, 150, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 150},  // pieces of rows, and shares of channels
+      {1, 5, 19, 260, 260, 5, 5, 2, 2, 2, 2, 2, 2, 1, 1, 260},
+      {1, 3, 40, 136, 136, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 34},
+      {1, 5, 40, 200, 200, 4, 4, 1, 1, 1, 1, 1, 1, 1, 1, 200},
       {1, 9, 10, 20, 20, 2, 2, 3, 4, 0, 0, 0, 0, 1, 1, 20},  // inputs nothing reads, in each loop nest
       {2, 9, 10, 32, 33, 1, 2, 3, 4, 1, 1, 1, 1},
       {2, 8, 7, 20, 18, 3, 3, 2, 2, 1, 0, 0, 1},  // cells at the end that no window reaches, in each loop nest
