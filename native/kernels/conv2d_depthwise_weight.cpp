@@ -21,6 +21,64 @@ constexpr int tap_rows(int kw) {
   return fit < 1 ? 1 : fit > kMostTapRows || kw == 1 ? kMostTapRows : fit < kw ? fit : kw;
 }
 
+// Part of an output row, and what it sees of the input: column i of it begins at cells[i], in the first row of taps inside the image, or is
+// a line of zeros, which moves[i] keeps where it is: -1, or 0 for that line.
+struct Line {
+  const float* const* cells;
+  const int64_t* moves;
+  int64_t row;   // floats from a row of taps to the next
+  int64_t rows;  // of taps, those inside
+  int64_t pixels, channels;
+  // What the line that is next will be the first to see, if that is far: so many columns in each of so many rows.
+  const float* next = nullptr;
+  int64_t next_cols = 0, next_rows = 0, next_row = 0;
+
+  // Asks for the part of that which goes with a vector of channels from c on and `count` columns from `first` on.
+  void ask(int64_t c, int64_t first, int64_t count) const {
+    const int64_t n = smaller(count, next_cols - first) * Vec::width;
+    for (int64_t r = 0; r < next_rows; ++r) ask_for(next + r * next_row + c * next_cols + first * Vec::width, n);
+  }
+};
+
+// Memory for what lines see.
+struct Room {
+  const float** cells;
+  int64_t* moves;
+  Room at(int64_t i) const { return {cells + i, moves + i}; }
+};
+RECEPTIVE_INLINE Room room_for(int64_t columns, Context& context) {
+  const size_t n = static_cast<size_t>(columns);
+  return {static_cast<const float**>(context.scratch(n * sizeof(const float*))),
+          static_cast<int64_t*>(context.scratch(n * sizeof(int64_t)))};
+}
+
+// Columns that so many neighbouring pixels see.
+RECEPTIVE_INLINE int64_t seen_by(int64_t pixels, const Axis& cols) { return (pixels - 1) * cols.stride + cols.taps; }
+
+// Whether columns of taps can be taken together: KW of them beside each other, the pixels S columns apart. Each KW and S is code of its
+// own: groups of some channels have it for 3, which is what they come with, and 7 for a stride of 1.
+RECEPTIVE_INLINE bool beside(const Axis& cols, int64_t group) {
+  if (kSmall || cols.dilation != 1 || cols.stride > 2) return false;
+  return cols.taps == 3 || (group == 1 && (cols.taps == 5 || (cols.taps == 7 && cols.stride == 1)));
+}
+
+// The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart, of
+// which the pixels see the first `seen`; the others are zeros, whatever lies there.
+RECEPTIVE_INLINE Line line_of(const Source& source, const Room& room, const float* zeros, int64_t image, int64_t row, const Inside& down,
+                              int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap, int64_t step) {
+  const Axis &rows = source.rows, &cols = source.cols;
+  const int64_t channels = source.channels, apart = cols.in * channels;
+  const float* const x = source.data + (image * rows.in + row * rows.stride + rows.origin + down.first * rows.dilation) * apart;
+  const int64_t left = first * cols.stride + tap * cols.dilation + cols.origin;
+  for (int64_t j = 0; j < width; ++j) {
+    const int64_t col = left + j * step;
+    const bool there = j < seen && col >= 0 && col < cols.in;
+    room.cells[j] = there ? x + col * channels : zeros;
+    room.moves[j] = there ? -1 : 0;
+  }
+  return {room.cells, room.moves, rows.dilation * apart, down.last - down.first, last - first, channels};
+}
+
 // The gradients of a line, and where the sums of taps lie.
 struct Gradients {
   const float* g;
