@@ -109,12 +109,14 @@ struct Block {
   bool far;  // the output is, see far.h
 };
 
-template <int KW, int S, bool kGrouped>
+template <int KW, int S, bool kGrouped, bool kTail>
 RECEPTIVE_INLINE void slide_tile(const Block& block, const Block::Row& row, int64_t c, int64_t first, int count) {
   constexpr int MR = slide_pixels(KW);
   const Depthwise& d = block.part;
   const int64_t channels = d.source.channels, left = block.left + first * S;
-  const Vec start = d.bias ? load(d.bias + c) : zero();
+  const int lanes = kTail ? static_cast<int>(channels) : Vec::width;
+  const auto read = [&](const float* p) { return kTail ? load(p, lanes) : load(p); };
+  const Vec start = d.bias ? read(d.bias + c) : zero();
   Vec acc[MR];
 #pragma GCC unroll 16
   for (int m = 0; m < MR; ++m) acc[m] = start;
@@ -128,13 +130,13 @@ RECEPTIVE_INLINE void slide_tile(const Block& block, const Block::Row& row, int6
       const Order order = order_of(block.order.lane, static_cast<int>(g));
       Vec w[KW];
 #pragma GCC unroll 8
-      for (int k = 0; k < KW; ++k) w[k] = load(w_row + k * d.w_col + g * d.w_channel);
+      for (int k = 0; k < KW; ++k) w[k] = read(w_row + k * d.w_col + g * d.w_channel);
       int64_t cell = at;
 #pragma GCC unroll 64
       for (int p = 0; p < (MR - 1) * S + KW; ++p, cell = held(cell + channels)) {
         if (p >= end) break;
         if (p < KW - 1 && p < begin) continue;
-        const Vec x = kGrouped ? permute(load(row.x + cell), order) : held(load(row.x + cell));
+        const Vec x = kGrouped ? permute(read(row.x + cell), order) : held(read(row.x + cell));
 #pragma GCC unroll 8
         for (int k = 0; k < KW; ++k) {
           if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S] = fma(x, w[k], acc[(p - k) / S]);
@@ -150,7 +152,7 @@ RECEPTIVE_INLINE void slide_tile(const Block& block, const Block::Row& row, int6
       const float* add = d.finish->add + (y - d.finish->y);
 #pragma GCC unroll 16
       for (int m = 0; m < MR; ++m, add += pixel) {
-        if (m < count) acc[m] = acc[m] + load(add);
+        if (m < count) acc[m] = acc[m] + read(add);
       }
     }
     const Vec low = broadcast(static_cast<float>(d.finish->clip.low)), high = broadcast(static_cast<float>(d.finish->clip.high));
@@ -160,7 +162,7 @@ RECEPTIVE_INLINE void slide_tile(const Block& block, const Block::Row& row, int6
 #pragma GCC unroll 16
   for (int m = 0; m < MR; ++m, y += pixel) {
     if (m == count) break;
-    far ? store_far(y, acc[m]) : store(y, acc[m]);
+    far ? store_far(y, acc[m]) : store_some(y, acc[m], lanes);
   }
 }
 
@@ -170,6 +172,17 @@ template <int KW, int S, bool kGrouped>
 static void slide(const Block& block) {
   const int64_t channels = block.part.source.channels;
   const Tiles tiles(block.pixels, slide_pixels(KW));
+  if constexpr (kSlidesNarrow && !kGrouped) {
+    if (channels < Vec::width) {
+      for (int64_t t = 0; t < tiles.count; ++t) {
+        const int64_t first = tiles.begin(t);
+        for (int64_t i = 0; i < block.height; ++i) {
+          slide_tile<KW, S, false, true>(block, block.rows[i], 0, first, static_cast<int>(tiles.begin(t + 1) - first));
+        }
+      }
+      return;
+    }
+  }
   for (int64_t t = 0; t < tiles.count; ++t) {
     const int64_t first = tiles.begin(t), last = tiles.begin(t + 1), beside = (block.left + (last - 1) * S + KW) * channels;
     for (int64_t next = 0; next < channels; next += Vec::width) {
@@ -178,7 +191,7 @@ static void slide(const Block& block) {
       }
       const int64_t c = smaller(next, channels - Vec::width);
       for (int64_t i = 0; i < block.height; ++i) {
-        slide_tile<KW, S, kGrouped>(block, block.rows[i], c, first, static_cast<int>(last - first));
+        slide_tile<KW, S, kGrouped, false>(block, block.rows[i], c, first, static_cast<int>(last - first));
       }
     }
   }

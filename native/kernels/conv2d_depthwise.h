@@ -52,10 +52,12 @@ struct GroupOrder {
 };
 
 // Whether a tile can slide along a row, see conv2d_depthwise.cpp. Each number of taps and stride is code of its own: groups of some
-// channels have it for 3 taps, which is what they come with.
+// channels have it for 3 taps, which is what they come with. Channels fill a vector, but where masks make it wide and fewer cheap.
+constexpr bool kSlidesNarrow = Vec::masks;
 RECEPTIVE_INLINE bool slides(const Source& source, int64_t group) {
   const Axis& cols = source.cols;
-  if (kSmall || cols.dilation != 1 || cols.stride > 2 || cols.origin <= -cols.taps || source.channels < Vec::width) return false;
+  if (kSmall || cols.dilation != 1 || cols.stride > 2 || cols.origin <= -cols.taps) return false;
+  if (source.channels < Vec::width && !(kSlidesNarrow && group == 1)) return false;
   return cols.taps == 3 || (group == 1 && (cols.taps == 5 || cols.taps == 7));
 }
 

@@ -79,6 +79,8 @@ std::vector<Case> cases(size_t* named) {
       {2, 40, 31, 20, 20, 7, 7, 2, 2, 3, 3, 3, 3, 1, 1, 20},  // blocks of several rows and tiles, the last channels computed twice
       {1, 50, 30, 35, 35, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1, 35},
       {1, 33, 41, 40, 40, 3, 3, 2, 2, 0, 1, 1, 2, 1, 1, 10},
+      {2, 9, 30, 12, 12, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 12},  // fewer channels than a vector may have
+      {1, 9, 16, 5, 5, 5, 5, 2, 2, 2, 2, 2, 2, 1, 1, 5},
       {1, 5, 3, 24, 24, 3, 3, 1, 1, 2, 50, 2, 2, 1, 1, 24},  // tiles that see padding only
       {1, 5, 30, 24, 24, 3, 3, 1, 2, 3, 5, 4, 3, 1, 1, 24},  // padding as wide as the kernel
       {1, 9, 10, 20, 20, 2, 2, 3, 4, 0, 0, 0, 0, 1, 1, 20},  // inputs nothing reads, in each loop nest
