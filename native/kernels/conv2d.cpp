@@ -71,7 +71,7 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
   }
   if (q > 1) return conv2d_widened(a, q, context);
   const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;
-  if (is_depthwise(s) || (is_grouped(s) && beside(source.cols, source.window))) {
+  if (is_depthwise(s) || (is_grouped(s) && slides(source, source.window))) {
     const int64_t group = s.C / s.groups, tap = group * s.K;
     const Depthwise d = {source, a.w, s.kw * tap, tap, a.b, a.y, y_image, y_row, y_col, finish, group, s.K};
     depthwise(context, &d, 1);

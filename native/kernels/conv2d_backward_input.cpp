@@ -190,7 +190,7 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
     return depthwise(context, parts, count);
   }
 
-  if (is_grouped(s) && count == 1 && beside(cols[0].axis, Kg))
+  if (is_grouped(s) && count == 1 && slides({a.g, s.N, s.K, Kg, rows[0].axis, cols[0].axis}, Kg))
     return grouped_backward_input(a, rows[0], cols[0], dx_of(rows[0], cols[0]), context);
 
   const Panels panels(Cg);

@@ -1,10 +1,11 @@
 // Depthwise convolution.
 //
-//   for each chunk of rows, or pieces of long ones, or of some channels of few, for each line of output pixels in one
+//   for each chunk of blocks of output pixels
 //     3, 5 or 7 taps beside each other and a stride of 1 or 2:
-//       for each vector of channels, for each tile of MR pixels    what the line sees stays in L1
-//         acc[MR] in registers: each input is loaded once for all the taps that see it
-//     any others:
+//       for each tile of MR pixels of a row, for each vector of channels
+//         for each row of the block                        what it has seen of the input stays in L1
+//           acc[MR] in registers: each input is loaded once for all the taps that see it
+//     any others, row by row:
 //       for each tile of MR pixels that see all columns of taps, or one that does not
 //         for each NR vectors of channels
 //           acc[MR][NR] in registers over the taps inside the image
@@ -15,9 +16,11 @@
 
 namespace receptive::RECEPTIVE_ISA {
 
-constexpr int64_t kDepthwiseGrain = 1 << 15;  // multiply-adds worth a chunk
-constexpr int64_t kPiece = 56;                // pixels of a row at once: whole tiles of any width
-constexpr int64_t kLeastVectors = 4;          // of channels, which lie beside each other
+constexpr int64_t kDepthwiseGrain = 1 << 16;  // multiply-adds worth a chunk
+constexpr int64_t kFarWork = 1 << 19;         // and a piece of a row that is far
+constexpr int64_t kPiece = 14;                // pixels of any other: rows of 7 to 224 are as common as powers of two
+constexpr int64_t kMostRows = 8;              // of a block
+constexpr int64_t kEnoughBlocks = 32;         // to be spread over threads: more make for fewer rows
 constexpr int kDepthwiseNR = 2;
 
 struct Tap {
@@ -85,119 +88,121 @@ static void taps_tile(const RowsTile& rows, const TapsStep& step) {
   }
 }
 
-constexpr int64_t kBeyondL2 = 1 << 18;              // floats
-constexpr int kMostSliding = 8, kLeastSliding = 4;  // pixels of a tile
+// Pixels of a tile of KW taps: their sums, a row of weights and an input are in registers.
+constexpr int slide_pixels(int kw) { return Vec::registers == 32 ? 14 : kw == 3 ? 8 : 7; }
 
-// What becomes of a line.
-struct Sliding {
-  const float* w;  // of the first row of taps inside
-  int64_t w_row, w_col, w_channel, group;
+// Pixels of neighbouring rows of the output, and what they see of the input.
+struct Block {
+  struct Row {
+    const float* x;  // column 0 of the first row of taps inside
+    const float* w;  // of that row of taps
+    int64_t taps;    // rows of them inside
+    float* y;        // of the first pixel
+  } rows[kMostRows];
+  int64_t height, pixels;    // of a row
+  int64_t left, cols;        // where the first pixel begins, which may be outside, and how many there are of the input
+  int64_t x_row;             // floats from a row of taps to the next
+  const float* ahead;        // where the input is far: column 0 of the rows that this block is the first to see
+  int64_t rows_ahead, next;  // how many, and floats from one to the next
+  Depthwise part;            // a copy: one pointer less while all registers are in use
   const GroupOrder& order;
-  const float* bias;  // or null
-  float* y;
-  int64_t pixel;  // floats from a pixel's y to the next
-  const Finish* finish;
-  bool far;
+  bool far;  // the output is, see far.h
 };
 
-template <int KW, int S, int MR, bool kGrouped, bool kTail>
-RECEPTIVE_INLINE void slide_block(const Line& line, const Sliding& to, int64_t c, int lanes) {
+template <int KW, int S, bool kGrouped, bool kTail>
+RECEPTIVE_INLINE void slide_tile(const Block& block, const Block::Row& row, int64_t c, int64_t first, int count) {
+  constexpr int MR = slide_pixels(KW);
+  const Depthwise& d = block.part;
+  const int64_t channels = d.source.channels, left = block.left + first * S;
+  const int lanes = kTail ? static_cast<int>(channels) : Vec::width;
   const auto read = [&](const float* p) { return kTail ? load(p, lanes) : load(p); };
-  const Vec start = to.bias ? read(to.bias + c) : zero();
-  const int64_t pixel = to.pixel;
-  const bool far = to.far;
-  for (int64_t first = 0; first < line.pixels; first += MR) {
-    line.ask(c, first * S, MR * S);
-    Vec acc[MR];
+  const Vec start = d.bias ? read(d.bias + c) : zero();
+  Vec acc[MR];
+#pragma GCC unroll 16
+  for (int m = 0; m < MR; ++m) acc[m] = start;
+  // Of the columns seen those inside.
+  const int begin = static_cast<int>(larger<int64_t>(-left, 0));
+  const int end = static_cast<int>(smaller<int64_t>((count - 1) * S + KW, block.cols - left));
+  const float* w_row = row.w + c;
+  int64_t at = left * channels + c;
+  for (int64_t r = 0; r < row.taps; ++r, at += block.x_row, w_row += d.w_row) {
+    for (int64_t g = 0; g < (kGrouped ? d.group : 1); ++g) {
+      const Order order = order_of(block.order.lane, static_cast<int>(g));
+      Vec w[KW];
 #pragma GCC unroll 8
-    for (int m = 0; m < MR; ++m) acc[m] = start;
-    const float* const* cells = line.cells + first * S;
-    for (int64_t r = 0; r < line.rows; ++r, cells += line.width) {
-      for (int64_t g = 0; g < (kGrouped ? to.group : 1); ++g) {
-        const Order order = order_of(to.order.lane, static_cast<int>(g));
-        Vec w[KW];
+      for (int k = 0; k < KW; ++k) w[k] = read(w_row + k * d.w_col + g * d.w_channel);
+      int64_t cell = at;
+#pragma GCC unroll 64
+      for (int p = 0; p < (MR - 1) * S + KW; ++p, cell = held(cell + channels)) {
+        if (p >= end) break;
+        if (p < KW - 1 && p < begin) continue;
+        const Vec x = kGrouped ? permute(read(row.x + cell), order) : held(read(row.x + cell));
 #pragma GCC unroll 8
-        for (int k = 0; k < KW; ++k) w[k] = read(to.w + r * to.w_row + k * to.w_col + g * to.w_channel + c);
-#pragma GCC unroll 32
-        for (int p = 0; p < (MR - 1) * S + KW; ++p) {
-          Vec x = read(cells[p] + c);
-          if (kGrouped) x = permute(x, order);
-#pragma GCC unroll 8
-          for (int k = 0; k < KW; ++k) {
-            if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S] = fma(x, w[k], acc[(p - k) / S]);
-          }
+        for (int k = 0; k < KW; ++k) {
+          if (p >= k && (p - k) % S == 0 && (p - k) / S < MR) acc[(p - k) / S] = fma(x, w[k], acc[(p - k) / S]);
         }
       }
     }
-    const int count = static_cast<int>(smaller<int64_t>(MR, line.pixels - first));
-    float* const y = to.y + first * pixel + c;
-    if (count < MR || (to.finish && to.finish->add) || (kTail && !Vec::masks)) {
-      RowsTile there;
-      float sums[MR * Vec::width];
-#pragma GCC unroll 1
-      for (int m = 0; m < count; ++m) there.y[m] = y + m * pixel;
-#pragma GCC unroll 8
-      for (int m = 0; m < MR; ++m) store(sums + m * Vec::width, acc[m]);
-      store_sums<1>(there, count, to.finish, false, far, lanes, sums);
-      continue;
+  }
+  const bool far = block.far;
+  const int64_t pixel = d.y_col;
+  float* y = row.y + first * pixel + c;
+  if (d.finish) {
+    if (d.finish->add) {
+      const float* add = d.finish->add + (y - d.finish->y);
+#pragma GCC unroll 16
+      for (int m = 0; m < MR; ++m, add += pixel) {
+        if (m < count) acc[m] = acc[m] + read(add);
+      }
     }
-    if (to.finish) {
-      const Vec low = broadcast(static_cast<float>(to.finish->clip.low)), high = broadcast(static_cast<float>(to.finish->clip.high));
-#pragma GCC unroll 8
-      for (int m = 0; m < MR; ++m) acc[m] = min(high, max(low, acc[m]));
-    }
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; ++m) {
-      far ? store_far(y + m * pixel, acc[m]) : store_some(y + m * pixel, acc[m], kTail ? lanes : Vec::width);
-    }
+    const Vec low = broadcast(static_cast<float>(d.finish->clip.low)), high = broadcast(static_cast<float>(d.finish->clip.high));
+#pragma GCC unroll 16
+    for (int m = 0; m < MR; ++m) acc[m] = min(high, max(low, acc[m]));
+  }
+#pragma GCC unroll 16
+  for (int m = 0; m < MR; ++m, y += pixel) {
+    if (m == count) break;
+    far ? store_far(y, acc[m]) : store_some(y, acc[m], lanes);
   }
 }
 
-// The channels from c on that do not fill a vector: whatever the tile, by small ones.
+// The last vector ends with the channels: some of them are computed twice. What comes from far comes best in the order it lies in, asked
+// for a tile ahead.
 template <int KW, int S, bool kGrouped>
-static void slide_tail(const Line& line, const Sliding& to, int64_t c) {
-  slide_block<KW, S, kLeastSliding, kGrouped, true>(line, to, c, lanes_of(line.channels - c));
-}
-
-template <int KW, int S, int MR, bool kGrouped>
-static void slide_line(const Line& line, const Sliding& to) {
-  int64_t c = 0;
-  for (; c + Vec::width <= line.channels; c += Vec::width) slide_block<KW, S, MR, kGrouped, false>(line, to, c, Vec::width);
-  if (c < line.channels) slide_tail<KW, S, kGrouped>(line, to, c);
-}
-
-using SlideKernel = void (*)(const Line&, const Sliding&);
-
-// Pixels of a tile and the function for it.
-struct Slide {
-  int pixels;
-  SlideKernel kernel;
-};
-
-// Of tiles of 8 (of 3 taps), 7 or 4 pixels those that fill a line best: rows of 7 to 224 pixels are as common as powers of two.
-template <int KW, int S, bool kGrouped>
-static Slide slide_for(int64_t pixels) {
-  constexpr int most = KW == 3 ? kMostSliding : 7;
-  static constexpr Slide slides[] = {{most, slide_line<KW, S, most, kGrouped>},
-                                     {7, slide_line<KW, S, 7, kGrouped>},
-                                     {kLeastSliding, slide_line<KW, S, kLeastSliding, kGrouped>}};
-  const auto cost = [&](const Slide& slide) { return (pixels + slide.pixels - 1) / slide.pixels * (slide.pixels + 1); };
-  Slide best = slides[0];
-  for (const Slide& slide : slides) {
-    if (cost(slide) < cost(best)) best = slide;
+static void slide(const Block& block) {
+  const int64_t channels = block.part.source.channels;
+  const Tiles tiles(block.pixels, slide_pixels(KW));
+  if constexpr (kSlidesNarrow && !kGrouped) {
+    if (channels < Vec::width) {
+      for (int64_t t = 0; t < tiles.count; ++t) {
+        const int64_t first = tiles.begin(t);
+        for (int64_t i = 0; i < block.height; ++i) {
+          slide_tile<KW, S, false, true>(block, block.rows[i], 0, first, static_cast<int>(tiles.begin(t + 1) - first));
+        }
+      }
+      return;
+    }
   }
-  return best;
+  for (int64_t t = 0; t < tiles.count; ++t) {
+    const int64_t first = tiles.begin(t), last = tiles.begin(t + 1), beside = (block.left + (last - 1) * S + KW) * channels;
+    for (int64_t next = 0; next < channels; next += Vec::width) {
+      for (int64_t r = 0; r < block.rows_ahead; ++r) {
+        ask_for(block.ahead + r * block.next + beside + next * (last - first) * S, (last - first) * S * Vec::width);
+      }
+      const int64_t c = smaller(next, channels - Vec::width);
+      for (int64_t i = 0; i < block.height; ++i) {
+        slide_tile<KW, S, kGrouped, false>(block, block.rows[i], c, first, static_cast<int>(last - first));
+      }
+    }
+  }
 }
 
-static Slide slide_for(const Axis& cols, int64_t group, int64_t pixels) {
-  if (group > 1) return cols.stride == 1 ? slide_for<3, 1, true>(pixels) : slide_for<3, 2, true>(pixels);
-  switch (cols.taps * 2 + cols.stride) {
-    case 7: return slide_for<3, 1, false>(pixels);
-    case 8: return slide_for<3, 2, false>(pixels);
-    case 11: return slide_for<5, 1, false>(pixels);
-    case 12: return slide_for<5, 2, false>(pixels);
-    default: return slide_for<7, 1, false>(pixels);
-  }
+using SlideKernel = void (*)(const Block&);
+static SlideKernel slide_for(const Axis& cols, int64_t group) {
+  if (group > 1) return cols.stride == 1 ? slide<3, 1, true> : slide<3, 2, true>;
+  static constexpr SlideKernel kernels[3][2] = {
+      {slide<3, 1, false>, slide<3, 2, false>}, {slide<5, 1, false>, slide<5, 2, false>}, {slide<7, 1, false>, slide<7, 2, false>}};
+  return kernels[cols.taps / 2 - 1][cols.stride - 1];
 }
 
 struct TapsFamily {
@@ -231,120 +236,108 @@ static int64_t list_taps(const Depthwise& d, const Inside& rows, const Inside& c
   return count;
 }
 
-// A run of output pixels [first, last) of one row.
-struct Run {
-  int64_t image, row, first, last;
-  Inside down;   // the rows of taps inside
-  int64_t line;  // the cell of the input where the first of them begins
-  int64_t channels;
+// Output pixels [left, right) of rows [top, bottom) of an image.
+struct Rectangle {
+  int64_t image, top, bottom, left, right;
 };
 
-static float* output_of(const Depthwise& d, const Run& run, int64_t col) {
-  return d.y + run.image * d.y_image + run.row * d.y_row + col * d.y_col;
+static float* output_of(const Depthwise& d, int64_t image, int64_t row, int64_t col) {
+  return d.y + image * d.y_image + row * d.y_row + col * d.y_col;
 }
 
-// Taps anywhere: tiles of pixels that see all columns of them, and the others one by one.
-static void run_anywhere(const Depthwise& d, const Run& run, Tap* taps) {
-  const Axis& cols = d.source.cols;
+static void run_sliding(const Depthwise& d, const Rectangle& pixels, const GroupOrder& order) {
+  const Axis &rows = d.source.rows, &cols = d.source.cols;
+  const int64_t next = cols.in * d.source.channels, width = pixels.right - pixels.left;
+  const float* const image = d.source.data + pixels.image * rows.in * next;
+  Block block = {{},      pixels.bottom - pixels.top,
+                 width,   pixels.left * cols.stride + cols.origin,
+                 cols.in, rows.dilation * next,
+                 nullptr, 0,
+                 next,    d,
+                 order,   d.far()};
+  for (int64_t i = 0; i < block.height; ++i) {
+    const int64_t row = pixels.top + i;
+    const Inside down = inside(rows, row);
+    const int64_t first = down.first < down.last ? row * rows.stride + rows.origin + down.first * rows.dilation : 0;
+    block.rows[i] = {image + first * next, d.w + down.first * d.w_row, down.last - down.first,
+                     output_of(d, pixels.image, row, pixels.left)};
+  }
+  if (d.source.is_far()) {
+    const int64_t below = (pixels.bottom - 1) * rows.stride + rows.origin + (rows.taps - 1) * rows.dilation + 1;
+    const int64_t end = smaller(rows.in, below), begin = larger<int64_t>(0, below - block.height * rows.stride);
+    if (begin < end) block.ahead = image + begin * next, block.rows_ahead = end - begin;
+  }
+  slide_for(cols, d.group)(block);
+}
+
+// Taps anywhere, pixels [first, last) of a row: tiles of those that see all columns of taps, and the others one by one.
+static void run_anywhere(const Depthwise& d, int64_t image, int64_t row, int64_t first, int64_t last, Tap* taps) {
+  const Axis &rows = d.source.rows, &cols = d.source.cols;
+  const Inside down = inside(rows, row);
+  const int64_t line = (image * rows.in + row * rows.stride + down.first * rows.dilation + rows.origin) * cols.in;
   const Inner inner = inner_of(cols);
-  const auto tile_of = [&](int64_t first, int mr, int64_t tap, int64_t count) {
+  const auto tile_of = [&](int64_t pixel, int mr, int64_t tap, int64_t count) {
     RowsTile tile;
     for (int m = 0; m < mr; ++m) {
-      const int64_t col = (first + m) * cols.stride + tap * cols.dilation + cols.origin;
-      tile.a[m] = count > 0 ? d.source.data + (run.line + col) * d.source.channels : d.source.data;
-      tile.y[m] = output_of(d, run, first + m);
+      const int64_t col = (pixel + m) * cols.stride + tap * cols.dilation + cols.origin;
+      tile.a[m] = count > 0 ? d.source.data + (line + col) * d.source.channels : d.source.data;
+      tile.y[m] = output_of(d, image, row, pixel + m);
     }
-    taps_kernel(mr, kDepthwiseNR)(tile, {taps, count, run.channels, d.bias, d.finish, d.far()});
+    taps_kernel(mr, kDepthwiseNR)(tile, {taps, count, d.source.channels, d.bias, d.finish, d.far()});
   };
-  int64_t j = run.first;
-  const auto border = [&](int64_t last) {
-    for (; j < last; ++j) {
+  int64_t j = first;
+  const auto border = [&](int64_t end) {
+    for (; j < end; ++j) {
       const Inside across = inside(cols, j);
-      tile_of(j, 1, across.first, list_taps(d, run.down, across, taps));
+      tile_of(j, 1, across.first, list_taps(d, down, across, taps));
     }
   };
-  border(smaller(run.last, inner.begin));
-  if (const int64_t last = smaller(run.last, inner.end); j < last) {
-    const int64_t count = list_taps(d, run.down, {0, cols.taps}, taps);
-    const Tiles tiles(last - j, rows_for(kDepthwiseNR));
+  border(smaller(last, inner.begin));
+  if (const int64_t end = smaller(last, inner.end); j < end) {
+    const int64_t count = list_taps(d, down, {0, cols.taps}, taps);
+    const Tiles tiles(end - j, rows_for(kDepthwiseNR));
     for (int64_t t = 0; t < tiles.count; ++t) {
       tile_of(j + tiles.begin(t), static_cast<int>(tiles.begin(t + 1) - tiles.begin(t)), 0, count);
     }
-    j = last;
+    j = end;
   }
-  border(run.last);
-}
-
-// What comes from far comes best in the order it lies in: there a line is one tile, all channels of it, and asks for what the tile beside
-// it will be the first to see. Where the stride is 2 little is seen twice, and what a core's own cache does not hold is far.
-static void run_sliding(const Depthwise& d, const Run& run, const GroupOrder& order, const float** cells, const float* zeros) {
-  const Source& source = d.source;
-  const Axis& cols = source.cols;
-  const int64_t pixels = run.last - run.first;
-  const Slide slide = slide_for(cols, d.group, pixels);
-  const int64_t floats = source.images * source.rows.in * cols.in * source.channels;
-  const bool far = source.is_far() || (cols.stride == 2 && floats >= kBeyondL2);
-  for (int64_t first = run.first, last; first < run.last; first = last) {
-    last = far ? smaller(run.last, first + slide.pixels) : run.last;
-    const auto whole = [&](int64_t tile) { return (last - first + tile - 1) / tile * tile; };
-    const int64_t width = seen_by(larger(whole(slide.pixels), whole(kLeastSliding)), cols);
-    Line line = line_of(source, cells, zeros, run.image, run.row, run.down, first, last, width, width, 0, 1);
-    line.channels = run.channels;
-    if (far) {
-      line.next_cols = slide.pixels * cols.stride, line.next_rows = smaller(source.rows.stride, line.rows), line.next_row = line.row;
-      const int64_t beside = first * cols.stride + cols.origin + seen_by(slide.pixels, cols);
-      line.next = source.data + (run.line + beside) * source.channels + (line.rows - line.next_rows) * line.row;
-    }
-    slide.kernel(line, {d.w + run.down.first * d.w_row, d.w_row, d.w_col, d.w_channel, d.group, order, d.bias, output_of(d, run, first),
-                        d.y_col, d.finish, d.far()});
-  }
-}
-
-// Output pixels [first, last) of a row, those of them that there are; channels [channel, end).
-static void run_row(Depthwise d, int64_t image, int64_t row, int64_t first, int64_t last, int64_t channel, int64_t end,
-                    const GroupOrder& order, const float** cells, Tap* taps, const float* zeros) {
-  d.source.data += channel, d.w += channel, d.y += channel;
-  if (d.bias) d.bias += channel;
-  const Axis &rows = d.source.rows, &cols = d.source.cols;
-  last = smaller(last, cols.out);
-  if (row >= rows.out || first >= last) return;
-  const Inside down = inside(rows, row);
-  const int64_t line = (image * rows.in + row * rows.stride + down.first * rows.dilation + rows.origin) * cols.in;
-  const Run run = {image, row, first, last, down, line, end - channel};
-  beside(cols, d.group) ? run_sliding(d, run, order, cells, zeros) : run_anywhere(d, run, taps);
+  border(last);
 }
 
 void depthwise(Context& context, const Depthwise* parts, int64_t count) {
-  int64_t rows = 0, cols = 0, taps = 0, all_taps = 0, width = 0;
+  int64_t rows = 0, cols = 0, taps = 0, all_taps = 0;
   for (int64_t p = 0; p < count; ++p) {
     const Source& source = parts[p].source;
     rows = larger(rows, source.rows.out), cols = larger(cols, source.cols.out);
     taps = larger(taps, taps_of(source)), all_taps += taps_of(source);
-    if (!beside(source.cols, parts[p].group)) continue;
-    width = larger(width, seen_by(smaller(source.cols.out, kPiece) + kMostSliding, source.cols) * source.rows.taps);
   }
   if (rows == 0 || cols == 0) return;
-  // Whole rows, but for long ones; where these are few, some of the channels.
-  const int64_t channels = parts[0].source.channels, vectors = (channels + Vec::width - 1) / Vec::width;
-  const int64_t pieces = (cols + kPiece - 1) / kPiece, lines = parts[0].source.images * rows * pieces;
-  const int64_t work = parts[0].source.images * rows * cols * all_taps * channels * parts[0].group;
-  const int64_t grains = larger<int64_t>(work / kDepthwiseGrain, 1);
-  const int64_t shares = larger<int64_t>(smaller((grains + lines - 1) / lines, vectors / kLeastVectors), 1), units = lines * shares;
-  const int64_t chunks = units <= 2 * grains ? units : grains;
+  const int64_t images = parts[0].source.images, pixel_work = all_taps * parts[0].source.channels * parts[0].group;
+  const bool far = parts[0].source.is_far();
+  int64_t pieces = (cols + kPiece - 1) / kPiece;
+  if (far) pieces = larger<int64_t>(smaller(pieces, cols * pixel_work / kFarWork), 1);
+  const int64_t height = far ? 1 : larger<int64_t>(smaller(images * rows * pieces / kEnoughBlocks, kMostRows), 1);
+  const int64_t bands = (rows + height - 1) / height, blocks = images * bands * pieces;
+  const int64_t chunks = larger<int64_t>(smaller(blocks, images * rows * cols * pixel_work / kDepthwiseGrain), 1);
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   Tap* lists = static_cast<Tap*>(context.scratch(static_cast<size_t>(slots * taps) * sizeof(Tap)));
-  const float** const cells = static_cast<const float**>(context.scratch(static_cast<size_t>(slots * width) * sizeof(const float*)));
   const GroupOrder order(parts[0].group);
-  float* zeros = static_cast<float*>(context.scratch(static_cast<size_t>(channels) * sizeof(float)));
-  memset(zeros, 0, static_cast<size_t>(channels) * sizeof(float));
 
   context.parallel(chunks, [&](int64_t chunk, int slot) {
-    for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
-      const int64_t share = unit % shares, line = unit / shares, piece = line % pieces, row = line / pieces % rows;
-      const int64_t channel = share * vectors / shares * Vec::width, end = smaller((share + 1) * vectors / shares * Vec::width, channels);
+    for (int64_t block = chunk * blocks / chunks; block < (chunk + 1) * blocks / chunks; ++block) {
+      const int64_t piece = block % pieces, band = block / pieces % bands, image = block / pieces / bands;
       for (int64_t p = 0; p < count; ++p) {
-        run_row(parts[p], line / pieces / rows, row, piece * kPiece, (piece + 1) * kPiece, channel, end, order, cells + slot * width,
-                lists + slot * taps, zeros);
+        const Source& source = parts[p].source;
+        const Rectangle pixels = {image, band * rows / bands, smaller((band + 1) * rows / bands, source.rows.out), piece * cols / pieces,
+                                  smaller((piece + 1) * cols / pieces, source.cols.out)};
+        if (pixels.top >= pixels.bottom || pixels.left >= pixels.right) continue;
+        if (slides(source, parts[p].group)) {
+          run_sliding(parts[p], pixels, order);
+          continue;
+        }
+        for (int64_t row = pixels.top; row < pixels.bottom; ++row) {
+          run_anywhere(parts[p], image, row, pixels.left, pixels.right, lists + slot * taps);
+        }
       }
     }
     end_far();

@@ -43,25 +43,6 @@ RECEPTIVE_INLINE Inside inside(const Axis& axis, int64_t output) {
   return {first, last};
 }
 
-// Part of an output row, and what it sees of the input: column i of that begins at cells[r * width + i] in row r of the taps inside the
-// image, or is a line of zeros.
-struct Line {
-  const float* const* cells;
-  int64_t width;
-  int64_t row;   // floats from a row of taps to the next
-  int64_t rows;  // of taps, those inside
-  int64_t pixels, channels;
-  // What the line that is next will be the first to see, if that is far: so many columns in each of so many rows.
-  const float* next = nullptr;
-  int64_t next_cols = 0, next_rows = 0, next_row = 0;
-
-  // Asks for the part of that which goes with a vector of channels from c on and `count` columns from `first` on.
-  void ask(int64_t c, int64_t first, int64_t count) const {
-    const int64_t n = smaller(count, next_cols - first) * Vec::width;
-    for (int64_t r = 0; r < next_rows; ++r) ask_for(next + r * next_row + c * next_cols + first * Vec::width, n);
-  }
-};
-
 // For each lane the first channel of its group, in the vector.
 struct GroupOrder {
   int32_t lane[16];
@@ -70,31 +51,14 @@ struct GroupOrder {
   }
 };
 
-// Columns that so many neighbouring pixels see.
-RECEPTIVE_INLINE int64_t seen_by(int64_t pixels, const Axis& cols) { return (pixels - 1) * cols.stride + cols.taps; }
-
-// Whether columns of taps can be taken together: KW of them beside each other, the pixels S columns apart. Each KW and S is code of its
-// own: groups of some channels have it for 3, which is what they come with, and 7 for a stride of 1.
-RECEPTIVE_INLINE bool beside(const Axis& cols, int64_t group) {
-  if (kSmall || cols.dilation != 1 || cols.stride > 2) return false;
-  return cols.taps == 3 || (group == 1 && (cols.taps == 5 || (cols.taps == 7 && cols.stride == 1)));
-}
-
-// The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart, of
-// which the pixels see the first `seen`; the others are zeros, whatever lies there. In `cells`, of source.rows.taps * width.
-RECEPTIVE_INLINE Line line_of(const Source& source, const float** cells, const float* zeros, int64_t image, int64_t row, const Inside& down,
-                              int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap, int64_t step) {
-  const Axis &rows = source.rows, &cols = source.cols;
-  const int64_t channels = source.channels, apart = cols.in * channels;
-  const float* const x = source.data + (image * rows.in + row * rows.stride + rows.origin + down.first * rows.dilation) * apart;
-  const int64_t left = first * cols.stride + tap * cols.dilation + cols.origin;
-  const int64_t tall = down.last - down.first, row_step = rows.dilation * apart;
-  for (int64_t j = 0; j < width; ++j) {
-    const int64_t col = left + j * step;
-    const bool there = j < seen && col >= 0 && col < cols.in;
-    for (int64_t r = 0; r < tall; ++r) cells[r * width + j] = there ? x + r * row_step + col * channels : zeros;
-  }
-  return {cells, width, row_step, tall, last - first, channels};
+// Whether a tile can slide along a row, see conv2d_depthwise.cpp. Each number of taps and stride is code of its own: groups of some
+// channels have it for 3 taps, which is what they come with. Channels fill a vector, but where masks make it wide and fewer cheap.
+constexpr bool kSlidesNarrow = Vec::masks;
+RECEPTIVE_INLINE bool slides(const Source& source, int64_t group) {
+  const Axis& cols = source.cols;
+  if (kSmall || cols.dilation != 1 || cols.stride > 2 || cols.origin <= -cols.taps) return false;
+  if (source.channels < Vec::width && !(kSlidesNarrow && group == 1)) return false;
+  return cols.taps == 3 || (group == 1 && (cols.taps == 5 || cols.taps == 7));
 }
 
 // Runs `count` of them that share images and channels and write disjoint pixels (the phases of a stride).

@@ -21,6 +21,64 @@ constexpr int tap_rows(int kw) {
   return fit < 1 ? 1 : fit > kMostTapRows || kw == 1 ? kMostTapRows : fit < kw ? fit : kw;
 }
 
+// Part of an output row, and what it sees of the input: column i of it begins at cells[i], in the first row of taps inside the image, or is
+// a line of zeros, which moves[i] keeps where it is: -1, or 0 for that line.
+struct Line {
+  const float* const* cells;
+  const int64_t* moves;
+  int64_t row;   // floats from a row of taps to the next
+  int64_t rows;  // of taps, those inside
+  int64_t pixels, channels;
+  // What the line that is next will be the first to see, if that is far: so many columns in each of so many rows.
+  const float* next = nullptr;
+  int64_t next_cols = 0, next_rows = 0, next_row = 0;
+
+  // Asks for the part of that which goes with a vector of channels from c on and `count` columns from `first` on.
+  void ask(int64_t c, int64_t first, int64_t count) const {
+    const int64_t n = smaller(count, next_cols - first) * Vec::width;
+    for (int64_t r = 0; r < next_rows; ++r) ask_for(next + r * next_row + c * next_cols + first * Vec::width, n);
+  }
+};
+
+// Memory for what lines see.
+struct Room {
+  const float** cells;
+  int64_t* moves;
+  Room at(int64_t i) const { return {cells + i, moves + i}; }
+};
+RECEPTIVE_INLINE Room room_for(int64_t columns, Context& context) {
+  const size_t n = static_cast<size_t>(columns);
+  return {static_cast<const float**>(context.scratch(n * sizeof(const float*))),
+          static_cast<int64_t*>(context.scratch(n * sizeof(int64_t)))};
+}
+
+// Columns that so many neighbouring pixels see.
+RECEPTIVE_INLINE int64_t seen_by(int64_t pixels, const Axis& cols) { return (pixels - 1) * cols.stride + cols.taps; }
+
+// Whether columns of taps can be taken together: KW of them beside each other, the pixels S columns apart. Each KW and S is code of its
+// own: groups of some channels have it for 3, which is what they come with, and 7 for a stride of 1.
+RECEPTIVE_INLINE bool beside(const Axis& cols, int64_t group) {
+  if (kSmall || cols.dilation != 1 || cols.stride > 2) return false;
+  return cols.taps == 3 || (group == 1 && (cols.taps == 5 || (cols.taps == 7 && cols.stride == 1)));
+}
+
+// The line of output pixels [first, last) of a row of which `down` is inside: `width` columns from that of tap `tap` on, `step` apart, of
+// which the pixels see the first `seen`; the others are zeros, whatever lies there.
+RECEPTIVE_INLINE Line line_of(const Source& source, const Room& room, const float* zeros, int64_t image, int64_t row, const Inside& down,
+                              int64_t first, int64_t last, int64_t width, int64_t seen, int64_t tap, int64_t step) {
+  const Axis &rows = source.rows, &cols = source.cols;
+  const int64_t channels = source.channels, apart = cols.in * channels;
+  const float* const x = source.data + (image * rows.in + row * rows.stride + rows.origin + down.first * rows.dilation) * apart;
+  const int64_t left = first * cols.stride + tap * cols.dilation + cols.origin;
+  for (int64_t j = 0; j < width; ++j) {
+    const int64_t col = left + j * step;
+    const bool there = j < seen && col >= 0 && col < cols.in;
+    room.cells[j] = there ? x + col * channels : zeros;
+    room.moves[j] = there ? -1 : 0;
+  }
+  return {room.cells, room.moves, rows.dilation * apart, down.last - down.first, last - first, channels};
+}
+
 // The gradients of a line, and where the sums of taps lie.
 struct Gradients {
   const float* g;
@@ -30,7 +88,7 @@ struct Gradients {
   bool far;
 };
 
-// Adds to the sums of `rows` rows of KW taps, at `sums`, those of channels [c, c + lanes), from row `skip` of those inside on.
+// Adds to the sums of `rows` rows of KW taps, at `sums`, those of channels [c, c + lanes); cells[0..) begin at row `skip` of those inside.
 template <int KW, int S, bool kGrouped, bool kTail>
 RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, const Order& order, int rows, int64_t skip, int64_t c, int lanes,
                                  float* sums) {
@@ -46,15 +104,17 @@ RECEPTIVE_INLINE void line_block(const Line& line, const Gradients& from, const 
     Vec g[kPixels];
 #pragma GCC unroll 4
     for (int m = 0; m < kPixels; ++m) g[m] = first + m < line.pixels ? read(from.g + (first + m) * line.channels + c) : zero();
+    const float* const* cells = line.cells + first * S;
+    const int64_t* moves = line.moves + first * S;
     if (skip == 0) line.ask(c, first * S, kPixels * S);
     if (from.far && skip == 0) ask_for(from.g + line.pixels * (line.channels + c) + first * Vec::width, kPixels * Vec::width);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       if (r >= rows) break;
-      const float* const* cells = line.cells + (skip + r) * line.width + first * S;
+      const int64_t offset = (skip + r) * line.row;
 #pragma GCC unroll 16
       for (int p = 0; p < (kPixels - 1) * S + KW; ++p) {
-        Vec x = read(cells[p] + c);
+        Vec x = read(cells[p] + (offset & moves[p]) + c);
         if (kGrouped) x = permute(x, order);
 #pragma GCC unroll 8
         for (int k = 0; k < KW; ++k) {
@@ -121,8 +181,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   const int64_t whole = (s.OW + kPixels - 1) / kPixels * kPixels, width = columns.together == 1 ? whole : seen_by(whole, source.cols);
   const int64_t seen = columns.together == 1 ? s.OW : seen_by(s.OW, source.cols);
-  const int64_t room = s.kh * width;
-  const float** const cells = static_cast<const float**>(context.scratch(static_cast<size_t>(slots * room) * sizeof(const float*)));
+  const Room rooms = room_for(slots * width, context);
   const auto floats = [&](int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); };
   float* const parts = chunks == 1 ? a.dw : floats(chunks * size);
   float* const zeros = floats(C);
@@ -138,7 +197,7 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
       const int64_t below = i % s.OH * s.sh - s.top + (down.last - 1) * s.dh + 1;
       for (int64_t tap = 0; tap < s.kw; tap += columns.together) {
         const int64_t step = columns.together == 1 ? s.sw : 1;
-        Line line = line_of(source, cells + slot * room, zeros, i / s.OH, i % s.OH, down, 0, s.OW, width, seen, tap, step);
+        Line line = line_of(source, rooms.at(slot * width), zeros, i / s.OH, i % s.OH, down, 0, s.OW, width, seen, tap, step);
         if (far_x && tap == 0) {
           line.next = a.x + (i / s.OH * s.H + below) * s.W * C;
           line.next_cols = s.W, line.next_rows = smaller(s.sh, s.H - below), line.next_row = s.W * C;

@@ -80,4 +80,25 @@ RECEPTIVE_INLINE T larger(T a, T b) {
   return a < b ? b : a;
 }
 
+// The same value, in a register: compilers that see where it came from would read or compute it again at each use.
+#if defined(__aarch64__) && defined(__GNUC__)
+RECEPTIVE_INLINE Vec held(Vec a) {
+  __asm__("" : "+w"(a.v));
+  return a;
+}
+#elif defined(__GNUC__)
+RECEPTIVE_INLINE Vec held(Vec a) {
+  __asm__("" : "+v"(a.v));
+  return a;
+}
+#else
+RECEPTIVE_INLINE Vec held(Vec a) { return a; }
+#endif
+RECEPTIVE_INLINE int64_t held(int64_t a) {
+#if defined(__GNUC__)
+  __asm__("" : "+r"(a));
+#endif
+  return a;
+}
+
 }  // namespace receptive::RECEPTIVE_ISA

@@ -82,6 +82,13 @@ std::vector<Case> cases(size_t* named) {
       {1, 5, 19, 260, 260, 5, 5, 2, 2, 2, 2, 2, 2, 1, 1, 260},
       {1, 3, 40, 136, 136, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 34},
       {1, 5, 40, 200, 200, 4, 4, 1, 1, 1, 1, 1, 1, 1, 1, 200},
+      {2, 40, 31, 20, 20, 7, 7, 2, 2, 3, 3, 3, 3, 1, 1, 20},  // blocks of several rows and tiles, the last channels computed twice
+      {1, 50, 30, 35, 35, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1, 35},
+      {1, 33, 41, 40, 40, 3, 3, 2, 2, 0, 1, 1, 2, 1, 1, 10},
+      {2, 9, 30, 12, 12, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 12},  // fewer channels than a vector may have
+      {1, 9, 16, 5, 5, 5, 5, 2, 2, 2, 2, 2, 2, 1, 1, 5},
+      {1, 5, 3, 24, 24, 3, 3, 1, 1, 2, 50, 2, 2, 1, 1, 24},  // tiles that see padding only
+      {1, 5, 30, 24, 24, 3, 3, 1, 2, 3, 5, 4, 3, 1, 1, 24},  // padding as wide as the kernel
       {1, 9, 10, 20, 20, 2, 2, 3, 4, 0, 0, 0, 0, 1, 1, 20},  // inputs nothing reads, in each loop nest
       {2, 9, 10, 32, 33, 1, 2, 3, 4, 1, 1, 1, 1},
       {2, 8, 7, 20, 18, 3, 3, 2, 2, 1, 0, 0, 1},  // cells at the end that no window reaches, in each loop nest
@@ -229,6 +236,7 @@ TEST(conv2d, finishes_what_it_made) {
       {1, 9, 8, 40, 35, 7, 7, 1, 1, 3, 3, 3, 3},     // taps looked up, more than at once
       {3, 12, 12, 1, 6, 5, 5, 1, 1, 2, 2, 2, 2},     // pixels taken together
       {2, 9, 9, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 40},
+      {1, 9, 33, 20, 20, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1, 20},  // tiles beside each other
       {1, 9, 9, 12, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4},
       {1, 24, 24, 32, 48, 3, 3, 1, 1, 1, 1, 1, 1},   // minimal filtering, one block
       {1, 13, 14, 130, 97, 3, 3, 1, 1, 1, 1, 1, 1},  // of few tiles
@@ -258,7 +266,8 @@ TEST(conv2d, finishes_what_it_made) {
 // Tensors larger than a cache are written past it, and asked for ahead of time: see far.h. Integers, so that sums are exact.
 TEST(conv2d, agrees_where_tensors_are_far) {
   if (kCaseStride > 1) GTEST_SKIP() << "millions of elements";
-  for (const Case& c : {Case{1, 512, 512, 8, 16, 1, 1}, Case{1, 512, 512, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 16}}) {
+  for (const Case& c : {Case{1, 512, 512, 8, 16, 1, 1}, Case{1, 512, 512, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 16},
+                        Case{1, 4, 65536, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 16}}) {
     const auto d = [](int64_t v) { return static_cast<double>(v); };
     const std::vector<double> attrs{d(c.sh), d(c.sw), d(c.top),    d(c.right), d(c.bottom), d(c.left),
                                     d(c.dh), d(c.dw), d(c.groups), 0,          -HUGE_VAL,   HUGE_VAL};
