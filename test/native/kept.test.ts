@@ -1,5 +1,6 @@
 import { manualSeed, noGrad, ops, optim, randn, type Tensor, tensor, tidy, zeros } from '../../lib';
 import { native } from '../../lib/native';
+import { settle } from '../support/memory';
 
 // What calls keep of weights they find as they were: results are the same bits, and nothing that changed is missed.
 
@@ -66,7 +67,12 @@ test('other attributes of a call keep for themselves', () => {
 });
 
 describe('memory', () => {
-  beforeEach(() => native.trim()); // what is kept of weights of the tests above
+  // What sessions of other tests in this process keep, and the weights above; and the failures those tests caused.
+  beforeEach(async () => {
+    await settle();
+    await native.sync().catch(() => {});
+    native.trim();
+  });
   const kept = () => {
     native.syncSync();
     return native.memory().kept;
