@@ -179,7 +179,7 @@ test.each<[string, () => unknown, string]>([
   ['widths', () => models.textCnn({ ...options, widths: [] }), 'textCnn: widths is [], expected a list of numbers of tokens'],
   ['each a width', () => models.textCnn({ ...options, widths: [3, 0] }), 'textCnn: a width is 0, expected a positive integer'],
   ['filters', () => models.textCnn({ ...options, filters: -1 }), 'textCnn: filters is -1'],
-  ['a share', () => models.textCnn({ ...options, dropout: 1 }), 'Dropout: p is 1'],
+  ['a share', () => models.textCnn({ ...options, dropout: 1.5 }), 'Dropout: p is 1.5'],
   ['rows of tokens', () => models.textCnn(options).forward(tensor([1])), 'textCnn: input has shape [1], expected [N,L]'],
 ])('textCnn expects %s', (_, run, message) => expect(run).toThrow(message));
 
