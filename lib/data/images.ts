@@ -186,6 +186,9 @@ export class ImageDataset extends PixelDataset {
 
   /** In one pass, without a copy of the pixels between. */
   override batch(indices: Int32Array): Samples {
+    if (this.pixels !== ImageDataset.prototype.pixels || this.normalized !== ImageDataset.prototype.normalized) {
+      return this.normalized(this.pixels(indices)); // a subclass makes them otherwise
+    }
     const { images, scale, shift } = this;
     return tidy(() => ({ x: augment(images, null, { scale, shift, index: tensor(indices) }), y: this.labelsOf(indices) }));
   }

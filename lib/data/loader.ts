@@ -168,7 +168,8 @@ export class DataLoader implements AsyncIterable<Batch> {
       const indices = order.slice(first, first + batchSize);
       const samples = () => (this.#augmentation ? this.#augmentation.batch(indices, { epoch, first }) : dataset.batch(indices));
       // the size first: an object that begins with a spread costs several times as much to make and to read
-      const batch = (async () => ({ size: indices.length, ...(await scope.outside(samples)) }))();
+      const size = indices.length;
+      const batch = (async () => Object.assign({ size, ...(await scope.outside(samples)) }, { size }))();
       batch.catch(() => {}); // reported where it is awaited
       return batch;
     };

@@ -258,9 +258,12 @@ export class Session implements Disposable {
   /** What a run on inputs of these shapes comes to: operations, and bytes of memory: of the arena, of all values beside each other, of packed weights. */
   describe(...shapes: Shape[]): { operations: string[]; arenaBytes: number; valueBytes: number; packedBytes: number } {
     const given = shapes.length > 0 ? shapes : this.inputs.map(({ shape }) => concrete(shape, 1));
+    if (given.length !== this.inputs.length) {
+      throw shapeError('describe', `${given.length} shapes for ${this.inputs.length} inputs`, { argument: 'shapes' });
+    }
     const sizes = new Map<string, number>();
     for (const [i, { name, shape }] of this.inputs.entries())
-      checkFit('describe', `input ${JSON.stringify(name)}`, given[i] ?? [], shape, sizes);
+      checkFit('describe', `input ${JSON.stringify(name)}`, given[i]!, shape, sizes);
     const plan = this.#plan(given);
     const { bytes, sum } = plan.arena;
     return { operations: showGraph(plan.graph).split('\n'), arenaBytes: bytes, valueBytes: sum, packedBytes: plan.info.keptBytes };

@@ -1,5 +1,6 @@
 // The part of an environment that captures commands into plans and runs these.
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -37,7 +38,10 @@ std::shared_ptr<Kept> kept_of(Made& made) {
 
 }  // namespace
 
-void Environment::capture() { capture_ = std::make_unique<Capture>(); }
+void Environment::capture() {
+  drop_kept();  // a plan keeps what it makes itself, whatever calls before made
+  capture_ = std::make_unique<Capture>();
+}
 
 // Where what a command makes of a constant stays, null where that is none: pieces are of memory that commands fill.
 std::shared_ptr<Kept> Environment::kept_for(const Packed& packed, TensorTable::Entry* const* used) {
@@ -48,8 +52,25 @@ std::shared_ptr<Kept> Environment::kept_for(const Packed& packed, TensorTable::E
   return call.keep == Call::Keep::own ? std::make_shared<Kept>() : kept_of(made_of(operand_of(operands, used), call));
 }
 
-// The same outside of plans: where calls in a row packed an operand and nothing else was done with it, as those of a trained network that
-// runs. One that is trained has its weights written or read for gradients in between.
+namespace {
+
+// A number that tells apart what calls make of that operand.
+uint64_t form_of(const TensorTable::Entry& operand, const Call& call) {
+  uint64_t form = reinterpret_cast<uintptr_t>(call.op);
+  const auto add = [&](double number) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, &number, sizeof bits);
+    form = (form ^ bits ^ (bits >> 32)) * 0x100000001b3;  // FNV
+  };
+  for (int i = 0; i < call.attrs; ++i) add(call.attr[i]);
+  for (int d = 0; d < operand.tensor.rank; ++d) add(static_cast<double>(operand.tensor.dims[d]));
+  return form;
+}
+
+}  // namespace
+
+// The same outside of plans: where calls in a row packed an operand in one way and nothing else was done with it, as those of a trained
+// network that runs. One that is trained has its weights written in between, or packed in another way for a gradient.
 std::shared_ptr<Kept> Environment::kept_lately(const Packed& packed, TensorTable::Entry* const* used) {
   constexpr int kCalls = 2;                        // before this one
   constexpr size_t kMostBytes = size_t{16} << 20;  // of an operand
@@ -57,6 +78,7 @@ std::shared_ptr<Kept> Environment::kept_lately(const Packed& packed, TensorTable
   const TensorTable::Entry& operand = operand_of(packed.operands, used);
   Storage& storage = *operand.storage;
   if (operand.piece || storage.bytes > kMostBytes) return nullptr;
+  if (const uint64_t form = form_of(operand, packed.call); form != storage.packed_as) storage.packed_as = form, storage.packed = 0;
   if (storage.packed < kCalls) {
     ++storage.packed;
     return nullptr;

@@ -76,10 +76,12 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
     const Depthwise d = {source, a.w, s.kw * tap, tap, a.b, a.y, y_image, y_row, y_col, finish, group, s.K};
     depthwise(context, &d, 1);
   } else {
-    // Packing costs about a pass over the weights: too much where few pixels use them, and they are packed for one run.
-    const bool in_place = s.N * s.OH * s.OW <= kFewPixels && s.K / s.groups % Vec::width == 0 && !context.keeps();
-    const Gather g = {
-        source, in_place ? a.w : pack_weights(a, context), in_place ? s.K : 0, a.b, a.y, y_image, y_row, y_col, s.K / s.groups, finish};
+    // Packing costs about a pass over the weights: too much where few pixels use them, and they are packed for one run. Sums are the same
+    // where they are kept until something writes them.
+    const bool few = s.N * s.OH * s.OW <= kFewPixels && s.K / s.groups % Vec::width == 0 && !context.always_keeps();
+    const bool in_place = few && !context.keeps();
+    const float* const w = in_place ? a.w : pack_weights(a, context);
+    const Gather g = {source, w, in_place ? s.K : 0, a.b, a.y, y_image, y_row, y_col, s.K / s.groups, finish, few};
     gather(context, &g, 1);
   }
 }

@@ -155,7 +155,8 @@ static void grouped_backward_input(const Conv2dBackwardInputArgs<float>& a, cons
 void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0 || s.H == 0 || s.W == 0) return;
-  if (const Sparse g = sparse_of(s, a.g, context); g.entries) return sparse_backward_input(a, g, context);
+  if (const Sparse g = sparse_of(s, a.g, context); g.entries && all_finite(a.w, s.kh * s.kw * s.C * s.K))
+    return sparse_backward_input(a, g, context);
   if (s.sh == 1 && s.sw == 1) {  // one phase, of all taps in reverse order
     const Source source = {a.g,
                            s.N,

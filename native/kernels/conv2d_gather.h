@@ -32,6 +32,7 @@ struct Gather {
   int64_t y_image, y_row, y_col;
   int64_t out_channels;  // of one group
   const Finish* finish = nullptr;
+  bool few = false;  // pixels: shorter reduction blocks, whether weights are packed or not
 
   int64_t groups() const { return source.channels / source.window; }
   int64_t steps() const { return source.rows.taps * source.cols.taps * source.window; }
@@ -53,7 +54,7 @@ RECEPTIVE_INLINE void gather_panel(const Gather& g, const GatherRuns& runs, cons
   const int64_t b_step = g.weights_row > 0 ? g.weights_row : nr * Vec::width;
   const float* weights =
       g.weights_row > 0 ? g.weights + column : g.weights + group * panels.size(g.steps()) + panels.offset(index, g.steps());
-  const int64_t cols = g.source.cols.out, limit = (g.weights_row > 0 ? kPanelFloats / 4 : kPanelFloats) / (nr * Vec::width);
+  const int64_t cols = g.source.cols.out, limit = (g.few ? kPanelFloats / 4 : kPanelFloats) / (nr * Vec::width);
   const Tiles tiles(rows * cols, rows_for(nr));
   const bool far = g.far(), ahead = index == 0 && !runs.zeros && runs.count == 1 && runs.layout.copy_size == 0 && g.source.is_far();
   const float* places[kTapsAtOnce * kMaxMR];

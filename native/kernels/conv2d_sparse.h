@@ -1,5 +1,5 @@
 // The gradients of a convolution whose output has a gradient that is nearly all zero, as behind a maximum over all positions: sums over
-// what is not. A zero adds nothing, whatever it would be multiplied with.
+// what is not. A zero adds nothing to the weights' gradient, whatever the input is there.
 //
 //   look at some of g                                  most are not zero: the other kernels
 //   list what is not zero, image by image              more than one in 32: the other kernels
@@ -81,6 +81,12 @@ inline RECEPTIVE_OUTLINE Sparse list_nonzero(const Conv2dShape& s, const float* 
 
 RECEPTIVE_INLINE Sparse sparse_of(const Conv2dShape& s, const float* g, Context& context) {
   return kSmall || s.groups != 1 || s.N * s.OH * s.OW * s.K < kSparseLeast ? Sparse() : list_nonzero(s, g, context);
+}
+
+RECEPTIVE_INLINE bool all_finite(const float* p, int64_t n) {
+  Vec sum = zero();
+  for (int64_t i = 0; i < n; i += Vec::width) sum = fma(load(p + i, static_cast<int>(smaller<int64_t>(n - i, Vec::width))), zero(), sum);
+  return reduce_add(sum) == 0;
 }
 
 // Calls each(tap, offset, n) for the runs of memory, of n floats from x + offset on, that an output sees of an image [H,W,C] and that `tap`

@@ -50,11 +50,10 @@ struct Problem : Filtered {
   const Transforms& by;
   int64_t tile_rows, tile_cols;
 
-  Problem(const Filtered& f, Filter filter)
-      : Filtered(f),
-        by(transforms_of(filter)),
-        tile_rows(tiles_along(f.out.rows, f.down, by.row)),
-        tile_cols(tiles_along(f.out.cols, f.across, by.col)) {}
+  Problem(const Filtered& f, Filter filter) : Filtered(f), by(transforms_of(filter)), tile_cols(tiles_along(f.out.cols, f.across, by.col)) {
+    if (by.row.taps == 1) down = 1;
+    tile_rows = tiles_along(out.rows, down, by.row);
+  }
   int64_t tiles() const { return images * tile_rows * tile_cols; }
   Place place(int64_t tile) const {
     const int64_t row = tile / tile_cols;

@@ -150,7 +150,7 @@ constexpr int64_t kManyPixels = 512;
 constexpr int64_t kFewChannels = 16;
 
 Call::Keep kept_of(const Conv2dShape& s) {
-  const bool large = can_filter(s) && s.kh == 3 && 36 * s.C * s.K > kMostKeptFloats;
+  const bool large = can_filter(s) && s.kh == 3 && s.dh == 1 && s.dw == 1 && 36 * s.C * s.K > kMostKeptFloats;
   if (large && s.N * s.OH * s.OW >= kManyPixels) return Call::Keep::nothing;
   return s.K / s.groups >= kFewChannels ? Call::Keep::shared : Call::Keep::own;
 }

@@ -95,7 +95,10 @@ void* KernelContext::keep(size_t bytes, bool* made) {
   }
   blocks.reserve(blocks.size() + 1);
   void* const data = system_allocate(bytes);
-  if (data == nullptr) throw std::bad_alloc();
+  if (data == nullptr) {
+    if (!always_keeps_) return scratch(bytes);  // keeping it only saves time
+    throw std::bad_alloc();
+  }
   blocks.push_back({index, bytes, data});
   kept_->bytes_.fetch_add(bytes, std::memory_order_relaxed);
   return data;

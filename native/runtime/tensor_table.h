@@ -32,7 +32,8 @@ struct Storage {
   int plans = 0;                // of these: its block must stay where it is
   bool written = false;         // it has contents: a command that uses it was recorded, or it was uploaded
   std::vector<Made> made = {};  // of its contents as they are
-  int packed = 0;               // calls in a row that did nothing with it but pack it
+  int packed = 0;               // calls in a row that did nothing with it but pack it in one way
+  uint64_t packed_as = 0;       // which tells ways apart
 
   // To be told of whatever may write it.
   void change() {
