@@ -32,9 +32,9 @@ class Context {
   // Uninitialised memory, 64-byte aligned, until the command ends. Throws std::bad_alloc. Not to be called inside parallel().
   virtual void* scratch(size_t bytes) = 0;
 
-  // Memory for what a command makes of its constant operands (packed or transformed weights), asked for in the same order and sizes in each
-  // of its runs. Where the command runs again and again on the same, the contents stay, and *made says that they are there from an
-  // earlier run; else it is scratch.
+  // Memory for what a command makes of its constant operands (packed or transformed weights), asked for in the same order in each of its
+  // runs: what is of the same place and size is the same. Where the command runs again and again on the same, the contents stay, and *made
+  // says that they are there from an earlier run; else it is scratch.
   virtual void* keep(size_t bytes, bool* made) = 0;
   // Whether they stay.
   virtual bool keeps() const = 0;
