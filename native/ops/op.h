@@ -60,10 +60,11 @@ class Call {
   void
   require(bool condition, const char* format, ...) const;
   // Throws it. For what is asked of every call and whose message takes a shape's text, which is made for nothing where all is well.
+  [[noreturn]]
 #if defined(__GNUC__)
   __attribute__((format(printf, 2, 3)))
 #endif
-  [[noreturn]] void
+  void
   fail(const char* format, ...) const;
 
   void require_dtype(const Tensor& t, Dtype dtype, const char* what) const;

@@ -17,6 +17,7 @@ class Command {
   Command() = default;
   Command(const Command& other) { *this = other; }
   Command& operator=(const Command& other) {
+    if (this == &other) return *this;
     call_ = other.call_;
     kernel_ = other.kernel_;
     size_ = other.size_;

@@ -36,6 +36,7 @@ struct Uses {
   Uses() = default;
   Uses(const Uses& other) { *this = other; }
   Uses& operator=(const Uses& other) {
+    if (this == &other) return *this;
     count = other.count;
     results = other.results;
     std::copy_n(other.blocks, count, blocks);
