@@ -18,12 +18,30 @@ const TensorTable::Entry& operand_of(uint32_t operands, TensorTable::Entry* cons
   return *used[i];
 }
 
+// Calls body(number) for all that tells, beside its op, what a call makes of an operand.
+template <class Body>
+void each_of_form(const TensorTable::Entry& operand, const Call& call, const Body& body) {
+  for (int i = 0; i < call.attrs; ++i) body(call.attr[i]);
+  body(static_cast<double>(operand.offset));
+  for (int d = 0; d < operand.tensor.rank; ++d) body(static_cast<double>(operand.tensor.dims[d]));
+}
+
+// The same in one number, which calls that are not kept yet are told apart by.
+uint64_t digest_of(const TensorTable::Entry& operand, const Call& call) {
+  uint64_t digest = reinterpret_cast<uintptr_t>(call.op);
+  each_of_form(operand, call, [&](double number) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, &number, sizeof bits);
+    digest = (digest ^ bits ^ (bits >> 32)) * 0x100000001b3;  // FNV
+  });
+  return digest;
+}
+
 // What is kept of what that call makes of its operand, of all calls that make the same.
 Made& made_of(const TensorTable::Entry& operand, const Call& call) {
   std::vector<Made>& all = operand.storage->made;
-  std::vector<double> form(call.attr, call.attr + call.attrs);
-  form.push_back(static_cast<double>(operand.offset));
-  for (int d = 0; d < operand.tensor.rank; ++d) form.push_back(static_cast<double>(operand.tensor.dims[d]));
+  std::vector<double> form;
+  each_of_form(operand, call, [&](double number) { form.push_back(number); });
   all.erase(std::remove_if(all.begin(), all.end(), [](const Made& made) { return made.kept.expired(); }), all.end());
   const auto same = [&](const Made& made) { return made.op == call.op && made.form == form; };
   const auto found = std::find_if(all.begin(), all.end(), same);
@@ -52,23 +70,6 @@ std::shared_ptr<Kept> Environment::kept_for(const Packed& packed, TensorTable::E
   return call.keep == Call::Keep::own ? std::make_shared<Kept>() : kept_of(made_of(operand_of(operands, used), call));
 }
 
-namespace {
-
-// A number that tells apart what calls make of that operand.
-uint64_t form_of(const TensorTable::Entry& operand, const Call& call) {
-  uint64_t form = reinterpret_cast<uintptr_t>(call.op);
-  const auto add = [&](double number) {
-    uint64_t bits = 0;
-    std::memcpy(&bits, &number, sizeof bits);
-    form = (form ^ bits ^ (bits >> 32)) * 0x100000001b3;  // FNV
-  };
-  for (int i = 0; i < call.attrs; ++i) add(call.attr[i]);
-  for (int d = 0; d < operand.tensor.rank; ++d) add(static_cast<double>(operand.tensor.dims[d]));
-  return form;
-}
-
-}  // namespace
-
 // The same outside of plans: where calls in a row packed an operand in one way and nothing else was done with it, as those of a trained
 // network that runs. One that is trained has its weights written in between, or packed in another way for a gradient.
 std::shared_ptr<Kept> Environment::kept_lately(const Packed& packed, TensorTable::Entry* const* used) {
@@ -78,7 +79,7 @@ std::shared_ptr<Kept> Environment::kept_lately(const Packed& packed, TensorTable
   const TensorTable::Entry& operand = operand_of(packed.operands, used);
   Storage& storage = *operand.storage;
   if (operand.piece || storage.bytes > kMostBytes) return nullptr;
-  if (const uint64_t form = form_of(operand, packed.call); form != storage.packed_as) storage.packed_as = form, storage.packed = 0;
+  if (const uint64_t digest = digest_of(operand, packed.call); digest != storage.packed_as) storage.packed_as = digest, storage.packed = 0;
   if (storage.packed < kCalls) {
     ++storage.packed;
     return nullptr;

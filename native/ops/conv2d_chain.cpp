@@ -215,7 +215,6 @@ void conv2d_chain(const Conv2dChainArgs<T>& a, Context& context) {
   bool made = false;
   Packs& packs = context.keeps() ? *static_cast<Packs*>(context.keep(sizeof(Packs), &made)) : fresh;
   int64_t first = 0;
-  for (int64_t i = 0; made && i < a.count; ++i) made = packs.counts[i] != kNotAsked;  // memory may have run out before
   for (int64_t i = 0; made && i < a.count; ++i) {
     for (int p = 0; made && p < packs.counts[i]; ++p) packs.packs[i][p].data = context.keep(packs.packs[i][p].bytes, &made);
   }
