@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "balance.h"
 #include "bench.h"
 
 namespace receptive::bench {
@@ -68,30 +69,49 @@ const Pooling poolings[] = {
 enum class Pass { forward, backward_input, backward_weight };
 const char* const passes[] = {"forward", "backward_input", "backward_weight"};
 
+const std::vector<int> kSimulated = {2, 4, 8, 16, 32, 64};  // threads
+
 std::map<std::string, Figure> figures;
 Conv2dShape::Algorithm algorithm = Conv2dShape::automatic;
 
-void conv(benchmark::State& state, const std::string& name, const Layer& l, Pass pass, int threads) {
-  const int64_t reach = l.dilation * (l.kernel - 1), OH = (l.H + 2 * l.padding - reach - 1) / l.stride + 1,
-                OW = (l.W + 2 * l.padding - reach - 1) / l.stride + 1;
-  Conv2dShape s = {l.N, l.H,      l.W,      l.C,       l.K,       l.kernel,   l.kernel,   OH,
-                   OW,  l.stride, l.stride, l.padding, l.padding, l.dilation, l.dilation, l.groups};
-  if (algorithm != Conv2dShape::winograd || can_filter(s)) s.algorithm = algorithm;
-  const Values x(s.N * s.H * s.W * s.C), w(s.kh * s.kw * s.C / s.groups * s.K), b(s.K), y(s.N * OH * OW * s.K);
-  const double flops = 2.0 * static_cast<double>(s.N * OH * OW * s.K * (s.C / s.groups) * s.kh * s.kw);
-  figures[name] = measure(state, threads, flops, [&](Context& context) {
+// A layer's memory and its kernels.
+struct Conv {
+  explicit Conv(const Layer& l)
+      : s(shape_of(l)),
+        x(s.N * s.H * s.W * s.C),
+        w(s.kh * s.kw * s.C / s.groups * s.K),
+        b(s.K),
+        y(s.N * s.OH * s.OW * s.K),
+        flops(2.0 * static_cast<double>(s.N * s.OH * s.OW * s.K * (s.C / s.groups) * s.kh * s.kw)) {}
+  void run(Pass pass, Context& context) const {
     switch (pass) {
       case Pass::forward: return kernels().conv2d({s, x.get(), w.get(), b.get(), nullptr, y.get(), {}}, context);
       case Pass::backward_input: return kernels().conv2d_backward_input({s, y.get(), w.get(), nullptr, x.get()}, context);
       case Pass::backward_weight: return kernels().conv2d_backward_weight({s, x.get(), y.get(), w.get(), b.get()}, context);
     }
-  });
-}
+  }
+  static Conv2dShape shape_of(const Layer& l) {
+    const int64_t reach = l.dilation * (l.kernel - 1), OH = (l.H + 2 * l.padding - reach - 1) / l.stride + 1,
+                  OW = (l.W + 2 * l.padding - reach - 1) / l.stride + 1;
+    Conv2dShape s = {l.N, l.H,      l.W,      l.C,       l.K,       l.kernel,   l.kernel,   OH,
+                     OW,  l.stride, l.stride, l.padding, l.padding, l.dilation, l.dilation, l.groups};
+    if (algorithm != Conv2dShape::winograd || can_filter(s)) s.algorithm = algorithm;
+    return s;
+  }
+  Conv2dShape s;
+  Values x, w, b, y;
+  double flops;
+};
 
-void linear(benchmark::State& state, const std::string& name, const Linear& l, Pass pass, int threads) {
-  const Values x(l.batch * l.in), w(l.in * l.out), b(l.out), y(l.batch * l.out);
-  const double flops = 2.0 * static_cast<double>(l.batch * l.in * l.out);
-  figures[name] = measure(state, threads, flops, [&](Context& context) {
+struct Product {
+  explicit Product(const Linear& linear)
+      : l(linear),
+        x(l.batch * l.in),
+        w(l.in * l.out),
+        b(l.out),
+        y(l.batch * l.out),
+        flops(2.0 * static_cast<double>(l.batch * l.in * l.out)) {}
+  void run(Pass pass, Context& context) const {
     switch (pass) {
       case Pass::forward: return kernels().matmul({1, l.batch, l.out, l.in, false, true, x.get(), w.get(), b.get(), y.get(), {}}, context);
       case Pass::backward_input:
@@ -99,7 +119,16 @@ void linear(benchmark::State& state, const std::string& name, const Linear& l, P
       case Pass::backward_weight:
         return kernels().matmul({1, l.out, l.in, l.batch, true, false, y.get(), x.get(), nullptr, w.get(), {}}, context);
     }
-  });
+  }
+  Linear l;
+  Values x, w, b, y;
+  double flops;
+};
+
+template <class Case, class Row>
+void measure_layer(benchmark::State& state, const std::string& name, const Row& row, Pass pass, int threads) {
+  const Case one(row);
+  figures[name] = measure(state, threads, one.flops, [&](Context& context) { one.run(pass, context); });
 }
 
 // The maxima alone; where they lie with them; the gradient. A comparison a cell of each window.
@@ -114,12 +143,12 @@ void pool(benchmark::State& state, const std::string& name, const Pooling& l, Pa
   const Argmax argmax = {reinterpret_cast<uint8_t*>(places.get()), nullptr};
   if (pass == Pass::backward_weight) {
     KernelContext context;
-    kernels().max_pool2d({w, x.get(), y.get(), argmax}, context);
+    kernels().max_pool2d({w, x.get(), y.get(), argmax, {}}, context);
   }
   figures[name] = measure(state, threads, static_cast<double>(outputs * l.kernel * l.kernel), [&](Context& context) {
     switch (pass) {
-      case Pass::forward: return kernels().max_pool2d({w, x.get(), y.get(), {}}, context);
-      case Pass::backward_input: return kernels().max_pool2d({w, x.get(), y.get(), argmax}, context);
+      case Pass::forward: return kernels().max_pool2d({w, x.get(), y.get(), {}, {}}, context);
+      case Pass::backward_input: return kernels().max_pool2d({w, x.get(), y.get(), argmax, {}}, context);
       case Pass::backward_weight: return kernels().max_pool2d_backward({w, y.get(), argmax, x.get()}, context);
     }
   });
@@ -163,20 +192,47 @@ void summary() {
   }
 }
 
+// How each kernel would go on more threads, as a table.
+template <class Case, class Row>
+void print_balance(const Row& row) {
+  const Case one(row);
+  for (const Pass pass : {Pass::forward, Pass::backward_input, Pass::backward_weight}) {
+    const Balance balance = balance_of([&](Context& context) { one.run(pass, context); }, kSimulated);
+    std::printf("| %s | %s | %lld | %.1f |", row.name, passes[static_cast<int>(pass)], static_cast<long long>(balance.chunks),
+                100 * balance.serial);
+    for (const double speedup : balance.speedup) std::printf(" %.1f |", speedup);
+    std::printf("\n");
+  }
+}
+
+void balance() {
+  std::printf("| layer | pass | chunks | outside, %% |");
+  for (const int threads : kSimulated) std::printf(" %d |", threads);
+  std::printf("\n| --- | --- | --: | --: |");
+  for (size_t i = 0; i < kSimulated.size(); ++i) std::printf(" --: |");
+  std::printf("\n");
+  for (const Layer& row : layers) print_balance<Conv>(row);
+  for (const Linear& row : linears) print_balance<Product>(row);
+}
+
 }  // namespace
 
 }  // namespace receptive::bench
 
-// Google Benchmark's flags, and --algorithm=direct or winograd for convolutions that allow it.
+// Google Benchmark's flags, and --algorithm=direct or winograd for convolutions that allow it; --balance: instead, what more threads would
+// do.
 int main(int argc, char** argv) {
   using namespace receptive::bench;
   int kept = 1;
+  bool only_balance = false;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--algorithm=direct") {
       algorithm = receptive::Conv2dShape::direct;
     } else if (flag == "--algorithm=winograd") {
       algorithm = receptive::Conv2dShape::winograd;
+    } else if (flag == "--balance") {
+      only_balance = true;
     } else {
       argv[kept++] = argv[i];
     }
@@ -184,9 +240,13 @@ int main(int argc, char** argv) {
   argc = kept;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  if (only_balance) {
+    balance();
+    return 0;
+  }
   std::printf("%s: multiply-add peak %.0f GFLOP/s on one thread, %.0f on two\n", receptive::kernels().isa, peak(1) / 1e9, peak(2) / 1e9);
-  for (const Layer& layer : layers) add(layer, conv, passes);
-  for (const Linear& layer : linears) add(layer, linear, passes);
+  for (const Layer& layer : layers) add(layer, measure_layer<Conv, Layer>, passes);
+  for (const Linear& layer : linears) add(layer, measure_layer<Product, Linear>, passes);
   for (const Pooling& layer : poolings) add(layer, pool, pool_passes);
   benchmark::RunSpecifiedBenchmarks();
   summary();
