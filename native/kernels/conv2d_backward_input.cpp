@@ -133,10 +133,15 @@ static void grouped_backward_input(const Conv2dBackwardInputArgs<float>& a, cons
   const int64_t size = s.C / s.groups, taps = s.kh * s.kw, tap = size * s.C;
   bool made;
   float* const w = static_cast<float*>(context.keep(static_cast<size_t>(taps * tap) * sizeof(float), &made));
-  for (int64_t block = 0; block < (made ? 0 : taps * tap); block += size) {  // of a tap, an input channel and a group
-    const int64_t i = block / s.C % size, first = block - i * s.C + i;
-    for (int64_t k = 0; k < size; ++k) w[first + k * s.C] = a.w[block + k];
-  }
+  split(context, made ? 0 : taps * size, kPackGrain / 4 / s.C, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {  // of a tap and an input channel: its groups
+      const float* const from = a.w + row * s.C;
+      float* const to = w + row / size * tap + row % size;
+      for (int64_t first = 0; first < s.C; first += size) {
+        for (int64_t k = 0; k < size; ++k) to[first + k * s.C] = from[first + k];
+      }
+    }
+  });
   const Depthwise d = {{a.g, s.N, s.C, s.C, row.axis, col.axis},
                        w + (row.last * s.kw + col.last) * tap,
                        -row.every * s.kw * tap,

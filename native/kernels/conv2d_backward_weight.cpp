@@ -1,8 +1,8 @@
 // Gradients of a convolution with respect to its weights and bias: outer products summed over pixels.
 //
-//   for each chunk: (pixels: a run of images' bands; panel of output channels)
+//   for each chunk: (pixels: a run of images' bands; panel of output channels; tiles of MR of a row of taps' kw*C inputs)
 //     for each image and band of output rows                    its input rows copied with zeros around where there is padding
-//       for each row of taps, for each tile of MR of its kw*C inputs
+//       for each of the tiles                                     and where channels are many, over the pixels whose tap is inside instead
 //         acc[MR][NR vectors of output channels] in registers over the band's pixels, whose gradients stay in L1/L2
 //
 // Each chunk of pixels has its own partial sum; they are added in order, so the result does not depend on the number of threads.
@@ -19,7 +19,9 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>&, Context&);
 
 constexpr int64_t kWeightGrain = 1 << 19;    // multiply-adds worth a chunk
 constexpr int64_t kPartialFloats = 1 << 20;  // of all partial sums together, if more than one is worth it
-constexpr int64_t kBandPixels = 512;         // outputs of a band
+constexpr int64_t kBandPixels = 512;         // outputs of a band, about
+constexpr int64_t kEnoughUnits = 16;         // where so many chunks come of pixels and panels, tiles stay together
+constexpr int64_t kBiasGrain = 1 << 15;      // gradients worth a chunk of their sum
 constexpr int64_t kPixelsAhead = 32;         // of gradients that are far
 
 // db[k] = sum of g[pixel][k], several pixels at a time where they fill vectors together.
@@ -27,7 +29,7 @@ static void bias_gradient(const Conv2dBackwardWeightArgs<float>& a, Context& con
   const Conv2dShape& s = a.shape;
   const int64_t pixels = s.N * s.OH * s.OW, together = s.K < Vec::width && pixels % Vec::width == 0 ? Vec::width : 1;
   const int64_t rows = pixels / together, width = s.K * together;
-  const int64_t chunks = larger<int64_t>(smaller<int64_t>(rows * width / 65536, kMostParts), 1);
+  const int64_t chunks = larger<int64_t>(smaller<int64_t>(rows * width / kBiasGrain, kMostParts), 1);
   float* parts = static_cast<float*>(context.scratch(static_cast<size_t>(chunks * width) * sizeof(float)));
   context.parallel(chunks, [&](int64_t chunk, int) {
     const int64_t begin = chunk * rows / chunks, end = (chunk + 1) * rows / chunks;
@@ -56,6 +58,14 @@ static void backward_weight_widened(const Conv2dBackwardWeightArgs<float>& a, in
   });
 }
 
+// Outputs [first, last) of those from begin to end whose tap lies inside.
+static Inside outputs_inside(const Axis& axis, int64_t tap, int64_t begin, int64_t end) {
+  const int64_t at = tap * axis.dilation + axis.origin;  // what output 0 sees
+  const int64_t first = larger(begin, at >= 0 ? 0 : (-at + axis.stride - 1) / axis.stride);
+  const int64_t last = at >= axis.in ? first : smaller(end, (axis.in - 1 - at) / axis.stride + 1);
+  return {first, larger(first, last)};
+}
+
 void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   const int64_t Cg = s.C / s.groups, Kg = s.K / s.groups, size = s.kh * s.kw * Cg * s.K;
@@ -73,60 +83,74 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   }
   if (const int64_t q = pixels_together(s); q > 1) return backward_weight_widened(a, q, context);
 
-  const Source source = {a.x, s.N, s.C, Cg, {s.OH, s.H, s.sh, s.kh, s.dh, -s.top}, {s.OW, s.W, s.sw, s.kw, s.dw, -s.left}};
+  const Source source = input_of(s, a.x);
   const Panels panels(Kg);
-  const int64_t band = smaller(s.OH, kBandPixels / s.OW + 1), bands = (s.OH + band - 1) / band;
-  const int64_t items = s.N * bands, work = s.N * s.OH * s.OW * size;
+  const int64_t most = kBandPixels / s.OW + 1, fewest = (s.OH + most - 1) / most, band = (s.OH + fewest - 1) / fewest;
+  const int64_t bands = (s.OH + band - 1) / band, items = s.N * bands, work = s.N * s.OH * s.OW * size;
   int64_t pixel_chunks = smaller(smaller(items, kMostParts), work / kWeightGrain + 1);
   pixel_chunks = larger<int64_t>(smaller(pixel_chunks, kPartialFloats / size), 1);
-  const int64_t units = work < kWeightGrain / 4 ? 1 : pixel_chunks * s.groups * panels.count();
 
+  // Rows of the weights are runs of inputs: a tap's, or of several that lie beside each other.
+  const bool by_tap = source.looked_up();
   Segment* segments = static_cast<Segment*>(context.scratch(static_cast<size_t>(s.kh * s.kw) * sizeof(Segment)));
-  const Layout layout = layout_of(source, band);
-  const int64_t runs = segments_of(source, layout, segments);
+  const Layout layout = by_tap ? Layout{s.sh * s.W * s.C, s.sw * s.C, 0, 0, 0, {}, {}} : layout_of(source, band);
+  const int64_t runs = by_tap ? s.kh * s.kw : segments_of(source, layout, segments), length = runs > 0 ? s.kh * s.kw * Cg / runs : 0;
+
+  // A chunk is a part of the tiles, of one panel of one group, over some pixels. Each copies what it reads: then a panel's are not parted.
+  const int64_t whole_panels = pixel_chunks * s.groups * panels.count(), rows = runs * Tiles(length, rows_for(panels.width(0))).count;
+  const int64_t wanted = layout.copy_size > 0 ? 1 : smaller(smaller(work / kWeightGrain, kEnoughUnits) / whole_panels, rows);
+  const int64_t parts_of_panel = larger<int64_t>(wanted, 1);
+  const int64_t pieces = whole_panels * parts_of_panel, units = work < kWeightGrain / 4 ? 1 : pieces;
+
   const int64_t slots = units == 1 ? 1 : context.threads();
   float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * layout.copy_size) * sizeof(float)));
   float* parts = pixel_chunks == 1 ? a.dw : static_cast<float*>(context.scratch(static_cast<size_t>(pixel_chunks * size) * sizeof(float)));
 
   const bool far = is_read_far(s.N * s.OH * s.OW * s.K);
-  // One panel of one group over one chunk of pixels.
-  const auto accumulate = [&](int64_t pixels, int64_t group, int64_t index, float* copy) {
+  const auto accumulate = [&](int64_t pixels, int64_t group, int64_t index, int64_t part, float* copy) {
     const int nr = panels.width(index), tail = panels.tail(index);
+    const Tiles tiles(length, rows_for(nr));
+    const int64_t first = part * runs * tiles.count / parts_of_panel, last = (part + 1) * runs * tiles.count / parts_of_panel;
     const int64_t column = group * Kg + panels.first(index) * Vec::width;
     const int64_t begin = pixels * items / pixel_chunks, end = (pixels + 1) * items / pixel_chunks;
     for (int64_t item = begin; item < end; ++item) {
       const int64_t image = item / bands, row = item % bands * band, height = smaller(band, s.OH - row);
-      const float* base = open_band(source, layout, image, group * Cg, row, band, copy);
-      const float* g = a.g + (image * s.OH + row) * s.OW * s.K + column;
-      float* out = parts + pixels * size + column;
-      for (int64_t i = 0; i < runs; ++i) {
-        const Tiles tiles(segments[i].length, rows_for(nr));
-        for (int64_t t = 0; t < tiles.count; ++t) {
-          const int64_t first = tiles.begin(t);
-          const OuterStep step = {base + segments[i].offset + first,
-                                  layout.row_step,
-                                  layout.col_step,
-                                  g,
-                                  s.OW * s.K,
-                                  s.K,
-                                  height,
-                                  s.OW,
-                                  out + first * s.K,
-                                  s.K,
-                                  nullptr,
-                                  item > begin,
-                                  tail,
-                                  far && i == 0 && t == 0 ? kPixelsAhead * s.K : 0};
-          outer_kernel(static_cast<int>(tiles.begin(t + 1) - first), nr)(step);
+      const float* const base = by_tap ? source.image(image, group * Cg) : open_band(source, layout, image, group * Cg, row, band, copy);
+      const float* const g = a.g + (image * s.OH + row) * s.OW * s.K + column;
+      for (int64_t tile = first; tile < last; ++tile) {
+        const int64_t run = tile / tiles.count, t = tile % tiles.count, input = tiles.begin(t);
+        Inside down = {0, height}, across = {0, s.OW};
+        int64_t from = by_tap ? 0 : segments[run].offset;
+        if (by_tap) {
+          const int64_t h = run / s.kw, w = run % s.kw;
+          down = outputs_inside(source.rows, h, row, row + height);
+          across = outputs_inside(source.cols, w, 0, s.OW);
+          from = ((down.first * s.sh + h * s.dh - s.top) * s.W + across.first * s.sw + w * s.dw - s.left) * s.C;
+          if (down.first == down.last || across.first == across.last) from = 0, down.last = down.first;  // nothing is read
+          down.first -= row, down.last -= row;
         }
-        out += segments[i].length * s.K;
+        const OuterStep step = {base + from + input,
+                                layout.row_step,
+                                layout.col_step,
+                                g + (down.first * s.OW + across.first) * s.K,
+                                s.OW * s.K,
+                                s.K,
+                                down.last - down.first,
+                                across.last - across.first,
+                                parts + pixels * size + column + (run * length + input) * s.K,
+                                s.K,
+                                nullptr,
+                                item > begin,
+                                tail,
+                                far && tile == first ? kPixelsAhead * s.K : 0};
+        outer_kernel(static_cast<int>(tiles.begin(t + 1) - input), nr)(step);
       }
     }
   };
-  const int64_t per_pixels = s.groups * panels.count(), pieces = pixel_chunks * per_pixels;
   context.parallel(units, [&](int64_t unit, int slot) {
     for (int64_t piece = unit * pieces / units; piece < (unit + 1) * pieces / units; ++piece) {
-      accumulate(piece / per_pixels, piece / panels.count() % s.groups, piece % panels.count(), copies + slot * layout.copy_size);
+      const int64_t panel = piece / parts_of_panel, group = panel / panels.count();
+      accumulate(group / s.groups, group % s.groups, panel % panels.count(), piece % parts_of_panel, copies + slot * layout.copy_size);
     }
   });
   if (pixel_chunks > 1) sum_parts(parts, pixel_chunks, size, a.dw, context);

@@ -12,6 +12,7 @@
 namespace receptive::RECEPTIVE_ISA {
 
 constexpr int64_t kRowsGrain = 1 << 17;  // multiply-adds worth a chunk
+constexpr int64_t kFewChunks = 4;
 constexpr int kPixels = 4;
 constexpr int kMostTapRows = kSmall ? 2 : 8;
 
@@ -177,7 +178,8 @@ void depthwise_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context
   const Columns columns = columns_for(source.cols, group);
   const GroupOrder order(group);
   const int64_t C = s.C, tap_size = group * C, size = s.kh * s.kw * tap_size, lines = s.N * s.OH;
-  const int64_t chunks = larger<int64_t>(1, smaller(smaller(lines, kMostParts), lines * s.OW * size / kRowsGrain));
+  int64_t chunks = larger<int64_t>(1, smaller(smaller(lines, kMostParts), lines * s.OW * size / kRowsGrain));
+  if (chunks > kFewChunks) chunks -= chunks % kFewChunks;  // five on two threads take as long as six
   const int64_t slots = chunks == 1 ? 1 : context.threads();
   const int64_t whole = (s.OW + kPixels - 1) / kPixels * kPixels, width = columns.together == 1 ? whole : seen_by(whole, source.cols);
   const int64_t seen = columns.together == 1 ? s.OW : seen_by(s.OW, source.cols);

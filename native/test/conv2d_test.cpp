@@ -49,6 +49,10 @@ std::vector<Case> cases(size_t* named) {
       {2, 7, 7, 160, 96, 3, 3, 2, 2, 1, 1, 1, 1},
       {1, 11, 10, 40, 35, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2},  // taps looked up one by one, in one group and in three
       {2, 9, 9, 99, 66, 3, 4, 2, 1, 3, 1, 2, 2, 2, 3, 3},
+      {1, 66, 66, 32, 40, 3, 3, 2, 2, 1, 1, 1, 1},  // in several bands
+      {2, 2, 2, 36, 20, 3, 3, 2, 2, 9, 8, 7, 6},    // most of them outside
+      {1, 5, 6, 33, 17, 2, 3, 1, 1, 0, 7, 6, 4, 4, 3},
+      {1, 20, 30, 200, 64, 1, 1},  // the tiles of a panel of weights' gradients in several chunks
       {3, 9, 9, 48, 80, 1, 1},
       {2, 9, 9, 48, 80, 1, 1, 2, 2},
       {1, 13, 12, 100, 170, 1, 1},  // blocks of pixels and panels of unlike widths, and where a panel's blocks go together
