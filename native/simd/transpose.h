@@ -28,14 +28,18 @@ RECEPTIVE_INLINE void transpose4(const float* from, int64_t from_ld, float* to, 
 
 // to[j * to_ld + i] = from[i * from_ld + j] for i < rows, j < cols.
 RECEPTIVE_INLINE void transpose_matrix(const float* from, int64_t from_ld, int64_t rows, int64_t cols, float* to, int64_t to_ld) {
-  for (int64_t i = 0; i < rows; i += 4) {
-    for (int64_t j = 0; j < cols; j += 4) {
-      if (i + 4 <= rows && j + 4 <= cols) {
-        transpose4(from + i * from_ld + j, from_ld, to + j * to_ld + i, to_ld);
-        continue;
-      }
-      for (int64_t r = i; r < i + 4 && r < rows; ++r) {
-        for (int64_t c = j; c < j + 4 && c < cols; ++c) to[c * to_ld + r] = from[r * from_ld + c];
+  constexpr int64_t kLine = 16;  // floats of a cache line: so many lines of `to` are written at a time, each of `from` is read at once
+  for (int64_t begin = 0; begin < cols; begin += kLine) {
+    const int64_t end = begin + kLine < cols ? begin + kLine : cols;
+    for (int64_t i = 0; i < rows; i += 4) {
+      for (int64_t j = begin; j < end; j += 4) {
+        if (i + 4 <= rows && j + 4 <= cols) {
+          transpose4(from + i * from_ld + j, from_ld, to + j * to_ld + i, to_ld);
+          continue;
+        }
+        for (int64_t r = i; r < i + 4 && r < rows; ++r) {
+          for (int64_t c = j; c < j + 4 && c < cols; ++c) to[c * to_ld + r] = from[r * from_ld + c];
+        }
       }
     }
   }
