@@ -118,15 +118,21 @@ inline RECEPTIVE_OUTLINE void gather_line(Context& context, const Gather& g) {
   const int64_t chunks = larger<int64_t>(smaller(units, total / grain), 1);
   const bool large = steps * g.out_channels > kWeightsInL2, far = g.far();
   const Segment all = {0, steps};
-  context.parallel(chunks, [&](int64_t chunk, int) {
+  context.parallel(chunks, [&](int64_t chunk, int slot) {
     for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
       const int64_t index = large ? unit / blocks : unit % panels.count(), part = large ? unit % blocks : unit / panels.count();
       const int64_t first = part * block, last = part + 1 == blocks ? pixels : first + block;
       const int nr = panels.width(index);
       const int64_t column = panels.first(index) * Vec::width, b_step = g.weights_row > 0 ? g.weights_row : nr * Vec::width;
       const float* const weights = g.weights + (g.weights_row > 0 ? column : panels.offset(index, steps));
-      run_rows(nr, {g.source.data + first * steps, steps, g.y + first * g.y_col + column, g.y_col, last - first},
-               {&all, 1, weights, b_step, g.bias ? g.bias + column : nullptr, false, panels.tail(index), g.finish, far});
+      RowsStep step = {&all, 1, weights, b_step, g.bias ? g.bias + column : nullptr, false, panels.tail(index), g.finish, far};
+      // The next panel, a part of it with each block, where this thread goes on with it.
+      if (large && g.weights_row == 0 && (unit + blocks) * context.threads() < (slot + 1) * units) {
+        const int64_t tiles = larger<int64_t>((last - first) / rows_for(nr), 1);
+        step.next_step = b_step / (tiles * blocks);
+        step.next = weights + steps * b_step + part * steps * b_step / blocks;
+      }
+      run_rows(nr, {g.source.data + first * steps, steps, g.y + first * g.y_col + column, g.y_col, last - first}, step);
     }
     end_far();
   });

@@ -76,7 +76,9 @@ struct Problem : Filtered {
 void multiply(const Matrices& V, const Segment& channels, const float* U, const Matrices& M, const Panels& panels, int64_t panel, int point,
               int64_t begin, int64_t end) {
   const int nr = panels.width(panel);
-  const RowsStep step = {&channels, 1, U, nr * Vec::width, nullptr, channels.offset > 0, Vec::width};
+  RowsStep step = {&channels, 1, U, nr * Vec::width, nullptr, channels.offset > 0, Vec::width};
+  step.next = U + channels.length * step.b_step;  // where what is multiplied next lies
+  step.next_step = step.b_step / larger<int64_t>((end - begin) / rows_for(nr), 1);
   run_rows(nr, {V.row(point, begin), V.pitch, M.row(point, begin) + panels.first(panel) * Vec::width, M.pitch, end - begin}, step);
 }
 

@@ -52,6 +52,9 @@ struct RowsStep {
   bool far = false;                // y is, see far.h
   // Or null: where each row lies at each segment, [count][kMaxMR], in place of the row's pointer and the segment's offset.
   const float* const* places = nullptr;
+  // Or null: the panel that is next, which run_rows asks for meanwhile, from here on and so many floats further for each step of a tile.
+  const float* next = nullptr;
+  int64_t next_step = 0;
 };
 
 template <int NR>
@@ -182,6 +185,8 @@ RECEPTIVE_NOTHROW void rows_run(const RowsRun& run, const RowsStep& step) {
   const float* a = run.a + step.segments[0].offset;
   float* y = run.y;
   const int64_t length = step.segments[0].length, a_step = run.a_step, y_step = run.y_step, b_step = step.b_step;
+  const float* ask = step.next ? step.next : step.b;
+  const int64_t ask_step = step.next ? step.next_step : 0;
   Vec start[NR];
   for (int n = 0; n < NR; ++n) start[n] = zero();
   if (step.bias) load_row<NR>(step.bias, step.tail, start);
@@ -195,6 +200,7 @@ RECEPTIVE_NOTHROW void rows_run(const RowsRun& run, const RowsStep& step) {
       for (int n = 0; n < NR; ++n) acc[m][n] = start[n];
     const float* b = step.b;
     for (int64_t k = 0; k < length; ++k, b += b_step) {
+      if (NR == kMaxNR) prefetch(ask), ask += ask_step;
       Vec w[NR];
 #pragma GCC unroll 4
       for (int n = 0; n < NR; ++n) w[n] = load(b + n * Vec::width);
