@@ -13,6 +13,8 @@
 
 namespace receptive::RECEPTIVE_ISA {
 
+RECEPTIVE_NOTHROW_BEGIN
+
 struct Axis {
   int64_t out, in, stride, taps, dilation, origin;
   bool inside() const { return out == 0 || taps == 0 || (origin >= 0 && (out - 1) * stride + (taps - 1) * dilation + origin < in); }
@@ -149,5 +151,7 @@ inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW const float* open_band(const Source& 
   }
   return copy;
 }
+
+RECEPTIVE_NOTHROW_END
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -6,6 +6,8 @@
 
 namespace receptive::RECEPTIVE_ISA {
 
+RECEPTIVE_NOTHROW_BEGIN
+
 constexpr int64_t kFarFloats = int64_t{1} << 22;
 
 RECEPTIVE_INLINE bool is_far(int64_t floats) { return floats >= kFarFloats; }
@@ -20,5 +22,7 @@ RECEPTIVE_INLINE bool writes_far(const float* to, int64_t floats, int64_t row) {
 RECEPTIVE_INLINE void ask_for(const float* p, int64_t n) {
   for (int64_t i = 0; i < n; i += 16) prefetch(p + i);
 }
+
+RECEPTIVE_NOTHROW_END
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -15,6 +15,8 @@
 
 namespace receptive::RECEPTIVE_ISA {
 
+RECEPTIVE_NOTHROW_BEGIN
+
 // Accumulators, NR weight vectors and one broadcast fit the register file; on SSE2 the product needs one more.
 constexpr int kMaxNR = Vec::width == 16 ? 4 : Vec::registers == 32 ? 3 : 2;
 constexpr int kMaxMR = kSmall ? 4 : 8;
@@ -376,5 +378,7 @@ inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW void pack_panel_transposed(const floa
     }
   }
 }
+
+RECEPTIVE_NOTHROW_END
 
 }  // namespace receptive::RECEPTIVE_ISA

@@ -48,7 +48,7 @@ class PartContext final : public Context {
     more_.clear();
   }
 
-  int threads() const override { return 1; }
+  int threads() const noexcept override { return 1; }
   void* scratch(size_t bytes) override {
     bytes = (bytes + 63) / 64 * 64;
     if (bytes <= kChainScratch - used_) {
@@ -68,12 +68,12 @@ class PartContext final : public Context {
     packs_.packs[convolution_][count++] = {bytes, data};
     return data;
   }
-  bool keeps() const override { return keeps_; }
-  bool always_keeps() const override { return keeps_; }
-  void fail(const char*, ...) override {}  // no convolution does
+  bool keeps() const noexcept override { return keeps_; }
+  bool always_keeps() const noexcept override { return keeps_; }
+  void fail(const char*, ...) noexcept override {}  // no convolution does
 
  protected:
-  void run(int64_t chunks, Chunk chunk, const void* body) override {
+  void run(int64_t chunks, Chunk chunk, const void* body) noexcept override {
     for (int64_t i = 0; i < chunks; ++i) chunk(body, i, 0);
   }
 

@@ -15,7 +15,7 @@ class Context {
 
   // Calls body(chunk, slot) once for each chunk in [0, chunks), on any thread, in any order, and returns when all are done. slot is
   // in [0, threads()) and held by one thread at a time: it names that thread's scratch. How work is cut into chunks must depend on
-  // the problem only, never on threads(): that is what makes results the same bits for any number of threads.
+  // the problem only, never on threads(): that is what makes results the same bits for any number of threads. body throws nothing.
   template <class Body>
   void parallel(int64_t chunks, const Body& body) {
     if (chunks == 1) {
@@ -27,7 +27,7 @@ class Context {
   }
 
   // The number of slots parallel() hands out.
-  virtual int threads() const = 0;
+  virtual int threads() const noexcept = 0;
 
   // Uninitialised memory, 64-byte aligned, until the command ends. Throws std::bad_alloc. Not to be called inside parallel().
   virtual void* scratch(size_t bytes) = 0;
@@ -37,18 +37,18 @@ class Context {
   // says that they are there from an earlier run; else it is scratch.
   virtual void* keep(size_t bytes, bool* made) = 0;
   // Whether they stay.
-  virtual bool keeps() const = 0;
+  virtual bool keeps() const noexcept = 0;
   // Whether they stay for good, as in a plan, so that the choice of an algorithm may count on it. Where they stay for as long as nobody
   // writes the operands it must not: results would change from one call to the next.
-  virtual bool always_keeps() const = 0;
+  virtual bool always_keeps() const noexcept = 0;
 
   // Reports data that the shapes could not show to be wrong (a label out of range). The command must still leave its outputs defined
   // and touch no memory outside its tensors. The first message of a command is what reads of its results are told. Thread-safe.
-  virtual void fail(const char* format, ...) = 0;
+  virtual void fail(const char* format, ...) noexcept = 0;
 
  protected:
   using Chunk = void (*)(const void* body, int64_t chunk, int slot);
-  virtual void run(int64_t chunks, Chunk chunk, const void* body) = 0;
+  virtual void run(int64_t chunks, Chunk chunk, const void* body) noexcept = 0;
 };
 
 }  // namespace receptive

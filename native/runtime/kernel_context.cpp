@@ -104,14 +104,13 @@ void* KernelContext::keep(size_t bytes, bool* made) {
   return data;
 }
 
-void KernelContext::fail(const char* format, ...) {
-  char message[400];
+void KernelContext::fail(const char* format, ...) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (failure_[0] != '\0') return;
   va_list args;
   va_start(args, format);
-  std::vsnprintf(message, sizeof message, format, args);
+  std::vsnprintf(failure_, sizeof failure_, format, args);
   va_end(args);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (failure_.empty()) failure_ = message;
 }
 
 void KernelContext::abandon(const char* message) {
@@ -121,16 +120,16 @@ void KernelContext::abandon(const char* message) {
 
 bool KernelContext::failed() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return !failure_.empty();
+  return failure_[0] != '\0';
 }
 
 std::string KernelContext::take_failure() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  std::string message;
-  message.swap(failure_);
+  std::string message = failure_;
+  failure_[0] = '\0';
   return message;
 }
 
-void KernelContext::run(int64_t chunks, Chunk chunk, const void* body) { Pool::shared().run(chunks, threads_, chunk, body); }
+void KernelContext::run(int64_t chunks, Chunk chunk, const void* body) noexcept { Pool::shared().run(chunks, threads_, chunk, body); }
 
 }  // namespace receptive

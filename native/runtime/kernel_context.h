@@ -64,19 +64,19 @@ class KernelContext final : public Context {
   // The first message given to fail() since the last call, or "".
   std::string take_failure();
 
-  int threads() const override { return threads_; }
+  int threads() const noexcept override { return threads_; }
   void* scratch(size_t bytes) override;
   void* keep(size_t bytes, bool* made) override;
-  bool keeps() const override { return kept_ != nullptr; }
-  bool always_keeps() const override { return kept_ != nullptr && always_keeps_; }
+  bool keeps() const noexcept override { return kept_ != nullptr; }
+  bool always_keeps() const noexcept override { return kept_ != nullptr && always_keeps_; }
 #if defined(__GNUC__)
   __attribute__((format(printf, 2, 3)))
 #endif
   void
-  fail(const char* format, ...) override;
+  fail(const char* format, ...) noexcept override;
 
  protected:
-  void run(int64_t chunks, Chunk chunk, const void* body) override;
+  void run(int64_t chunks, Chunk chunk, const void* body) noexcept override;
 
  private:
   struct Block {
@@ -95,8 +95,8 @@ class KernelContext final : public Context {
   bool always_keeps_ = false;
   size_t next_kept_ = 0;
   bool abandoned_ = false;
-  std::mutex mutex_;  // guards failure_
-  std::string failure_;
+  std::mutex mutex_;        // guards failure_
+  char failure_[400] = "";  // in place: fail() must not want memory
 };
 
 }  // namespace receptive

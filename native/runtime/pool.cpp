@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <system_error>
+#include <exception>
 
 #include "cpu.h"
 #include "spin.h"
@@ -33,6 +33,7 @@ Pool::~Pool() { stop(); }
 
 void Pool::acquire() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  jobs_.reserve(static_cast<size_t>(users_) + 1);  // one of each, so that posting them wants no memory
   ++users_;
 }
 
@@ -76,7 +77,7 @@ void Pool::drain(Job& job, int slot) {
   job.drained.store(true, std::memory_order_relaxed);
 }
 
-void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
+void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) noexcept {
   slots = static_cast<int>(std::min<int64_t>({slots, chunks, kMaxThreads}));
   if (slots <= 1) {
     for (int64_t i = 0; i < chunks; ++i) chunk(body, i, 0);
@@ -100,8 +101,8 @@ void Pool::run(int64_t chunks, int slots, Chunk chunk, const void* body) {
       while (static_cast<int>(workers_.size()) < slots - 1) {
         try {
           workers_.emplace_back([this, index = static_cast<int>(workers_.size()) + 1] { work(index); });
-        } catch (const std::system_error&) {
-          break;  // no more threads to be had: those there are, and this one, do the work
+        } catch (const std::exception&) {
+          break;  // no more threads to be had, or no memory for them: those there are, and this one, do the work
         }
       }
     }

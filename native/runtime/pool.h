@@ -39,7 +39,7 @@ class Pool {
 
   // Runs every chunk on at most `slots` threads, this one included, and returns when all are done. Threads that run streams may call
   // it at the same time; a job must not post another.
-  void run(int64_t chunks, int slots, Chunk chunk, const void* body);
+  void run(int64_t chunks, int slots, Chunk chunk, const void* body) noexcept;
 
   static constexpr int kMaxThreads = 256;
 

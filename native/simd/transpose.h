@@ -5,6 +5,8 @@
 
 namespace receptive::RECEPTIVE_ISA {
 
+RECEPTIVE_NOTHROW_BEGIN
+
 // to[i * to_ld + j] = from[j * from_ld + i] for i, j < 4.
 RECEPTIVE_INLINE void transpose4(const float* from, int64_t from_ld, float* to, int64_t to_ld) {
 #if RECEPTIVE_ISA_NUMBER == RECEPTIVE_ISA_neon
@@ -44,5 +46,7 @@ RECEPTIVE_INLINE void transpose_matrix(const float* from, int64_t from_ld, int64
     }
   }
 }
+
+RECEPTIVE_NOTHROW_END
 
 }  // namespace receptive::RECEPTIVE_ISA

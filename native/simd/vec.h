@@ -48,6 +48,16 @@
 #define RECEPTIVE_NOTHROW __attribute__((nothrow))
 #endif
 
+// Around functions that those call, for clang: it writes the table where it sees a call that might throw, although the call turns out to be
+// of nothing but instructions.
+#if defined(__clang__)
+#define RECEPTIVE_NOTHROW_BEGIN _Pragma("clang attribute push(__attribute__((nothrow)), apply_to = hasType(functionType))")
+#define RECEPTIVE_NOTHROW_END _Pragma("clang attribute pop")
+#else
+#define RECEPTIVE_NOTHROW_BEGIN
+#define RECEPTIVE_NOTHROW_END
+#endif
+
 // Before a loop over numbers that the compiler shall make vectors of. Kernels are written in vectors, and what clang makes of the few loops
 // that are not is more than they are worth: it is told to leave the others alone (clang in native/sources.cjs).
 #if defined(__clang__)
@@ -56,6 +66,7 @@
 #define RECEPTIVE_VECTORISE
 #endif
 
+RECEPTIVE_NOTHROW_BEGIN
 #if RECEPTIVE_ISA_NUMBER == 1
 #include "avx512.h"
 #elif RECEPTIVE_ISA_NUMBER == 2
@@ -65,11 +76,14 @@
 #elif RECEPTIVE_ISA_NUMBER == 4
 #include "neon.h"
 #endif
+RECEPTIVE_NOTHROW_END
 
 namespace receptive::RECEPTIVE_ISA {
 
 // The set for processors that have no better one, the last of which was made in 2013: without code of its own for special cases.
 constexpr bool kSmall = RECEPTIVE_ISA_NUMBER == RECEPTIVE_ISA_sse2;
+
+RECEPTIVE_NOTHROW_BEGIN
 
 template <class T>
 RECEPTIVE_INLINE T smaller(T a, T b) {
@@ -100,5 +114,7 @@ RECEPTIVE_INLINE int64_t held(int64_t a) {
 #endif
   return a;
 }
+
+RECEPTIVE_NOTHROW_END
 
 }  // namespace receptive::RECEPTIVE_ISA
