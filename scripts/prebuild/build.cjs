@@ -28,29 +28,35 @@ function toolchain() {
 const common = ['-O3', '-g0', '-DNDEBUG', '-fno-math-errno', '-fvisibility=hidden', '-ffunction-sections', '-fdata-sections'];
 const cxx = ['-std=c++17', '-fvisibility-inlines-hidden', '-Wall', '-Wextra', '-Wno-unused-function', '-Wno-unknown-warning-option'];
 
-/** Loops of the engine are for the compiler to turn into vectors, but not to write out several times. */
-const rolled = ['-mllvm', '-unroll-runtime=false', '-mllvm', '-unroll-allow-partial=false'];
+/** Loops of the engine are for the compiler to turn into vectors, but not to write out several times, or once more for strides of 1. */
+const rolled = [
+  ...['-mllvm', '-unroll-runtime=false', '-mllvm', '-unroll-allow-partial=false'],
+  ...['-mllvm', '-enable-mem-access-versioning=false'],
+];
 
 /** Operations' files that have no loops to speak of. */
 const withoutLoops = ['op', 'ops', 'window', 'conv2d_chain'].map((name) => `native/ops/${name}.cpp`);
+
+/** A complex number is a vector by itself: on x64, loops over several at once come out five times as long, and slower. */
+const ofComplex = ['native/ops/fft.cpp'];
 
 /**
  * How a unit of the engine is compiled: small where it calls Node, which costs more than whatever it does itself, and where kernels do the
  * work, and what is left is checks and the reference.
  */
-const engineFlags = (folder, source) =>
+const engineFlags = (folder, source, arch) =>
   folder === 'binding' || withoutLoops.includes(source) || sources('kernels').includes(source.replace('/ops/', '/kernels/'))
     ? ['-Os']
-    : rolled;
+    : [...rolled, ...(arch === 'x64' && ofComplex.includes(source) ? ['-fno-vectorize'] : [])];
 
 /** What is compiled for a target: sources, objects, and flags beside those of all units. @returns {[string, string, string[]][]} */
 function units(target) {
   const unit = (source, group, more) => [source, path.join(work, target.name, group, `${source.replaceAll('/', '_')}.o`), more];
   const headers = [`-I${require('node-api-headers').include_dir}`, '-DNAPI_VERSION=8'];
   return [
-    unit('scripts/prebuild/demangle.cpp', 'engine', []),
+    unit('scripts/prebuild/library.cpp', 'engine', ['-Os']),
     ...['runtime', 'ops', 'binding'].flatMap((folder) =>
-      sources(folder, target.platform).map((each) => unit(each, 'engine', [...headers, ...engineFlags(folder, each)])),
+      sources(folder, target.platform).map((each) => unit(each, 'engine', [...headers, ...engineFlags(folder, each, target.arch)])),
     ),
     ...Object.keys(isas[target.arch]).flatMap((isa) =>
       sources('kernels', target.platform).map((each) => unit(each, isa, [`-DRECEPTIVE_ISA=${isa}`, ...flags(isa, 'gcc'), ...clang])),
