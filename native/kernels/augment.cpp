@@ -76,11 +76,10 @@ RECEPTIVE_INLINE void move(const AugmentArgs<float>& a, const Source* x, int64_t
       continue;
     }
     const Source* row = x + from * a.W * a.C;
-    const auto one = [&](int64_t j) {
+    for (int64_t j = begin > 0 ? 0 : end; j < a.OW; j = j + 1 == begin ? end : j + 1) {  // the others
       const int64_t cell = cell_at(left + step * j, a.W, a.border);
       for (int64_t c = 0; c < a.C; ++c) y[j * a.C + c] = cell < 0 ? 0 : number_of(row[cell * a.C + c]);
-    };
-    for (int64_t j = 0; j < begin; ++j) one(j);
+    }
     if (step > 0) {
       numbers_of(row + (left + begin) * a.C, (end - begin) * a.C, y + begin * a.C);
     } else {
@@ -88,7 +87,6 @@ RECEPTIVE_INLINE void move(const AugmentArgs<float>& a, const Source* x, int64_t
         for (int64_t c = 0; c < a.C; ++c) y[j * a.C + c] = number_of(row[(left - j) * a.C + c]);
       }
     }
-    for (int64_t j = end; j < a.OW; ++j) one(j);
   }
 }
 
@@ -116,7 +114,7 @@ RECEPTIVE_INLINE void sample(const AugmentArgs<float>& a, const Source* x, const
 // y <- scale v + shift of n values v, which may be y. scales and shifts: those of C channels, beginning anew so far that a vector can be
 // loaded from each.
 template <class Source>
-RECEPTIVE_INLINE void normalise(const Source* v, int64_t n, int64_t C, const float* scales, const float* shifts, float* y) {
+static RECEPTIVE_OUTLINE void normalise(const Source* v, int64_t n, int64_t C, const float* scales, const float* shifts, float* y) {
   const int64_t step = Vec::width % C;
   for (int64_t k = 0, c = 0; k < n; k += Vec::width) {
     const int lanes = static_cast<int>(smaller<int64_t>(Vec::width, n - k));
@@ -127,7 +125,7 @@ RECEPTIVE_INLINE void normalise(const Source* v, int64_t n, int64_t C, const flo
 }
 
 template <class Source>
-RECEPTIVE_INLINE void place(const AugmentArgs<float>& a, const Source* x, const float* change, float* y) {
+static RECEPTIVE_OUTLINE void place(const AugmentArgs<float>& a, const Source* x, const float* change, float* y) {
   if (moves_whole_cells(change)) {
     move(a, x, static_cast<int64_t>(change[kRow]), static_cast<int64_t>(change[kColumn]), change[kColumn + 2] > 0 ? 1 : -1, y);
   } else {
@@ -152,7 +150,7 @@ RECEPTIVE_INLINE float grey(const float* v, int64_t C) {
   return sum / static_cast<float>(C);
 }
 
-RECEPTIVE_INLINE void recolour(float* y, int64_t cells, int64_t C, const float* change) {
+static RECEPTIVE_OUTLINE void recolour(float* y, int64_t cells, int64_t C, const float* change) {
   if (change[kBrightness] != 1) spread(y, cells * C, change[kBrightness], 0);
   if (change[kContrast] != 1) {
     double sum = 0;
@@ -170,7 +168,7 @@ RECEPTIVE_INLINE int64_t first_from(float limit, int64_t size) {
   return limit < static_cast<float>(size) ? static_cast<int64_t>(ceilf(limit)) : size;
 }
 
-RECEPTIVE_INLINE void cut(const AugmentArgs<float>& a, const float* change, float* y) {
+static RECEPTIVE_OUTLINE void cut(const AugmentArgs<float>& a, const float* change, float* y) {
   const int64_t top = first_from(change[kCut], a.OH), left = first_from(change[kCut + 1], a.OW);
   const int64_t bottom = change[kCut + 2] > 0 ? first_from(change[kCut + 2], a.OH) : 0;
   const int64_t right = change[kCut + 3] > 0 ? first_from(change[kCut + 3], a.OW) : 0;

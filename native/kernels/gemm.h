@@ -62,7 +62,8 @@ struct RowsStep {
 template <int NR>
 RECEPTIVE_INLINE void load_row(const float* p, int tail, Vec* row) {
   for (int n = 0; n < NR - 1; ++n) row[n] = load(p + n * Vec::width);
-  row[NR - 1] = tail == Vec::width ? load(p + (NR - 1) * Vec::width) : load(p + (NR - 1) * Vec::width, tail);
+  p += (NR - 1) * Vec::width;
+  row[NR - 1] = !Vec::masks && tail == Vec::width ? load(p) : load(p, tail);  // a mask costs nothing here, and the branch room
 }
 template <int NR>
 RECEPTIVE_INLINE void store_row(float* p, int tail, const Vec* row) {

@@ -70,11 +70,11 @@ struct Product {
   int64_t w_row;      // not 0: the panel can be read in place, its rows so far apart
   const float* bias;  // of the panel, or null
   int nr, tail;
+  void (*pack)(const float* from, int64_t ld, int64_t steps, int nr, int tail, float* to);  // a run's part of the panel
+  int64_t ld;
 };
 
-// pack(weight, steps, dst) packs the panel's part for a run.
-template <class Pack>
-RECEPTIVE_INLINE void multiply(const Product& p, const Runs& runs, float* panel, const Pack& pack) {
+static RECEPTIVE_OUTLINE void multiply(const Product& p, const Runs& runs, float* panel) {
   const Tiles tiles(p.images, rows_for(p.nr));
   int64_t first = 0;
   do {
@@ -82,7 +82,7 @@ RECEPTIVE_INLINE void multiply(const Product& p, const Runs& runs, float* panel,
     const float* b = panel;
     for (; last < runs.count && steps + runs.segments[last].length <= kBlockSteps; ++last) {
       if (p.w_row == 0) {
-        pack(p.w + runs.weights[last], runs.segments[last].length, panel + steps * p.nr * Vec::width);
+        p.pack(p.w + runs.weights[last], p.ld, runs.segments[last].length, p.nr, p.tail, panel + steps * p.nr * Vec::width);
       } else if (last == first) {
         b = p.w + runs.weights[first];
       } else if (runs.weights[last] != runs.weights[first] + steps * p.w_row) {
@@ -148,9 +148,10 @@ void locally_connected2d(const LocallyConnected2dArgs<float>& a, Context& contex
                              tail == Vec::width ? s.K : 0,
                              a.b ? a.b + place * s.K + column : nullptr,
                              nr,
-                             tail};
-    multiply(product, runs, space.panel_of(slot),
-             [&](const float* w, int64_t count, float* dst) { pack_panel(w, s.K, count, nr, tail, dst); });
+                             tail,
+                             pack_panel,
+                             s.K};
+    multiply(product, runs, space.panel_of(slot));
   });
 }
 
@@ -177,9 +178,9 @@ void locally_connected2d_backward_input(const LocallyConnected2dBackwardInputArg
         runs.add(place * s.K, s.K, (((place * s.kh + p) * s.kw + q) * s.C + column) * s.K, 1);
       }
     }
-    const Product product = {a.g, a.dx + pixel * s.C + column, s.N, s.OH * s.OW * s.K, pixels * s.C, a.w, 0, nullptr, nr, tail};
-    multiply(product, runs, space.panel_of(slot),
-             [&](const float* w, int64_t count, float* dst) { pack_panel_transposed(w, s.K, count, nr, tail, dst); });
+    const Product product = {a.g,  a.dx + pixel * s.C + column, s.N, s.OH * s.OW * s.K, pixels * s.C, a.w, 0, nullptr, nr,
+                             tail, pack_panel_transposed,       s.K};
+    multiply(product, runs, space.panel_of(slot));
   });
 }
 
