@@ -18,9 +18,9 @@ const kilobyte = 1000;
  * table for the loader, on arm64 all of them.
  */
 const budgets = {
-  x64: 1540 * kilobyte,
-  'win32-x64': 1640 * kilobyte,
-  'darwin-x64': 1690 * kilobyte,
+  x64: 1480 * kilobyte,
+  'win32-x64': 1550 * kilobyte,
+  'darwin-x64': 1650 * kilobyte,
   arm64: 900 * kilobyte,
   'darwin-arm64': 1300 * kilobyte,
   tarball: 6000 * kilobyte,
