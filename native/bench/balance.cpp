@@ -27,18 +27,18 @@ class Timed final : public Context {
   // Of each call of parallel(), of each of its chunks: the shortest time so far.
   const std::vector<std::vector<double>>& calls() const { return calls_; }
 
-  int threads() const override { return slots_; }
+  int threads() const noexcept override { return slots_; }
   void* scratch(size_t bytes) override { return memory_.scratch(bytes); }
   void* keep(size_t bytes, bool* made) override {
     *made = false;
     return scratch(bytes);
   }
-  bool keeps() const override { return false; }
-  bool always_keeps() const override { return false; }
-  void fail(const char* format, ...) override { std::fprintf(stderr, "a kernel failed: %s\n", format); }
+  bool keeps() const noexcept override { return false; }
+  bool always_keeps() const noexcept override { return false; }
+  void fail(const char* format, ...) noexcept override { std::fprintf(stderr, "a kernel failed: %s\n", format); }
 
  protected:
-  void run(int64_t chunks, Chunk chunk, const void* body) override {
+  void run(int64_t chunks, Chunk chunk, const void* body) noexcept override {
     const size_t n = static_cast<size_t>(chunks);
     if (call_ == calls_.size()) calls_.emplace_back(n, 1e9);
     std::vector<double>& shortest = calls_[call_++];
