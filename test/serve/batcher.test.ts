@@ -170,15 +170,16 @@ describe('limits', () => {
 
   test('a request that is taken back frees its place, and others go on', async () => {
     const ran: number[] = [];
-    const batcher = new Batcher(lenet, { maxBatch: 4, maxWait: 50, maxQueue: 2 }, (batch) => ran.push(batch.rows));
+    const batcher = new Batcher(lenet, { maxBatch: 4, maxWait: 200, maxQueue: 2 }, (batch) => ran.push(batch.rows));
     const controller = new AbortController();
-    const gone = batcher.run(one(), { signal: controller.signal });
-    const stays = batcher.run(one());
+    const input = one(); // made before: time counts from the first request on
+    const gone = batcher.run(input, { signal: controller.signal });
+    const stays = batcher.run(input);
     expect(batcher.waiting).toBe(2);
     controller.abort(new Error('gone'));
     await expect(gone).rejects.toThrow('gone');
     expect(batcher.waiting).toBe(1);
-    const other = batcher.run(one());
+    const other = batcher.run(input);
     await Promise.all([stays, other]);
     expect(ran).toEqual([2]);
     await expect(batcher.run(one(), { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
