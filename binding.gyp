@@ -2,10 +2,20 @@
   # What `npm install` (where there is no prebuilt binary) and prebuildify build with. Sources come from native/sources.cjs.
   'target_defaults': {
     'defines': ['NAPI_VERSION=8'],
-    'cflags': ['-fvisibility=hidden', '-Wall', '-Wextra', '-Wno-unused-function', '-fno-math-errno'],
-    'cflags!': ['-fno-exceptions'],
+    'defines!': ['_FILE_OFFSET_BITS=64'],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++20', '-std=gnu++17'],
-    'cflags_cc': ['-std=c++17', '-fvisibility-inlines-hidden'],
+    # None of Node's own flags, and these in the order of CMakeLists.txt: so native tests run what users compile, and ccache has it once.
+    'cflags_cc': [
+      '-O3',
+      '-fPIC',
+      '-fvisibility=hidden',
+      '-fvisibility-inlines-hidden',
+      '-std=c++17',
+      '-Wall',
+      '-Wextra',
+      '-Wno-unused-function',
+      '-fno-math-errno',
+    ],
     'xcode_settings': {
       'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
       'GCC_ENABLE_CPP_RTTI': 'YES',
@@ -15,9 +25,9 @@
     },
     'msvs_settings': { 'VCCLCompilerTool': { 'ExceptionHandling': 1, 'AdditionalOptions': ['/std:c++17'] } },
     'configurations': {
+      'Debug': { 'cflags_cc!': ['-O3'] },
       'Release': {
-        'cflags!': ['-O2'],
-        'cflags': ['-O3'],
+        'cflags/': [['exclude', '.']],
         # MSVC's C++ library linked in: not every Windows has it.
         'msvs_settings': { 'VCCLCompilerTool': { 'RuntimeLibrary': 0 } },
       },
@@ -46,7 +56,7 @@
           'type': 'static_library',
           'sources': ['<!@(node native/sources.cjs kernels)'],
           'defines': ['RECEPTIVE_ISA=avx512'],
-          'cflags': ['<!@(node native/sources.cjs flags avx512 gcc)'],
+          'cflags_cc': ['<!@(node native/sources.cjs flags avx512 gcc)'],
           'xcode_settings': { 'OTHER_CFLAGS': ['<!@(node native/sources.cjs flags avx512 gcc)'] },
           'msvs_settings': { 'VCCLCompilerTool': { 'AdditionalOptions': ['<!@(node native/sources.cjs flags avx512 msvc)'] } },
         },
@@ -55,7 +65,7 @@
           'type': 'static_library',
           'sources': ['<!@(node native/sources.cjs kernels)'],
           'defines': ['RECEPTIVE_ISA=avx2'],
-          'cflags': ['<!@(node native/sources.cjs flags avx2 gcc)'],
+          'cflags_cc': ['<!@(node native/sources.cjs flags avx2 gcc)'],
           'xcode_settings': { 'OTHER_CFLAGS': ['<!@(node native/sources.cjs flags avx2 gcc)'] },
           'msvs_settings': { 'VCCLCompilerTool': { 'AdditionalOptions': ['<!@(node native/sources.cjs flags avx2 msvc)'] } },
         },
@@ -64,8 +74,7 @@
           'type': 'static_library',
           'sources': ['<!@(node native/sources.cjs kernels)'],
           'defines': ['RECEPTIVE_ISA=sse2'],
-          'cflags': ['<!@(node native/sources.cjs flags sse2 gcc)'],
-          'configurations': { 'Release': { 'cflags!': ['-O3'] } },
+          'cflags_cc': ['<!@(node native/sources.cjs flags sse2 gcc)'],
           'xcode_settings': { 'OTHER_CFLAGS': ['<!@(node native/sources.cjs flags sse2 gcc)'] },
           'msvs_settings': { 'VCCLCompilerTool': { 'AdditionalOptions': ['<!@(node native/sources.cjs flags sse2 msvc)'] } },
         },
@@ -78,7 +87,7 @@
           'type': 'static_library',
           'sources': ['<!@(node native/sources.cjs kernels)'],
           'defines': ['RECEPTIVE_ISA=neon'],
-          'cflags': ['<!@(node native/sources.cjs flags neon gcc)'],
+          'cflags_cc': ['<!@(node native/sources.cjs flags neon gcc)'],
           'xcode_settings': { 'OTHER_CFLAGS': ['<!@(node native/sources.cjs flags neon gcc)'] },
         },
       ],
