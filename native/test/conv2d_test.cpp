@@ -152,6 +152,7 @@ void check(const Buffer<float>& out, const Buffer<double>& ref, const Buffer<dou
 template <class Reference>
 std::pair<Buffer<double>, Buffer<double>> expected(int64_t size, const Buffer<float>& p, const Buffer<float>& q,
                                                    const Reference& reference) {
+  if (!kAgainstReference) return {Buffer<double>(size), Buffer<double>(size)};
   const Buffer<double> P = widen(p), Q = widen(q), absP = absolute(P), absQ = absolute(Q);
   std::pair<Buffer<double>, Buffer<double>> out{Buffer<double>(size), Buffer<double>(size)};
   reference(P.data(), Q.data(), out.first.data(), false);

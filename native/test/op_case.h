@@ -1,7 +1,6 @@
 // Running ops as the binding does: from their names, tensors and attributes.
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <memory>
 #include <new>
@@ -15,19 +14,10 @@ namespace receptive::test {
 
 using Dims = std::vector<int64_t>;
 
-inline int64_t size_of_dims(const Dims& dims) {
-  int64_t n = 1;
-  for (const int64_t d : dims) n *= d;
-  return n;
-}
+int64_t size_of_dims(const Dims& dims);
 
 // The op all_ops() lists under this name.
-inline const Op& op_named(const std::string& name) {
-  for (const Op* op = all_ops(); op->name; ++op) {
-    if (name == op->name) return *op;
-  }
-  throw std::logic_error("no op is called " + name);
-}
+const Op& op_named(const std::string& name);
 
 // One tensor of a case. `real` is float32 in the kernels under test and float64 in the reference.
 struct Operand {
@@ -37,121 +27,46 @@ struct Operand {
   bool result = false;         // compared with the reference
 };
 
-inline Operand absent() { return {}; }
-inline Operand values(Dims dims, std::vector<double> v) { return {Operand::Kind::real, std::move(dims), std::move(v), false}; }
-inline Operand int32s(Dims dims, std::vector<double> v) { return {Operand::Kind::int32, std::move(dims), std::move(v), false}; }
-inline Operand bytes(Dims dims, std::vector<double> v) { return {Operand::Kind::uint8, std::move(dims), std::move(v), false}; }
-inline Operand result(Dims dims) { return {Operand::Kind::real, std::move(dims), {}, true}; }
-inline Operand int32_result(Dims dims) { return {Operand::Kind::int32, std::move(dims), {}, true}; }
-inline Operand byte_result(Dims dims) { return {Operand::Kind::uint8, std::move(dims), {}, true}; }
-inline Operand updated(Operand in) {
-  in.result = true;
-  return in;
-}
-inline Operand reals(Dims dims, uint32_t seed, float low = -1, float high = 1) {
-  Buffer<float> b(size_of_dims(dims));
-  fill_reals(b, seed, low, high);
-  return values(std::move(dims), std::vector<double>(b.data(), b.data() + b.size()));
-}
-inline Operand integers(Dims dims, uint32_t seed, int low = -4, int high = 4) {
-  Buffer<float> b(size_of_dims(dims));
-  fill_integers(b, seed, low, high);
-  return values(std::move(dims), std::vector<double>(b.data(), b.data() + b.size()));
-}
+Operand absent();
+Operand values(Dims dims, std::vector<double> v);
+Operand int32s(Dims dims, std::vector<double> v);
+Operand bytes(Dims dims, std::vector<double> v);
+Operand result(Dims dims);
+Operand int32_result(Dims dims);
+Operand byte_result(Dims dims);
+Operand updated(Operand in);
+Operand reals(Dims dims, uint32_t seed, float low = -1, float high = 1);
+Operand integers(Dims dims, uint32_t seed, int low = -4, int high = 4);
 
 // A tensor's memory, with canaries on both sides; in an AddressSanitizer build without them, so that a read past the end is seen too.
 class Cells {
  public:
-  Cells(Dtype dtype, const Dims& dims, const std::vector<double>& v = {}) {
-    tensor_.dtype = dtype;
-    tensor_.rank = static_cast<int>(dims.size());
-    std::copy(dims.begin(), dims.end(), tensor_.dims);
-    used_ = static_cast<size_t>(tensor_.size()) * size_of(dtype);
-    bytes_.reset(static_cast<unsigned char*>(::operator new (used_ + 2 * kGuard, std::align_val_t{kMemoryAlignment})));
-    std::memset(bytes_.get(), kCanary, used_ + 2 * kGuard);
-    tensor_.data = bytes_.get() + kGuard;
-    for (int64_t i = 0; i < tensor_.size(); ++i) set(i, v.empty() ? poison() : v[static_cast<size_t>(i)]);
-  }
+  Cells(Dtype dtype, const Dims& dims, const std::vector<double>& v = {});
   const Tensor& tensor() const { return tensor_; }
-  double at(int64_t i) const {
-    switch (tensor_.dtype) {
-      case Dtype::float32: return tensor_.as<float>()[i];
-      case Dtype::float64: return tensor_.as<double>()[i];
-      case Dtype::int32: return tensor_.as<int32_t>()[i];
-      case Dtype::uint8: return tensor_.as<uint8_t>()[i];
-    }
-    return 0;
-  }
-  std::vector<double> all() const {
-    std::vector<double> out;
-    for (int64_t i = 0; i < tensor_.size(); ++i) out.push_back(at(i));
-    return out;
-  }
+  double at(int64_t i) const;
+  std::vector<double> all() const;
   bool same_bytes(const Cells& other) const { return used_ == other.used_ && std::memcmp(tensor_.data, other.tensor_.data, used_) == 0; }
-  void verify(const std::string& what) const {
-    for (size_t i = 0; i < kGuard; ++i) {
-      ASSERT_EQ(bytes_[i], kCanary) << what << ": wrote before a tensor";
-      ASSERT_EQ(bytes_[kGuard + used_ + i], kCanary) << what << ": wrote past a tensor";
-    }
-  }
+  void verify(const std::string& what) const;
 
  private:
-  static constexpr size_t kGuard = RECEPTIVE_ASAN ? 0 : 256;  // whole alignments: the tensor's memory is aligned as the allocator's is
-  static constexpr unsigned char kCanary = 0x5a;
   struct Free {
     void operator()(unsigned char* bytes) const { ::operator delete (bytes, std::align_val_t{kMemoryAlignment}); }
   };
-  double poison() const { return tensor_.dtype == Dtype::float32 || tensor_.dtype == Dtype::float64 ? NAN : 77; }
-  void set(int64_t i, double v) {
-    switch (tensor_.dtype) {
-      case Dtype::float32: tensor_.as<float>()[i] = static_cast<float>(v); break;
-      case Dtype::float64: tensor_.as<double>()[i] = v; break;
-      case Dtype::int32: tensor_.as<int32_t>()[i] = static_cast<int32_t>(v); break;
-      case Dtype::uint8: tensor_.as<uint8_t>()[i] = static_cast<uint8_t>(v); break;
-    }
-  }
+  void set(int64_t i, double v);
   Tensor tensor_;
   size_t used_ = 0;
   std::unique_ptr<unsigned char[], Free> bytes_;
 };
 
 // Records and runs an op on these tensors (null: left out). Returns what it reported with fail(), or "".
-inline std::string run_op(const std::string& name, const std::vector<const Tensor*>& tensors, const std::vector<double>& attrs,
-                          Kept* kept = nullptr, bool always = true) {
-  const Op& op = op_named(name);
-  EXPECT_EQ(static_cast<int>(tensors.size()), op.tensors) << name;
-  EXPECT_TRUE(op.attrs < 0 || static_cast<int>(attrs.size()) == op.attrs) << name;
-  Call call;
-  call.op = op.name;
-  call.tensors = static_cast<int>(tensors.size());
-  call.attrs = static_cast<int>(attrs.size());
-  std::copy(tensors.begin(), tensors.end(), call.tensor);
-  std::copy(attrs.begin(), attrs.end(), call.attr);
-  op.record(call);
-  KernelContext context;
-  context.begin(kept, always);
-  call.command.run(context);
-  return context.take_failure();
-}
+std::string run_op(const std::string& name, const std::vector<const Tensor*>& tensors, const std::vector<double>& attrs,
+                   Kept* kept = nullptr, bool always = true);
 
 // One run of a case: its tensors, made anew.
 class OpRun {
  public:
   OpRun(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, Dtype real, Kept* kept = nullptr,
-        bool always = true) {
-    std::vector<const Tensor*> tensors;
-    for (const Operand& o : operands) {
-      if (o.kind == Operand::Kind::absent) {
-        cells_.emplace_back();
-        tensors.push_back(nullptr);
-        continue;
-      }
-      const Dtype dtype = o.kind == Operand::Kind::real ? real : o.kind == Operand::Kind::int32 ? Dtype::int32 : Dtype::uint8;
-      cells_.push_back(std::make_unique<Cells>(dtype, o.dims, o.values));
-      tensors.push_back(&cells_.back()->tensor());
-    }
-    failure = run_op(op, tensors, attrs, kept, always);
-  }
+        bool always = true);
   const Cells& operator[](size_t i) const { return *cells_[i]; }
   std::string failure;
 
@@ -160,100 +75,24 @@ class OpRun {
 };
 
 // max |out - ref| / max |ref|, with NaN and infinity wrong unless both have them.
-inline double error_of(const Cells& out, const Cells& ref) {
-  double scale = 0, worst = 0;
-  for (const double r : ref.all()) scale = std::isfinite(r) ? std::max(scale, std::fabs(r)) : scale;
-  for (int64_t i = 0; i < ref.tensor().size(); ++i) {
-    const double o = out.at(i), r = ref.at(i);
-    if (o == r || (std::isnan(o) && std::isnan(r))) continue;
-    worst = std::max(worst, std::isfinite(o) && std::isfinite(r) ? std::fabs(o - r) / (scale > 0 ? scale : 1) : INFINITY);
-  }
-  return worst;
-}
+double error_of(const Cells& out, const Cells& ref);
 
 // The op in float32, on every instruction set and on 1, 2 and 3 threads, against the same op in float64: results within `bound` of it
 // (0: the same values; integers always are), the same bits for any number of threads, nothing else written.
-inline void expect_agreement(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, double bound,
-                             const std::string& what) {
-  const int threads_before = Pool::shared().threads();
-  Pool::shared().set_threads(1);
-  const OpRun reference(op, operands, attrs, Dtype::float64);
-  each_isa([&](const KernelTable&) {
-    Pool::shared().set_threads(1);
-    const OpRun one(op, operands, attrs, Dtype::float32);
-    EXPECT_EQ(one.failure, reference.failure) << what;
-    int results = 0;
-    for (size_t i = 0; i < operands.size(); ++i) {
-      if (operands[i].kind == Operand::Kind::absent) continue;
-      one[i].verify(what);
-      if (!operands[i].result) continue;
-      ++results;
-      EXPECT_LE(error_of(one[i], reference[i]), operands[i].kind == Operand::Kind::real ? bound : 0) << what << ", tensor " << i;
-    }
-    EXPECT_GT(results, 0) << what;
-    for (int threads = 2; threads <= 3; ++threads) {
-      Pool::shared().set_threads(threads);
-      const OpRun more(op, operands, attrs, Dtype::float32);
-      for (size_t i = 0; i < operands.size(); ++i) {
-        if (!operands[i].result) continue;
-        EXPECT_TRUE(more[i].same_bytes(one[i])) << what << ", tensor " << i << ": other bits on " << threads << " threads";
-      }
-    }
-  });
-  Pool::shared().set_threads(threads_before);
-}
+void expect_agreement(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, double bound,
+                      const std::string& what);
 
 // The op as a plan runs it, twice: what the first run keeps of its constant operands, the second finds. Both agree with float64, to the bit
 // with each other.
-inline void expect_kept(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, double bound,
-                        const std::string& what) {
-  const OpRun reference(op, operands, attrs, Dtype::float64);
-  each_isa([&](const KernelTable&) {
-    Kept kept;
-    const OpRun first(op, operands, attrs, Dtype::float32, &kept);
-    const size_t bytes = kept.bytes();
-    const OpRun second(op, operands, attrs, Dtype::float32, &kept);
-    EXPECT_EQ(kept.bytes(), bytes) << what;
-    for (size_t i = 0; i < operands.size(); ++i) {
-      if (operands[i].kind == Operand::Kind::absent) continue;
-      second[i].verify(what);
-      if (!operands[i].result) continue;
-      EXPECT_LE(error_of(first[i], reference[i]), bound) << what << ", tensor " << i;
-      EXPECT_TRUE(second[i].same_bytes(first[i])) << what << ", tensor " << i << ": other bits in another run";
-    }
-  });
-}
+void expect_kept(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, double bound,
+                 const std::string& what);
 
 // The op as calls run it that find their constant operands as they were: what is kept changes no bit of the results.
-inline void expect_kept_lately(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs,
-                               const std::string& what) {
-  each_isa([&](const KernelTable&) {
-    const OpRun alone(op, operands, attrs, Dtype::float32);
-    Kept kept;
-    for (const char* run : {"first", "second"}) {
-      const OpRun with(op, operands, attrs, Dtype::float32, &kept, false);
-      for (size_t i = 0; i < operands.size(); ++i) {
-        if (operands[i].kind == Operand::Kind::absent) continue;
-        with[i].verify(what);
-        if (operands[i].result) EXPECT_TRUE(with[i].same_bytes(alone[i])) << what << ", tensor " << i << ": other bits in the " << run;
-      }
-    }
-  });
-}
+void expect_kept_lately(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs,
+                        const std::string& what);
 
 // The op must refuse these arguments, in float32 and float64, with a message that contains `reason`.
-inline void expect_refused(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs,
-                           const std::string& reason) {
-  for (const Dtype real : {Dtype::float32, Dtype::float64}) {
-    try {
-      OpRun run(op, operands, attrs, real);
-      ADD_FAILURE() << op << " accepted what should be refused: " << reason;
-    } catch (const OpError& error) {
-      const std::string message = error.what();
-      EXPECT_EQ(message.rfind(op + ": ", 0), 0u) << message;
-      EXPECT_NE(message.find(reason), std::string::npos) << message;
-    }
-  }
-}
+void expect_refused(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs,
+                    const std::string& reason);
 
 }  // namespace receptive::test
