@@ -10,16 +10,16 @@ const folder = path.join(root, 'build-addon-asan');
 const run = (file, args, options) =>
   spawnSync(process.execPath, [require.resolve(file), ...args], { stdio: 'inherit', cwd: root, ...options });
 
-const build = path.join(folder, 'build');
 // Of kernels only those that the tests run: `npm run test:asan` has all. With its flags, so that ccache has what that compiled.
 const isa = process.env.RECEPTIVE_ISA || require('node-gyp-build')(root).info().isa;
 const settings = { RECEPTIVE_SANITIZE: 'address,undefined', RECEPTIVE_ONLY: isa, CMAKE_CXX_FLAGS_RELWITHDEBINFO: '-O1' };
 const defined = Object.entries(settings).map(([name, value]) => `--CD${name}=${value}`);
-const built = run('cmake-js/bin/cmake-js', ['compile', '-O', build, '-B', 'RelWithDebInfo', ...defined]);
+const built = run('cmake-js/bin/cmake-js', ['compile', '-O', folder, '-B', 'RelWithDebInfo', ...defined]);
 if (built.status !== 0) process.exit(built.status ?? 1);
-// node-gyp-build looks for a Release build.
-fs.mkdirSync(path.join(build, 'Release'), { recursive: true });
-fs.copyFileSync(path.join(build, 'RelWithDebInfo', 'receptive.node'), path.join(build, 'Release', 'receptive.node'));
+// node-gyp-build looks for build/Release.
+const release = path.join(folder, 'build', 'Release');
+fs.mkdirSync(release, { recursive: true });
+fs.copyFileSync(path.join(folder, 'RelWithDebInfo', 'receptive.node'), path.join(release, 'receptive.node'));
 
 // Node itself is not instrumented: the sanitizer's library must come first, and what Node leaves unfreed at exit is not ours.
 const library = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
