@@ -237,8 +237,8 @@ describe('the state of a tensor', () => {
   test('what failed is said, and is said again to whoever reads the values', async () => {
     const loss = losses.crossEntropy(randn([1, 3]), tensor(new Int32Array([7])));
     const large = ops.mul(loss, ones([2000]));
-    expect(inspect(loss)).toMatch(/^Tensor\(\[\], float32, no values: cross_entropy: label 7 .*\)$/);
-    expect(inspect(large)).toMatch(/^Tensor\(\[2000\], float32, no values: cross_entropy: label 7 .*\)$/);
+    expect(inspect(loss)).toMatch(/^Tensor\(\[\], float32, no values: crossEntropy: label 7 .*\)$/);
+    expect(inspect(large)).toMatch(/^Tensor\(\[2000\], float32, no values: crossEntropy: label 7 .*\)$/);
     await expect(loss.data()).rejects.toThrow('label 7');
     await expect(large.data()).rejects.toThrow('label 7');
     expect(inspect(ones([1]))).toBe('Tensor([1], float32) [1]');

@@ -105,7 +105,10 @@ export abstract class Optimizer<Options extends Rated = Rated> {
   /** @internal Updates one parameter in place. `slot.steps` counts this update. */
   protected abstract update(parameter: Tensor, grad: Tensor, slot: Slot, group: Group<Options>): void;
 
-  /** Updates every parameter that has a gradient. */
+  /**
+   * Updates every parameter that has a gradient. An update by a gradient that bad data led to is left out.
+   * @throws Error `ERR_KERNEL` where an update of an earlier step was left out, and nobody has read what came of those data since.
+   */
   step(): void {
     scope.outside(() => {
       for (const [i, parameter] of this.parameters.entries()) {
@@ -115,7 +118,12 @@ export abstract class Optimizer<Options extends Rated = Rated> {
         grad.use(this.operation, `the gradient of parameter ${i}`);
         const slot = this.#slots[i]!;
         slot.steps++;
-        this.update(parameter, grad, slot, this.#groupOf[i]!);
+        try {
+          this.update(parameter, grad, slot, this.#groupOf[i]!);
+        } catch (error) {
+          slot.steps--;
+          throw error;
+        }
         parameter.written();
       }
     });

@@ -1,7 +1,8 @@
+import { zerosLike } from '../create';
 import { rangeError } from '../errors';
 import { native } from '../native';
 import { checkOptions, type OptionNames } from '../options';
-import { Tensor } from '../tensor';
+import type { Tensor } from '../tensor';
 import { atLeastZero, type Group, Optimizer, type Slot, type Updated } from './optimizer';
 
 /** Options of `SGD`. */
@@ -55,7 +56,8 @@ export class SGD extends Optimizer<SGDOptions> {
   protected update(parameter: Tensor, grad: Tensor, slot: Slot, { lr, options }: Group<SGDOptions>): void {
     const { momentum, dampening, nesterov, weightDecay } = options;
     const before = slot.tensors.velocity;
-    const velocity = before ?? (momentum === 0 ? null : Tensor.empty(parameter.shape, parameter.dtype));
+    // Zeros, although the first update would fill it: where that one is left out, the next finds them.
+    const velocity = before ?? (momentum === 0 ? null : zerosLike(parameter));
     const first = Number(before === undefined);
     native.ops.sgd(parameter.id, grad.id, velocity?.id ?? 0, lr, momentum, dampening, weightDecay, Number(nesterov), first);
     if (velocity) slot.tensors.velocity = velocity;

@@ -94,7 +94,15 @@ napi_value call_op(napi_env env, napi_callback_info info) {
     if (call.keep != Call::Keep::nothing) {
       for (int i = 0; i < op.tensors; ++i) packed.operands |= call.packs >> i & 1u ? place[i] : 0;
     }
-    environment.record(call.command, used, uses, packed.operands != 0 ? &packed : nullptr);
+    Environment::Writes writes;
+    if ((call.overwrites | call.changes | call.updates) != 0) {
+      for (int i = 0; i < op.tensors; ++i) {
+        if ((call.overwrites >> i & 1u) != 0) writes.overwritten |= place[i];
+        if ((call.changes >> i & 1u) != 0) writes.changed |= place[i];
+        if ((call.updates >> i & 1u) != 0) writes.updated |= place[i];
+      }
+    }
+    environment.record(call.command, used, uses, writes, packed.operands != 0 ? &packed : nullptr);
   } catch (...) {
     throw_caught(env);
   }

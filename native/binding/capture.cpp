@@ -185,7 +185,7 @@ double Environment::run_plan(Plan& plan, const std::vector<TensorTable::Entry*>&
   void* data[Uses::kMax];
   for (size_t i = 0; i < used.size(); ++i) data[i] = used[i]->tensor.data;
   const uint64_t ticket = next_ticket_++;
-  record(plan.run(ticket, data), used.data(), static_cast<int>(used.size()));
+  record(plan.run(ticket, data), used.data(), static_cast<int>(used.size()), Writes{});
   plan.last_run = stream_.recorded();
   return static_cast<double>(ticket);
 }

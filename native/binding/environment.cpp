@@ -140,6 +140,7 @@ Block* Environment::acquire(size_t bytes, bool for_host) {
                        "receptive: out of memory: no " + std::to_string(bytes) + " bytes for a tensor (" +
                            std::to_string(tensors_.bytes()) + " bytes in " + std::to_string(tensors_.tensors()) + " tensors in use)");
   }
+  stream_.renew(block);
   return block;
 }
 
@@ -310,6 +311,11 @@ napi_value Environment::new_array_buffer(size_t bytes, void** data) {
   return buffer;
 }
 
+void Environment::check_left_out(const Uses& blocks) {
+  const std::string failure = stream_.left_out(blocks);
+  if (!failure.empty()) throw kernel_error(failure);
+}
+
 uint64_t Environment::record_read(double id, void* destination, Stream::Done done, void* data) {
   if (id == 0) return stream_.sync(done, data);
   const Storage& storage = *tensor(id).storage;
@@ -324,8 +330,7 @@ napi_value Environment::read(double id) {
     napi_deferred deferred;
     napi_value promise;
     check(env_, napi_create_promise(env_, &deferred, &promise));
-    const auto failure = storage.block->failure;
-    conclude(deferred, outcome(failure != nullptr ? *failure : "", storage.block->data, storage.bytes));
+    conclude(deferred, outcome(tell(storage.block->failure), storage.block->data, storage.bytes));
     return promise;
   }
   auto read = std::make_unique<Read>(this);

@@ -70,8 +70,14 @@ class Environment {
   // Records a run of the plan on these tensors, of the shapes and types of its inputs and outputs. Returns the ticket that cancels it.
   double run_plan(Plan& plan, const std::vector<TensorTable::Entry*>& used);
 
-  // Records a command that uses those tensors; `packed` says what it makes of its operands, if it is known to.
-  void record(const Command& command, TensorTable::Entry* const* used, int uses, const Packed* packed = nullptr) {
+  // What a command writes that may have contents, by bit of those it uses; see Uses.
+  struct Writes {
+    uint32_t overwritten = 0, changed = 0, updated = 0;
+  };
+
+  // Records a command that uses those tensors; `packed` says what it makes of its operands, if it is known to. Throws instead where an
+  // update of one that is to be updated was left out, and nobody was told.
+  void record(const Command& command, TensorTable::Entry* const* used, int uses, const Writes& writes, const Packed* packed = nullptr) {
     if (capture_ != nullptr) return capture(command, used, uses, packed);
     Uses blocks;
     uint32_t packs = 0;
@@ -81,9 +87,12 @@ class Environment {
       kept = kept_lately(*packed, used);
     }
     for (int i = 0; i < uses; ++i) {
-      blocks.add(used[i]->storage->block, !used[i]->storage->written);
+      blocks.add(used[i]->storage->block, !used[i]->storage->written || (writes.overwritten >> i & 1u) != 0);
       if ((packs >> i & 1u) == 0) used[i]->storage->change();
     }
+    blocks.changed = writes.changed & ~blocks.results;
+    blocks.updated = writes.updated & ~blocks.results;
+    if (blocks.updated != 0) check_left_out(blocks);
     const uint64_t number = stream_.record(command, blocks, std::move(kept));
     for (int i = 0; i < uses; ++i) {
       used[i]->storage->block->last_use = number;
@@ -119,6 +128,7 @@ class Environment {
   void report_memory();
   int64_t held() const;
   void forget_owner(TensorTable::Entry& entry);
+  void check_left_out(const Uses& blocks);
   void capture(const Command& command, TensorTable::Entry* const* used, int uses, const Packed* packed);
   std::shared_ptr<Kept> kept_for(const Packed& packed, TensorTable::Entry* const* used);
   std::shared_ptr<Kept> kept_lately(const Packed& packed, TensorTable::Entry* const* used);

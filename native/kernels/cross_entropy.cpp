@@ -57,7 +57,7 @@ RECEPTIVE_INLINE double row_loss(const CrossEntropyArgs<float>& a, int64_t row, 
   const int64_t label = a.labels[row];
   if (label == a.ignored) return 0;
   if (label < 0 || label >= a.classes) {
-    context.fail("cross_entropy: label %lld of row %lld is not in 0 to %lld", static_cast<long long>(label), static_cast<long long>(row),
+    context.fail("crossEntropy: label %lld of row %lld is not in 0 to %lld", static_cast<long long>(label), static_cast<long long>(row),
                  static_cast<long long>(a.classes - 1));
     return NAN;
   }

@@ -54,6 +54,7 @@ AdamArgs<T> args_of(const Call& call) {
 
 // param, grad, m, v; lr, beta1, beta2, eps, weight decay, decoupled, step (from 1).
 void record_adam(Call& call) {
+  call.updates = 1u << 0 | 1u << 2 | 1u << 3;
   static const char* const names[] = {"parameter", "gradient", "first moment", "second moment"};
   const Tensor& param = call.in(0);
   call.require_float(param, "parameter");

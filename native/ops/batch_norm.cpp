@@ -136,6 +136,7 @@ BatchNormBackwardArgs<T> backward_args(const Call& call) {
 
 // x, gamma|0, beta|0, running mean|0, running variance|0, add|0, y, mean, invstd; momentum, eps, low, high. y may be x or add.
 void record_batch_norm_train(Call& call) {
+  call.updates = 1u << 3 | 1u << 4;
   static const char* const names[] = {"input",         "gamma",  "beta", "running mean", "running variance",
                                       "what is added", "output", "mean", "invstd"};
   const Tensor& x = call.in(0);

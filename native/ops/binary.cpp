@@ -116,6 +116,7 @@ BinaryArgs<T> args_of(const Call& call, Binary kind) {
 
 // a, b, y; kind. y may be a or b.
 void record_binary(Call& call) {
+  call.overwrites = 1u << 2;
   const Tensor &a = call.in(0), &b = call.in(1), &y = call.in(2);
   const Binary kind = static_cast<Binary>(call.integer(0, 0, static_cast<int64_t>(Binary::count) - 1));
   call.require(a.dtype != Dtype::uint8, "uint8 has no arithmetic: cast it first");

@@ -82,6 +82,7 @@ Kernel kernel_of(Dtype from, Dtype dtype) {
 
 // x, y; scale, shift. y may be x.
 void record_cast(Call& call) {
+  call.overwrites = 1u << 1;
   const Tensor &x = call.in(0), &y = call.in(1);
   call.require_same_shape(y, x, "output", "input");
   if (x.dtype != y.dtype) call.require_apart(x, y, "input", "output");

@@ -69,6 +69,7 @@ void require(const Call& call) {
 
 // x, total float64, to which the sum of x's squares is added.
 void record_squared_norm(Call& call) {
+  call.changes = 1u << 1;
   require(call);
   const Tensor &x = call.in(0), &total = call.in(1);
   if (x.dtype == Dtype::float32) {
@@ -80,6 +81,7 @@ void record_squared_norm(Call& call) {
 
 // x, total float64, the square of the norm x is a part of; the most that norm is to be.
 void record_clip_norm(Call& call) {
+  call.changes = 1u << 0;
   require(call);
   const Tensor &x = call.in(0), &total = call.in(1);
   const double most = call.number(0);

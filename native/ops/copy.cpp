@@ -246,6 +246,7 @@ void nothing(const int&, Context&) {}
 
 // x, y; rank, dims, x offset, x strides, y offset, y strides: all in elements. Strides of x may be 0, and of both negative.
 void record_copy(Call& call) {
+  call.changes = 1u << 1;
   const Tensor& x = call.in(0);
   const Walks w = walks_of(call, x, call.in(1), false);
   if (w.empty) return call.submit(nothing, 0);
@@ -258,6 +259,7 @@ void record_copy(Call& call) {
 
 // The same, of floating point. Strides of y may be 0: the cells of x along them are summed.
 void record_accumulate(Call& call) {
+  call.changes = 1u << 1;
   const Tensor& x = call.in(0);
   call.require_float(x, "input");
   const Walks w = walks_of(call, x, call.in(1), true);

@@ -54,7 +54,7 @@ void cross_entropy(const CrossEntropyArgs<T>& a, Context& context) {
         if (q != 0) loss -= q * (x[c] - top - std::log(sum));  // a class that does not count may have a logit of -infinity
       }
     } else if (a.labels[r] != a.ignored) {
-      context.fail("cross_entropy: label %lld of row %lld is not in 0 to %lld", static_cast<long long>(a.labels[r]),
+      context.fail("crossEntropy: label %lld of row %lld is not in 0 to %lld", static_cast<long long>(a.labels[r]),
                    static_cast<long long>(r), static_cast<long long>(a.classes - 1));
       loss = std::numeric_limits<T>::quiet_NaN();
     }

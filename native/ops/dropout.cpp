@@ -37,6 +37,7 @@ DropoutArgs<T> args_of(const Call& call) {
 
 // x, y; p, seed low, seed high, offset low, offset high. y may be x.
 void record_dropout(Call& call) {
+  call.overwrites = 1u << 1;
   const Tensor &x = call.in(0), &y = call.in(1);
   call.require_float(x, "input");
   call.require_dtype(y, x.dtype, "output");

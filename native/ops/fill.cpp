@@ -35,6 +35,7 @@ void submit(Call& call, const Tensor& y) {
 
 // y; value, which an integer y must be able to hold.
 void record_fill(Call& call) {
+  call.overwrites = 1u << 0;
   const Tensor& y = call.in(0);
   switch (y.dtype) {
     case Dtype::float32: return submit<float>(call, y);

@@ -46,6 +46,7 @@ void find_nonfinite(const FindNonfiniteArgs<T>& a, Context& context) {
 
 // x, first int32 of one element; place from 1.
 void record_find_nonfinite(Call& call) {
+  call.changes = 1u << 1;
   const Tensor &x = call.in(0), &first = call.in(1);
   call.require_float(x, "input");
   call.require_dtype(first, Dtype::int32, "first");

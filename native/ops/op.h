@@ -38,6 +38,10 @@ class Call {
   // single one, that for all plans, whatever the shapes of the other tensors: then attributes, the tensor's shape and the size say what it
   // is.
   enum class Keep { nothing, own, shared } keep = Keep::own;
+  // What the command writes although it may have contents, by bit, for Uses.
+  uint32_t overwrites = 0;  // all of it, whatever it was
+  uint32_t changes = 0;     // a part, or by what it was
+  uint32_t updates = 0;     // the same, of what outlives a batch
 
   // Tensor i, which must be there.
   const Tensor& in(int i) const {

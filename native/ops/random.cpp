@@ -66,6 +66,7 @@ void submit(Call& call, const Tensor& y) {
 
 // y; kind, a, b, seed low, seed high, offset low, offset high. Uniform in [a, b), or normal with mean a and standard deviation b.
 void record_random(Call& call) {
+  call.overwrites = 1u << 0;
   const Tensor& y = call.in(0);
   call.require_float(y, "output");
   y.dtype == Dtype::float32 ? submit<float>(call, y) : submit<double>(call, y);

@@ -56,6 +56,7 @@ RmspropArgs<T> args_of(const Call& call) {
 
 // param, grad, square, mean|0, velocity|0; lr, alpha, eps, momentum, weight decay.
 void record_rmsprop(Call& call) {
+  call.updates = 1u << 0 | 1u << 2 | 1u << 3 | 1u << 4;
   static const char* const names[] = {"parameter", "gradient", "mean square", "mean gradient", "velocity"};
   const Tensor& param = call.in(0);
   call.require_float(param, "parameter");

@@ -38,6 +38,7 @@ SgdArgs<T> args_of(const Call& call) {
 
 // param, grad, velocity|0; lr, momentum, dampening, weight decay, nesterov, first.
 void record_sgd(Call& call) {
+  call.updates = 1u << 0 | 1u << 2;
   const Tensor &param = call.in(0), &grad = call.in(1);
   call.require_float(param, "parameter");
   call.require_dtype(grad, param.dtype, "gradient");

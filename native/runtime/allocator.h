@@ -11,17 +11,18 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <string>
 
+#include "failure.h"
 #include "system_memory.h"
 
 namespace receptive {
 
 struct Block {
   void* data;
-  size_t bytes;                                          // at least what was asked for
-  uint64_t last_use = 0;                                 // set by whoever records a command on it
-  std::shared_ptr<const std::string> failure = nullptr;  // the stream's: what went wrong on the way to the contents, or null
+  size_t bytes;                                 // at least what was asked for
+  uint64_t last_use = 0;                        // set by whoever records a command on it
+  std::shared_ptr<Failure> failure = nullptr;   // the stream's: what went wrong on the way to the contents, or null
+  std::shared_ptr<Failure> left_out = nullptr;  // the stream's: for which an update of the contents was left out, or null
   Block* newer = nullptr;
   Block* older = nullptr;
 };

@@ -64,14 +64,14 @@ uint64_t Stream::record(const Command& command, const Uses& uses, std::shared_pt
 uint64_t Stream::read(void* destination, const Block& source, size_t bytes, Done done, void* data) {
   const auto copy = [](const Read& read, Context&) {
     if (read.bytes > 0) std::memcpy(read.destination, read.source->data, read.bytes);
-    read.done(read.data, read.source->failure != nullptr ? *read.source->failure : "");
+    read.done(read.data, tell(read.source->failure));
   };
   return record(Command::of<Read>(copy, Read{destination, &source, bytes, done, data}));
 }
 
 uint64_t Stream::sync(Done done, void* data) {
-  const auto tell = [](const Sync& sync, Context&) { sync.done(sync.data, std::exchange(sync.stream->failure_, "")); };
-  return record(Command::of<Sync>(tell, Sync{this, done, data}));
+  const auto report = [](const Sync& sync, Context&) { sync.done(sync.data, tell(std::exchange(sync.stream->failure_, nullptr))); };
+  return record(Command::of<Sync>(report, Sync{this, done, data}));
 }
 
 void Stream::wait(uint64_t number) {
@@ -130,13 +130,12 @@ void Stream::work() {
   }
 }
 
-void Stream::run(Recorded& recorded) {
-  const std::shared_ptr<Kept> kept = std::move(recorded.kept);
-  bool ended = false;
+// False where it was interrupted.
+bool Stream::execute(const Command& command, Kept* kept) {
   try {
-    context_.begin(kept.get(), false);
-    recorded.command.run(context_);
-    ended = true;
+    context_.begin(kept, false);
+    command.run(context_);
+    return true;
   } catch (const std::bad_alloc&) {
     context_.fail("not enough memory for the scratch space of an operation");
   } catch (const std::exception& error) {
@@ -144,22 +143,56 @@ void Stream::run(Recorded& recorded) {
   } catch (...) {
     context_.fail("an operation threw something that is no exception");
   }
-  if (!ended) context_.forget_kept();
+  return false;
+}
 
+void Stream::run(Recorded& recorded) {
+  const std::shared_ptr<Kept> kept = std::move(recorded.kept);
   const Uses& uses = recorded.uses;
-  std::shared_ptr<const std::string> failure;
-  const std::string own = context_.take_failure();
-  if (!own.empty()) {
-    if (failure_.empty() && !context_.abandoned()) failure_ = own;
-    failure = std::make_shared<const std::string>(own);
+  std::shared_ptr<Failure> failure;
+  for (int i = 0; i < uses.count && failure == nullptr; ++i) {
+    if (!uses.is_result(i)) failure = uses.blocks[i]->failure;
+  }
+  const bool leaves_out = failure != nullptr && uses.updated != 0;
+  uint32_t marked = uses.changed;
+  if (leaves_out) {
+    leaves_out_.store(true);
   } else {
-    for (int i = 0; i < uses.count && failure == nullptr; ++i) {
-      if (!uses.is_result(i)) failure = uses.blocks[i]->failure;
+    if (!execute(recorded.command, kept.get())) context_.forget_kept();
+    const std::string own = context_.take_failure();
+    if (!own.empty()) {
+      failure = std::make_shared<Failure>(own);
+      if (failure_ == nullptr && !context_.abandoned()) failure_ = failure;
+      marked |= uses.updated;
+      if ((uses.results | marked) == 0) marked = ~0u;
     }
   }
   for (int i = 0; i < uses.count; ++i) {
-    if (uses.is_result(i) || (!own.empty() && uses.results == 0)) uses.blocks[i]->failure = failure;
+    Block& block = *uses.blocks[i];
+    if (uses.is_result(i) || (failure != nullptr && ((marked >> i) & 1u) != 0)) block.failure = failure;
+    if (!leaves_out_.load(std::memory_order_relaxed)) continue;
+    if (uses.is_result(i)) renew(&block);
+    if (!leaves_out || !uses.is_updated(i)) continue;
+    const std::lock_guard<std::mutex> lock(left_out_);
+    if (block.left_out == nullptr || block.left_out->told.load()) block.left_out = failure;
   }
+}
+
+std::string Stream::left_out(const Uses& uses) {
+  if (!leaves_out_.load(std::memory_order_relaxed)) return "";
+  const std::lock_guard<std::mutex> lock(left_out_);
+  for (int i = 0; i < uses.count; ++i) {
+    if (!uses.is_updated(i)) continue;
+    const std::shared_ptr<Failure> failure = std::exchange(uses.blocks[i]->left_out, nullptr);
+    if (failure != nullptr && !failure->told.load()) return tell(failure);
+  }
+  return "";
+}
+
+void Stream::renew(Block* block) {
+  if (!leaves_out_.load(std::memory_order_relaxed)) return;
+  const std::lock_guard<std::mutex> lock(left_out_);
+  block->left_out = nullptr;
 }
 
 }  // namespace receptive

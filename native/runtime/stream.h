@@ -3,10 +3,10 @@
 // One thread (the environment's) records, reads and waits; one thread (the stream's) runs. Commands are numbered from 1 as they are
 // recorded; completed() is the number of the last that has run. Whoever lends memory to a command keeps it until then.
 //
-// A failure follows the data. When a command fails, its results are marked with the message; so are the results of a command that is
-// given a marked block; and a read of a marked block is told. Results are the blocks that had no contents before. A command without
-// any updates in place: it marks all it was given if it fails itself, but hands nothing on, so that one bad batch does not mark the
-// parameters for good. Work that shares the stream but no data is told nothing.
+// A failure follows the data. When a command fails, what it writes is marked with the message; so is what a command writes that is given a
+// marked block; and a read of a marked block is told. But one bad batch must not mark the parameters for good, nor change them: a command
+// that updates blocks which outlive the batch does not run where a block it is given is marked, and leaves them as they are. Unless a read
+// was told meanwhile, the next update of such a block is. Work that shares the stream but no data is told nothing.
 #pragma once
 
 #include <algorithm>
@@ -26,11 +26,13 @@
 
 namespace receptive {
 
-// The blocks a command is given.
+// The blocks a command is given. Of the sets bit i says that block i is one. Where they are all empty it may write any.
 struct Uses {
   static constexpr int kMax = 24;
   int count = 0;
-  uint32_t results = 0;  // bit i: block i has no contents yet
+  uint32_t results = 0;  // has no contents yet, or they do not matter
+  uint32_t changed = 0;  // is written in part, or depends on what it was
+  uint32_t updated = 0;  // the same, and outlives the batch
   Block* blocks[kMax];
 
   Uses() = default;
@@ -39,6 +41,8 @@ struct Uses {
     if (this == &other) return *this;
     count = other.count;
     results = other.results;
+    changed = other.changed;
+    updated = other.updated;
     std::copy_n(other.blocks, count, blocks);
     return *this;
   }
@@ -48,6 +52,8 @@ struct Uses {
     blocks[count++] = block;
   }
   bool is_result(int i) const { return ((results >> i) & 1u) != 0; }
+  bool is_changed(int i) const { return (((changed | updated) >> i) & 1u) != 0; }
+  bool is_updated(int i) const { return ((updated >> i) & 1u) != 0; }
 };
 
 class Stream {
@@ -70,6 +76,12 @@ class Stream {
 
   // Appends a call of done, which is told of the first failure of any command since the last sync.
   uint64_t sync(Done done, void* data);
+
+  // The failure for which an update of one of those that are to be updated was left out, if nobody was told of it yet; else "".
+  std::string left_out(const Uses& uses);
+
+  // To be called when a block becomes another tensor's.
+  void renew(Block* block);
 
   // Blocks until that command has run.
   void wait(uint64_t number);
@@ -97,11 +109,12 @@ class Stream {
   void work();
   bool await_command(uint64_t done);
   void run(Recorded& recorded);
+  bool execute(const Command& command, Kept* kept);
 
   std::function<void()> idle_;
   std::unique_ptr<Recorded[]> ring_;  // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
   KernelContext context_;
-  std::string failure_;  // the first since the last sync
+  std::shared_ptr<Failure> failure_;  // the first since the last sync
   std::thread thread_;
   uint64_t known_completed_ = 0;  // the recorder's last look at completed_
 
@@ -110,6 +123,8 @@ class Stream {
   alignas(64) std::atomic<bool> stopping_{false};
   std::atomic<bool> parked_{false};            // the stream's thread sleeps, or is about to
   std::atomic<uint64_t> awaited_{UINT64_MAX};  // the number the recording thread sleeps for
+  std::atomic<bool> leaves_out_{false};        // an update was left out, ever
+  std::mutex left_out_;                        // guards that of blocks, once leaves_out_
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable reached_;

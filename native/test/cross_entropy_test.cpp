@@ -125,7 +125,7 @@ TEST(cross_entropy, is_stable_far_from_zero) {
 
 TEST(cross_entropy, reports_a_label_that_is_no_class) {
   for (const double bad : {-1.0, 3.0, 2147483647.0, -2147483648.0}) {
-    const std::string message = "cross_entropy: label " + std::to_string(static_cast<int64_t>(bad)) + " of row 1 is not in 0 to 2";
+    const std::string message = "crossEntropy: label " + std::to_string(static_cast<int64_t>(bad)) + " of row 1 is not in 0 to 2";
     const Operand labels = int32s({3}, {2, bad, 0});
     each_isa([&](const KernelTable&) {
       for (const Dtype real : {Dtype::float32, Dtype::float64}) {

@@ -195,7 +195,7 @@ TEST(stream, a_failure_is_gone_when_its_block_is_written_anew) {
   EXPECT_EQ(failure_of(stream, block), "");
 }
 
-TEST(stream, an_update_in_place_tells_of_its_own_failure_and_hands_none_on) {
+TEST(stream, a_command_that_says_nothing_of_what_it_writes_marks_all_it_was_given_if_it_fails) {
   Block weight{nullptr, 0}, gradient{nullptr, 0};
   Stream stream([] {});
   compute(stream, {}, {&gradient}, true);
@@ -203,6 +203,103 @@ TEST(stream, an_update_in_place_tells_of_its_own_failure_and_hands_none_on) {
   EXPECT_EQ(failure_of(stream, weight), "");
   compute(stream, {&weight}, {}, true);
   EXPECT_EQ(failure_of(stream, weight), "reported 7");
+}
+
+TEST(stream, what_a_command_changes_is_marked_until_it_is_written_anew) {
+  Block sum{nullptr, 0}, bad{nullptr, 0}, good{nullptr, 0};
+  Stream stream([] {});
+  compute(stream, {}, {&bad}, true);
+  const auto add = [&](Block* summand) {
+    Uses uses;
+    uses.add(summand, false);
+    uses.add(&sum, false);
+    uses.changed = 1u << 1;
+    stream.record(Command::of(nothing, Nothing{}), uses);
+  };
+  add(&good);
+  EXPECT_EQ(failure_of(stream, sum), "");
+  add(&bad);
+  add(&good);
+  EXPECT_EQ(failure_of(stream, sum), "reported 7");
+  EXPECT_EQ(failure_of(stream, good), "");
+  compute(stream, {&good}, {&sum});
+  EXPECT_EQ(failure_of(stream, sum), "");
+}
+
+// An update of a weight by a gradient, which counts how often it ran, and has a result of its own.
+struct Updating {
+  Stream stream{[] {}};
+  Block weight{nullptr, 0}, gradient{nullptr, 0}, result{nullptr, 0};
+  std::vector<int> ran;
+  Uses uses;
+
+  Updating() {
+    uses.add(&weight, false);
+    uses.add(&gradient, false);
+    uses.add(&result, true);
+    uses.updated = 1u << 0;
+  }
+  void update() { stream.record(Command::of(append, Append{&ran, 1}), uses); }
+  void fail_and_update() {
+    compute(stream, {}, {&gradient}, true);
+    update();
+    stream.wait(stream.recorded());
+  }
+};
+
+TEST(stream, an_update_by_a_marked_block_is_left_out_and_the_next_is_told_once) {
+  Updating one;
+  one.update();
+  one.stream.wait(one.stream.recorded());
+  EXPECT_EQ(one.stream.left_out(one.uses), "");
+  EXPECT_EQ(one.ran.size(), 1u);
+  one.fail_and_update();
+  EXPECT_EQ(one.ran.size(), 1u);
+  Uses others;
+  others.add(&one.weight, false);
+  others.add(&one.gradient, false);
+  others.updated = 1u << 1;
+  EXPECT_EQ(one.stream.left_out(others), "") << "who only reads the weight";
+  EXPECT_EQ(one.stream.left_out(one.uses), "reported 7");
+  EXPECT_EQ(one.stream.left_out(one.uses), "");
+  EXPECT_EQ(failure_of(one.stream, one.weight), "");
+  EXPECT_EQ(failure_of(one.stream, one.result), "reported 7");
+  compute(one.stream, {}, {&one.gradient});
+  one.update();
+  EXPECT_EQ(failure_of(one.stream, one.result), "");
+  EXPECT_EQ(one.ran.size(), 2u);
+}
+
+TEST(stream, an_update_that_was_left_out_is_not_told_where_a_read_was) {
+  Updating before, after, synced, anew, reused;
+  compute(before.stream, {}, {&before.gradient}, true);
+  EXPECT_EQ(failure_of(before.stream, before.gradient), "reported 7");
+  before.update();
+  before.stream.wait(before.stream.recorded());
+  EXPECT_EQ(before.stream.left_out(before.uses), "");
+  after.fail_and_update();
+  EXPECT_EQ(failure_of(after.stream, after.gradient), "reported 7");
+  EXPECT_EQ(after.stream.left_out(after.uses), "");
+  after.fail_and_update();
+  EXPECT_EQ(after.stream.left_out(after.uses), "reported 7") << "a later one";
+  synced.fail_and_update();
+  EXPECT_EQ(failure_of(synced.stream), "reported 7");
+  EXPECT_EQ(synced.stream.left_out(synced.uses), "");
+  anew.fail_and_update();
+  compute(anew.stream, {}, {&anew.weight});
+  anew.stream.wait(anew.stream.recorded());
+  EXPECT_EQ(anew.stream.left_out(anew.uses), "");
+  reused.fail_and_update();
+  reused.stream.renew(&reused.weight);
+  EXPECT_EQ(reused.stream.left_out(reused.uses), "");
+}
+
+TEST(stream, an_update_that_fails_itself_marks_what_it_updates) {
+  Updating one;
+  one.stream.record(Command::of(fail, FailArgs{FailArgs::report}), one.uses);
+  EXPECT_EQ(failure_of(one.stream, one.weight), "reported 7");
+  EXPECT_EQ(failure_of(one.stream, one.result), "reported 7");
+  EXPECT_EQ(failure_of(one.stream, one.gradient), "");
 }
 
 TEST(stream, the_first_of_several_failures_is_told) {

@@ -149,7 +149,7 @@ describe('crossEntropy', () => {
 
   test('a label out of range is an error when the loss is read', async () => {
     const loss = losses.crossEntropy(zeros([2, 3]), labels(0, 3));
-    await expect(loss.item()).rejects.toMatchObject({ code: 'ERR_KERNEL', message: 'cross_entropy: label 3 of row 1 is not in 0 to 2' });
+    await expect(loss.item()).rejects.toMatchObject({ code: 'ERR_KERNEL', message: 'crossEntropy: label 3 of row 1 is not in 0 to 2' });
   });
 
   test.each([
