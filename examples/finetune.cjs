@@ -62,7 +62,7 @@ async function main() {
 
   const probe = await new data.DataLoader(test, { batchSize: 1 })[Symbol.asyncIterator]().next();
   const features = receptive.noGrad(() => trunk.forward(probe.value.x)).shape[1];
-  const model = new Finetuned(trunk, features, whole.classes.length, !options.unfreeze);
+  const model = new Finetuned(trunk, features, whole.classes.length, !options.unfreeze).train();
 
   const learning = model.parameters().filter(({ requiresGrad }) => requiresGrad);
   const count = (parameters) => parameters.reduce((sum, { size }) => sum + size, 0);

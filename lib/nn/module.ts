@@ -26,9 +26,10 @@ const isPart = (value: unknown): value is Part => value instanceof Module || val
 /**
  * A layer or a network of layers.
  *
- * A subclass makes its layers, `Parameter`s and `Buffer`s as properties, or arrays of them, and says in `forward` how they work
- * together. Everything else (parameters, state, modes) is found from those properties, in the order they were declared; a part that
- * appears twice counts once, under its first name. `#private` fields are not seen.
+ * A subclass makes its layers, `Parameter`s and `Buffer`s as properties, or in arrays, plain objects and Maps by strings or numbers, of any depth,
+ * and says in `forward` how they work together. Everything else (parameters, state, modes) is found from those properties, in the order
+ * they were declared, and named by the way there (`branches.left.0.weight`); a part that appears twice counts once, under its first name.
+ * `#private` fields cannot be seen: what is in one is not trained, not saved, and in training mode for good. TypeScript's `private` can.
  *
  * ```ts
  * class Net extends nn.Module {
@@ -70,7 +71,7 @@ export abstract class Module {
     for (const name of Object.keys(this)) {
       const value: unknown = this[name as keyof this];
       if (isPart(value)) yield [name, value];
-      else if (Array.isArray(value)) for (const [i, item] of value.entries()) if (isPart(item)) yield [`${name}.${i}`, item];
+      else if (typeof value === 'object' && value !== null) yield* partsIn(name, value, []);
     }
   }
 
@@ -102,7 +103,11 @@ export abstract class Module {
   /** The parameters and buffers by name: the tensors themselves, not copies, so training goes on changing them. */
   stateDict(): StateDict {
     const state = Object.create(null) as StateDict;
-    for (const [part, name] of everyPart(this)) if (part instanceof Tensor) state[name] = part;
+    for (const [part, name] of everyPart(this)) {
+      if (!(part instanceof Tensor)) continue;
+      if (name in state) throw new ReceptiveError('ERR_INVALID_VALUE', `stateDict: two tensors of the model are called ${name}`);
+      state[name] = part;
+    }
     return state;
   }
 
@@ -127,9 +132,19 @@ export abstract class Module {
     return { missing, unexpected };
   }
 
-  /** Sets training mode, here and in all modules inside. */
+  /**
+   * Sets training mode, here and in all modules inside, by their own `train`: a module that overrides it says what the mode means for what
+   * is inside it. Of a model to be trained, what is put in inference mode afterwards stays so; see `Trainer`.
+   */
   train(training = true): this {
-    for (const [, module] of this.namedModules()) module.training = training;
+    if (beingSet.has(this)) return this;
+    beingSet.add(this);
+    try {
+      this.training = training;
+      for (const [, part] of this.namedParts()) if (part instanceof Module) part.train(training);
+    } finally {
+      beingSet.delete(this);
+    }
     return this;
   }
 
@@ -179,6 +194,27 @@ export abstract class Module {
 
 /** The modules whose `toString` is running. */
 const beingShown = new Set<Module>();
+
+/** The modules whose `train` is running: one may be inside itself. */
+const beingSet = new Set<Module>();
+
+/** The parts in an array, a plain object or a Map, which is inside of those `around`, with their names. In other objects there are none. */
+function* partsIn(name: string, value: object, around: readonly object[]): Generator<[name: string, part: Part]> {
+  const items = itemsOf(value);
+  if (!items || around.includes(value)) return;
+  for (const [key, item] of items) {
+    if (typeof item !== 'object' || item === null || (typeof key !== 'string' && typeof key !== 'number')) continue;
+    if (isPart(item)) yield [`${name}.${key}`, item];
+    else yield* partsIn(`${name}.${key}`, item, [...around, value]);
+  }
+}
+
+function itemsOf(value: object): Iterable<[key: unknown, item: unknown]> | null {
+  if (Array.isArray(value)) return value.entries();
+  if (value instanceof Map) return value as Map<unknown, unknown>;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? Object.entries(value) : null;
+}
 
 /** The module, named '', and all parts at any depth, each once, with their dotted names; a module comes before what it holds. */
 function everyPart(module: Module, prefix = '', found = new Map<Part, string>([[module, '']])): ReadonlyMap<Part, string> {

@@ -43,6 +43,10 @@ const fitNames: OptionNames<FitOptions<never>> = { epochs: true, validation: tru
 /**
  * Trains a model and measures it.
  *
+ * A model in training mode is trained as it is: modules inside that were put in inference mode, say `model.trunk.eval()`, stay so, and their
+ * running statistics as they are. One that is in inference mode itself is put in training mode while it trains, with all that is inside. Each
+ * module's mode is set back.
+ *
  * ```ts
  * const trainer = new Trainer(model, { optimizer, loss: losses.crossEntropy, metrics: { accuracy: metrics.accuracy } });
  * for await (const epoch of trainer.fit(train, { epochs: 5, validation: test })) console.log(epoch.loss, epoch.validation.accuracy);

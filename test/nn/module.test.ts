@@ -44,6 +44,82 @@ describe('Module', () => {
     expect(net.buffers()).toEqual([net.blocks[0]!.steps, net.blocks[1]!.steps]);
   });
 
+  test('finds parts in arrays, plain objects and Maps of any depth, and names them by the way there', () => {
+    const layer = () => new nn.Linear(1, 1, { bias: false });
+    const cycle: Record<string, unknown> = { layer: layer() };
+    cycle.self = cycle;
+    class Holder extends nn.Module {
+      rows = [[layer()], [[layer(), 3, null, 'text']]] as const;
+      named = { a: layer(), deeper: { list: [layer()], scale: new nn.Parameter(ones([1])) } };
+      map = new Map<unknown, unknown>([
+        ['b', layer()],
+        [2, layer()],
+        [Symbol('c'), layer()],
+        [{}, layer()],
+      ]);
+      bare = Object.assign(Object.create(null) as object, { d: layer() });
+      cycle = cycle;
+      again = { first: this.rows[0][0] };
+      dated = Object.assign(new Date(0), { layer: layer() }); // no plain object
+      set = new Set([layer()]);
+      parent = { around: this };
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const holder = new Holder();
+    const modules = ['rows.0.0', 'rows.1.0.0', 'named.a', 'named.deeper.list.0', 'map.b', 'map.2', 'bare.d', 'cycle.layer'];
+    expect(Array.from(holder.namedModules(), ([name]) => name)).toEqual(['', ...modules]);
+    const names = modules.map((name) => `${name}.weight`);
+    names.splice(4, 0, 'named.deeper.scale');
+    expect(Object.keys(holder.stateDict())).toEqual(names);
+    holder.eval();
+    expect(holder.named.deeper.list[0]!.training).toBe(false);
+    expect(String(holder)).toContain('(named.deeper.list.0): Linear(');
+  });
+
+  test('two tensors of one name are an error, not one lost', () => {
+    class Ambiguous extends nn.Module {
+      named = { 'a.b': new nn.Linear(1, 1), a: { b: new nn.Linear(1, 1) } };
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    expect(() => new Ambiguous().stateDict()).toThrow('stateDict: two tensors of the model are called named.a.b.weight');
+  });
+
+  test('train and eval call the train of what is inside', () => {
+    class Frozen extends nn.Sequential {
+      override train(training = true): this {
+        super.train(training);
+        this.at(0)!.train(false);
+        return this;
+      }
+    }
+    class Around extends nn.Module {
+      parts = [new Frozen(new nn.BatchNorm2d(1), new nn.Dropout(0.5)), new nn.Dropout(0.5)];
+      self = this;
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const model = new Around();
+    const modes = () => Array.from(model.namedModules(), ([name, { training }]) => [name, training]);
+    model.train();
+    const frozen = [
+      ['', true],
+      ['parts.0', true],
+      ['parts.0.0', false],
+      ['parts.0.1', true],
+      ['parts.1', true],
+    ];
+    expect(modes()).toEqual(frozen);
+    model.eval();
+    expect(modes().every(([, training]) => !training)).toBe(true);
+    expect(model.train(true)).toBe(model);
+    expect(modes()).toEqual(frozen);
+  });
+
   test('train and eval reach every module', () => {
     const net = new Net();
     expect(net.eval()).toBe(net);
