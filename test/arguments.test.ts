@@ -9,8 +9,8 @@ import { fault } from './support/fault';
 const matrix = ones([2, 3]);
 const [scalar, vector, image] = [ones([]), ones([3]), ones([1, 4, 4, 2])];
 const parameters = [ones([2], { requiresGrad: true })];
-const optimizer = new optim.SGD(parameters, { lr: 1 });
-const trainer = new Trainer(new nn.Linear(2, 2), { optimizer, loss: losses.mse });
+const model = new nn.Linear(2, 2);
+const trainer = new Trainer(model, { optimizer: new optim.SGD(model.parameters(), { lr: 1 }), loss: losses.mse });
 const wide = ones([1, 1, 1, 1, 1, 1]);
 const any = (value: unknown) => value as never;
 
@@ -43,7 +43,7 @@ const rows: readonly (readonly [message: string, call: () => unknown])[] = [
   ['nll: ignoreIndex is 4294967296, expected an int32', () => losses.nll(matrix, tensor(Int32Array.of(0, 0)), { ignoreIndex: 2 ** 32 })],
   [
     'Trainer: schedule is 0.1, expected a function of step and steps',
-    () => new Trainer(trainer.model, { optimizer, loss: losses.mse, schedule: any(0.1) }),
+    () => new Trainer(trainer.model, { optimizer: trainer.optimizer, loss: losses.mse, schedule: any(0.1) }),
   ],
   ['DataLoader: dataset is undefined, expected an object with a length', () => new data.DataLoader(any(undefined), { batchSize: 1 })],
   ['unitField: unit is [0], expected 2 integers within', () => inspect.unitField(new nn.Conv2d(2, 1, 1), [1, 4, 4, 2], '', [0])],

@@ -1,5 +1,6 @@
 import { Leaf } from '../autograd';
-import { ReceptiveError, rangeError, shapeError, show, typeError } from '../errors';
+import { isFloat } from '../dtype';
+import { dtypeError, ReceptiveError, rangeError, shapeError, show, typeError } from '../errors';
 import { checkTensor } from '../op';
 import { scope } from '../scope';
 import { sameShape, showShape } from '../shape';
@@ -241,6 +242,7 @@ function checkParameters(operation: string, parameters: readonly Tensor[]): void
   if (parameters.length === 0) throw rangeError(operation, 'parameters', parameters, 'at least one tensor');
   for (const [i, parameter] of parameters.entries()) {
     if (!(parameter instanceof Tensor)) throw typeError(operation, `parameter ${i}`, parameter, 'a Tensor');
+    if (!isFloat(parameter.dtype)) throw dtypeError(operation, `parameter ${i} is ${parameter.dtype}, expected float32 or float64`);
     if (parameter.requiresGrad && !(parameter.history instanceof Leaf)) {
       throw new ReceptiveError('ERR_AUTOGRAD', `${operation}: parameter ${i} was computed by an operation; only leaves can be updated`);
     }

@@ -2,6 +2,7 @@ import { rangeError, typeError } from '../errors';
 import { Module } from '../nn/module';
 import { Optimizer, type Schedule } from '../optim';
 import { checkOptions, type OptionNames } from '../options';
+import type { Tensor } from '../tensor';
 import { type CheckpointOptions, Checkpoints, checkCheckpointOptions } from './checkpoints';
 import { type Best, EarlyStopping, type EarlyStoppingOptions } from './earlyStopping';
 import { type EvaluateOptions, evaluateOptionNames, score } from './evaluate';
@@ -68,6 +69,15 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     checkOptions('Trainer', options, trainerNames);
     const { optimizer, schedule, plateau, clipNorm, detectAnomaly = false, earlyStopping, checkpoint } = options;
     if (!(optimizer instanceof Optimizer)) throw typeError('Trainer', 'optimizer', optimizer, 'an optimizer, such as optim.SGD');
+    const parameters = new Set<Tensor>(model.parameters());
+    if (!optimizer.parameters.some((parameter) => parameters.has(parameter))) {
+      throw rangeError(
+        'Trainer',
+        'optimizer',
+        optimizer,
+        'one that holds parameters of the model: this holds none of what model.parameters() gives',
+      );
+    }
     if (schedule !== undefined && typeof schedule !== 'function') {
       throw typeError('Trainer', 'schedule', schedule, 'a function of step and steps');
     }

@@ -305,6 +305,11 @@ describe('groups', () => {
     ['a group among tensors', () => new optim.Adam([one, { params: [one] }] as never), 'Adam: parameter 1 is an Object, expected a Tensor'],
     ['params that are no list', () => new optim.Adam([{ params: one as never }]), 'Adam, group 0: params is '],
     ['a group of no tensors', () => new optim.Adam([{ params: [1 as never] }]), 'Adam: parameter 0 is 1, expected a Tensor'],
+    [
+      'a tensor of integers',
+      () => new optim.Adam([one, ones([1], { dtype: 'int32' })]),
+      'Adam: parameter 1 is int32, expected float32 or float64',
+    ],
     ['an option nobody knows', () => new optim.Adam([{ params: [one], beta: 1 } as never]), 'Adam, group 0: an option name is "beta"'],
     ['a value out of range', () => new optim.SGD([{ params: [one], lr: -1 }], { lr: 1 }), 'SGD, group 0: lr is -1'],
     [

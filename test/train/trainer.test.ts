@@ -317,6 +317,11 @@ describe('arguments', () => {
   test.each<[string, () => unknown, string]>([
     ['a model', () => new Trainer({} as never, { optimizer, loss }), 'Trainer: model is an Object, expected a Module'],
     ['an optimizer', () => new Trainer(model, { optimizer: {} as never, loss }), 'Trainer: optimizer is an Object'],
+    [
+      "an optimizer of another model's parameters",
+      () => new Trainer(model, { optimizer: new optim.Adam(setUp().model.parameters()), loss }),
+      'Trainer: optimizer is an Object, expected one that holds parameters of the model',
+    ],
     ['a loss', () => new Trainer(model, { optimizer, loss: 'mse' as never }), 'Trainer: loss is "mse"'],
     ['metrics', () => new Trainer(model, { optimizer, loss, metrics: { f1: 1 as never } }), 'Trainer: metrics.f1 is 1'],
     ['other names', () => new Trainer(model, { optimizer, loss, metrics: { loss } }), 'Trainer: a metric name is "loss"'],
