@@ -1,4 +1,5 @@
 import { rangeError } from '../errors';
+import { commonFloat } from '../op';
 import { mul, sub } from '../ops/binary';
 import { parametric } from '../ops/elementwise';
 import { abs, square } from '../ops/unary';
@@ -19,6 +20,7 @@ export const lossOptionNames: OptionNames<LossOptions> = { reduction: true };
 function compare(name: string, input: Tensor, target: Tensor, reduction: Reduction, measure: (difference: Tensor) => Tensor): Tensor {
   checkReduction(name, reduction);
   checkPair(name, input, target);
+  commonFloat(name, [input, target]);
   return tidy(() => reduced(measure(sub(input, target)), reduction));
 }
 

@@ -84,8 +84,9 @@ export function exponential(lr: number, options: ExponentialOptions): Schedule {
   return (at) => lr * gamma ** (at / stepSize);
 }
 
-/** From one value to another along half a cosine; progress from 0 to 1. */
-const halfCosine = (from: number, to: number, progress: number): number => to + ((from - to) * (1 + Math.cos(Math.PI * progress))) / 2;
+/** From one value to another along half a cosine; progress from 0 to 1, beyond which it stays. */
+const halfCosine = (from: number, to: number, progress: number): number =>
+  to + ((from - to) * (1 + Math.cos(Math.PI * Math.min(progress, 1)))) / 2;
 
 /** Options of `cosine`. */
 export interface CosineOptions {
@@ -96,7 +97,7 @@ export interface CosineOptions {
 const cosineNames: OptionNames<CosineOptions> = { final: true };
 
 /**
- * Falls from lr to `final` along half a cosine (Loshchilov and Hutter, SGDR, 2017, without restarts).
+ * Falls from lr to `final` along half a cosine, and stays there (Loshchilov and Hutter, SGDR, 2017, without restarts).
  * @param lr The rate of the first step.
  * @example
  * optim.cosine(0.1, { final: 1e-4 });

@@ -23,7 +23,7 @@ void label_rank(const LabelRankArgs<T>& a, Context& context) {
       const T* x = a.x + r * a.classes;
       const int64_t label = a.labels[r];
       if (label < 0 || label >= a.classes) {
-        context.fail("label_rank: label %lld of row %lld is not in 0 to %lld", static_cast<long long>(label), static_cast<long long>(r),
+        context.fail("topK: label %lld of row %lld is not in 0 to %lld", static_cast<long long>(label), static_cast<long long>(r),
                      static_cast<long long>(a.classes - 1));
         a.y[r] = static_cast<int32_t>(a.classes);
         continue;

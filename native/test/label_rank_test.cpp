@@ -40,7 +40,7 @@ TEST(label_rank, nan_is_the_greatest_as_for_argmax) {
 TEST(label_rank, reports_a_label_out_of_range) {
   for (const double bad : {-1.0, 3.0, 2147483647.0}) {
     const OpRun run("label_rank", {values({2, 3}, {1, 2, 3, 1, 2, 3}), int32s({2}, {2, bad}), int32_result({2})}, {}, Dtype::float32);
-    EXPECT_EQ(run.failure, "label_rank: label " + std::to_string(static_cast<int64_t>(bad)) + " of row 1 is not in 0 to 2");
+    EXPECT_EQ(run.failure, "topK: label " + std::to_string(static_cast<int64_t>(bad)) + " of row 1 is not in 0 to 2");
     EXPECT_EQ(run[2].all(), (std::vector<double>{0, 3}));
   }
 }

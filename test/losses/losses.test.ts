@@ -405,3 +405,18 @@ test('bceWithLogits › types that differ are an error of its own', () => {
     message: 'bceWithLogits: inputs are float32 and float64, expected the same type (see ops.cast)',
   });
 });
+
+test.each<[string, (x: Tensor, y: Tensor) => Tensor]>([
+  ['mse', losses.mse],
+  ['l1', losses.l1],
+  ['huber', losses.huber],
+  ['smoothL1', losses.smoothL1],
+  ['bceWithLogits', losses.bceWithLogits],
+  ['klDiv', losses.klDiv],
+])('%s names itself where types do not go together', (name, loss) => {
+  const integers = zeros([2], { dtype: 'int32' });
+  expect(() => loss(integers, integers)).toThrow(`${name}: input is int32, expected float32 or float64`);
+  expect(() => loss(zeros([2]), zeros([2], { dtype: 'float64' }))).toThrow(
+    `${name}: inputs are float32 and float64, expected the same type`,
+  );
+});

@@ -158,3 +158,12 @@ test.each<[string, () => unknown, string]>([
 ])('refuses %s', (_, make, message) => {
   expect(make).toThrow(message);
 });
+
+test.each<[string, optim.Schedule, number]>([
+  ['cosine', optim.cosine(0.1), 0],
+  ['cosine to a rate', optim.cosine(0.1, { final: 0.02 }), 0.02],
+  ['oneCycle', optim.oneCycle(0.1), 0.1 / 25 / 1e4],
+  ['warmUp of a cosine', optim.warmUp(optim.cosine(0.1, { final: 0.02 }), { steps: 10 }), 0.02],
+])('%s stays at its last rate past the end', (_, schedule, last) => {
+  for (const step of [100, 101, 150, 200, 1000]) expect(schedule(step, 100)).toBeCloseTo(last, 12);
+});
