@@ -1,11 +1,14 @@
 import { backward, type History, Leaf } from './autograd';
 import { type Dtype, dtypes, isFloat, type TypedArray } from './dtype';
-import { dtypeError, ReceptiveError, rangeError, typeError } from './errors';
+import { dtypeError, ReceptiveError, rangeError, shapeError, typeError } from './errors';
 import { native } from './native';
 import { copyBlock } from './ops/block';
 import { cornersOf, type PrintOptions, printTensor, shownOf } from './print';
 import { scope } from './scope';
 import { type Shape, sameShape, showShape, sizeOf } from './shape';
+
+/** The error's message is that this "could not be cloned". */
+const uncloneable = Symbol("a Tensor's memory, which is its thread's own: send its data() instead");
 
 /** A piece of native memory. Several tensors may share it: reshapes of each other, saved inputs. */
 interface Storage {
@@ -38,8 +41,6 @@ export class Tensor implements Disposable {
   readonly dtype: Dtype;
   /** Number of elements. */
   readonly size: number;
-  /** The gradient that `backward()` left here: a tensor of this shape, summed over calls until it is disposed of or set to null. */
-  grad: Tensor | null = null;
   /** @internal What autograd knows; null where no gradient is wanted. */
   history: History | null = null;
   /** @internal Its name to the addon; 0 once disposed of. */
@@ -47,6 +48,9 @@ export class Tensor implements Disposable {
   /** @internal */
   readonly storage: Storage;
   readonly #handle: Handle;
+  #grad: Tensor | null = null;
+  /** @internal What structuredClone and postMessage refuse to copy, and say: a copy would have no memory behind it. */
+  readonly uncloneable = uncloneable;
 
   /**
    * @param shared Whose memory it is; null for new, uninitialised memory.
@@ -143,6 +147,27 @@ export class Tensor implements Disposable {
     this.history = wanted ? new Leaf(this) : null;
   }
 
+  /**
+   * The gradient that `backward()` left here, summed over calls until it is disposed of or set to null: a tensor of this shape and type. Can be
+   * set to one.
+   */
+  get grad(): Tensor | null {
+    return this.#grad;
+  }
+  set grad(grad: Tensor | null) {
+    if (grad !== null) this.#checkGrad(grad);
+    this.#grad = grad;
+  }
+
+  #checkGrad(grad: unknown): void {
+    if (!(grad instanceof Tensor)) throw typeError('grad', 'the gradient', grad, 'a Tensor or null');
+    const { shape, dtype } = this;
+    if (!sameShape(grad.shape, shape)) {
+      throw shapeError('grad', `the gradient has shape ${showShape(grad.shape)}, expected that of the tensor, ${showShape(shape)}`);
+    }
+    if (grad.dtype !== dtype) throw dtypeError('grad', `the gradient is ${grad.dtype}, expected the type of the tensor, ${dtype}`);
+  }
+
   /** The elements in row-major order, copied, once what leads to them has run. */
   async data(): Promise<TypedArray> {
     return new dtypes[this.dtype].array(await native.read(this.#filled('data')));
@@ -206,6 +231,16 @@ export class Tensor implements Disposable {
     const text = this.#print(depth, options);
     // Node moves the lines of what an object in its place gives to where they belong, but not those of a string.
     return { [Symbol.for('nodejs.util.inspect.custom')]: () => text };
+  }
+
+  /** Shape and type, as `Tensor([2,3], float32)`; what it holds is in `data()`, and in what `console.log` shows. */
+  toString(): string {
+    return this.#print(-1, {});
+  }
+
+  /** What `JSON.stringify` shows: shape and type. Values are in `array()`; `save` writes files of tensors. */
+  toJSON(): { shape: Shape; dtype: Dtype } {
+    return { shape: this.shape, dtype: this.dtype };
   }
 
   #print(depth: number, options: PrintOptions): string {

@@ -1,4 +1,4 @@
-import { memory, ones, ops, randn, tensor, zeros } from '../lib';
+import { memory, nn, ones, ops, randn, type Tensor, tensor, zeros } from '../lib';
 import { native } from '../lib/native';
 import { fault } from './support/fault';
 import { settle } from './support/memory';
@@ -120,6 +120,50 @@ describe('dispose', () => {
     }
     await expect(x.data()).rejects.toThrow('data: tensor of shape [2,3] was disposed of');
   });
+});
+
+test('as a string a tensor is its shape and type, and nothing waits for it', () => {
+  const one = ones([2, 3]);
+  expect([String(one), `${one}`]).toEqual(['Tensor([2,3], float32)', 'Tensor([2,3], float32)']);
+  one.requiresGrad = true;
+  expect(`${one}`).toBe('Tensor([2,3], float32, requiresGrad)');
+  expect(JSON.stringify({ one })).toBe('{"one":{"shape":[2,3],"dtype":"float32"}}');
+  one.dispose();
+  expect(`${one}`).toBe('Tensor([2,3], float32, requiresGrad, disposed)');
+});
+
+test('a copy for another thread is an error that says what to send', () => {
+  const message = "a Tensor's memory, which is its thread's own: send its data() instead";
+  const { port1, port2 } = new MessageChannel();
+  for (const send of [structuredClone, (value: unknown) => port1.postMessage(value)]) {
+    expect(() => send(ones([2]))).toThrow(message);
+    expect(() => send({ deep: [new nn.Linear(1, 1)] })).toThrow(message);
+  }
+  port1.close();
+  port2.close();
+});
+
+test('a gradient can be set, to a tensor of the same shape and type', () => {
+  const one = ones([2]);
+  const gradient = ones([2]);
+  one.grad = gradient;
+  expect(one.grad).toBe(gradient);
+  const set = (value: unknown) => () => {
+    one.grad = value as Tensor;
+  };
+  expect(set(5)).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_TYPE', message: 'grad: the gradient is 5, expected a Tensor or null' }),
+  );
+  expect(set(undefined)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_TYPE' }));
+  expect(set(ones([3]))).toThrow(
+    expect.objectContaining({ code: 'ERR_SHAPE', message: 'grad: the gradient has shape [3], expected that of the tensor, [2]' }),
+  );
+  expect(set(ones([2], { dtype: 'float64' }))).toThrow(
+    expect.objectContaining({ code: 'ERR_DTYPE', message: 'grad: the gradient is float64, expected the type of the tensor, float32' }),
+  );
+  expect(one.grad).toBe(gradient);
+  one.grad = null;
+  expect(one.grad).toBeNull();
 });
 
 test('a tensor of another copy of the package is refused', () => {
