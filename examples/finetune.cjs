@@ -28,7 +28,7 @@ async function openTrunk(path) {
   if (at < 0) throw new Error(`${path}: has no fully connected layer to take off`);
   const [features] = file.nodes[at].inputs;
   const outputs = [{ name: features, type: 'float32', shape: null }];
-  return new OnnxModule({ ...file, nodes: file.nodes.slice(0, at), outputs }, { layout: 'nhwc' });
+  return new OnnxModule({ ...file, nodes: file.nodes.slice(0, at), outputs }, { layout: 'nhwc', dynamicBatch: true });
 }
 
 /** A trunk that stays as it is, and a head that learns. */

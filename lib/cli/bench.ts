@@ -19,6 +19,7 @@ interface BenchOptions {
   seconds: number;
   input?: number[];
   threads?: number;
+  dynamicBatch: boolean;
   peer: boolean;
   json: boolean;
 }
@@ -32,6 +33,7 @@ export function addBench(program: Command): void {
     .option('--seconds <s>', 'how long each is measured', nonNegative, 2)
     .option('--input <shape>', 'lengths of the axes of the input but the first, such as 224,224,3, where the model leaves them open', shape)
     .option('--threads <n>', 'threads for the kernels (default: the CPUs this process may use)', positiveInteger)
+    .option('--dynamic-batch', 'ONNX: run batches of any size, where the file says one', false)
     .option('--no-peer', 'measure this package alone, and its memory')
     .option('--json', 'one JSON object', false)
     .action(bench);
@@ -71,14 +73,16 @@ const warmUps = 3;
 /** The two take turns of this length in milliseconds, so that a machine whose speed drifts treats both alike. */
 const turn = 250;
 
-async function bench(path: string, { batches, seconds, input, threads, peer: wanted, json }: BenchOptions): Promise<void> {
+async function bench(path: string, options: BenchOptions): Promise<void> {
+  const { batches, seconds, input, threads, dynamicBatch, peer: wanted, json } = options;
   const output = createOutput(json);
   if (threads) setNumThreads(threads);
   const { isa, threads: used } = runtime.info();
-  const ours = await openOurs(path, input);
+  const ours = await openOurs(path, input, dynamicBatch);
   const sizes = ours.batched ? batches : [ours.shapes(1)[0]?.[0] ?? 1];
   const runners: Runner[] = [ours.runner];
-  const peer = wanted ? await besides(path, ours, used) : null;
+  const beside = dynamicBatch ? 'onnxruntime-node is not measured with --dynamic-batch: it takes what the file says' : null;
+  const peer = wanted ? (beside ?? (await besides(path, ours, used))) : null;
   if (peer && typeof peer !== 'string') runners.push(peer);
   output.line(`${emphasis(basename(path))}: ${ours.session}\n${used} ${used === 1 ? 'thread' : 'threads'}, ${isa}\n`);
   for (const [i, batch] of sizes.entries()) {
@@ -108,10 +112,10 @@ interface Ours {
   shapes(batch: number): Shape[];
 }
 
-async function openOurs(path: string, input: Shape | undefined): Promise<Ours> {
+async function openOurs(path: string, input: Shape | undefined, dynamicBatch: boolean): Promise<Ours> {
   const before = process.memoryUsage.rss();
   const began = performance.now();
-  const { session, tokenizer } = await openServed(path, { images: false });
+  const { session, tokenizer } = await openServed(path, { images: false, dynamicBatch });
   const load = performance.now() - began;
   const free = tokenizer?.maxLength ?? 224;
   const shapes = (batch: number): Shape[] =>

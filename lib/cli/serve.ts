@@ -19,6 +19,7 @@ export function addOnnxOptions(command: Command): void {
       new Option('--scores <what>', 'ONNX: what the output holds of each class (default: logits)').choices(['logits', 'probabilities']),
     )
     .addOption(new Option('--layout <order>', 'ONNX: order of the axes of images (default: nchw)').choices(['nchw', 'nhwc']))
+    .option('--dynamic-batch', 'ONNX: run batches of any size, where the file says one', false)
     .option('--images', 'ONNX: take image files too; all images are then [N,H,W,C]', false)
     .option('--mean <list>', 'ONNX: mean of the pixels, of each channel, where white is 1 (default: of ImageNet)', numbers)
     .option('--std <list>', 'ONNX: their standard deviation (default: of ImageNet)', numbers);
@@ -48,8 +49,8 @@ export function addServe(program: Command): void {
 async function run(path: string, { watch, threads, json, ...rest }: ServeCommandOptions): Promise<void> {
   const output = createOutput(json);
   if (threads) setNumThreads(threads);
-  const { labels, layout, images, mean, std, scores, ...limits } = rest;
-  const open = () => openServed(path, { labels, layout, images, mean, std, scores });
+  const { labels, layout, images, mean, std, scores, dynamicBatch, ...limits } = rest;
+  const open = () => openServed(path, { labels, layout, images, mean, std, scores, dynamicBatch });
   const service = await serve(open, { ...limits, watch: watch ? path : undefined, onEvent: (event) => tell(event, output) });
   output.line(`${emphasis(path)} is served at ${service.url}: POST /predict, GET /openapi.json, /metrics, /healthz, /readyz`);
   output.event({ event: 'listening', url: service.url, model: path, pid: process.pid });

@@ -16,13 +16,15 @@ export interface OnnxOptions {
   mean?: number[];
   std?: number[];
   scores?: 'logits' | 'probabilities';
+  dynamicBatch?: boolean;
 }
 
 /** A model file as something to serve: one that `receptive train` saved, which says all about itself, or an ONNX file. */
 export async function openServed(path: string, options: OnnxOptions): Promise<Served> {
   if (extname(path).toLowerCase() === '.onnx') return openOnnx(path, options);
-  const { labels, layout, images, mean, std, scores } = options;
-  for (const [name, value] of Object.entries({ labels, layout, images: images || undefined, mean, std, scores })) {
+  const { labels, layout, images, mean, std, scores, dynamicBatch } = options;
+  const given = { labels, layout, images: images || undefined, mean, std, scores, 'dynamic-batch': dynamicBatch || undefined };
+  for (const [name, value] of Object.entries(given)) {
     if (value !== undefined) throw rangeError('serve', `--${name}`, value, 'left out: a file that "receptive train" saved says it itself');
   }
   const { saved, task } = await openModel(path);
@@ -36,11 +38,12 @@ export async function openServed(path: string, options: OnnxOptions): Promise<Se
   }
 }
 
-async function openOnnx(path: string, { labels: file, layout, images, mean, std, scores }: OnnxOptions): Promise<Served> {
+async function openOnnx(path: string, options: OnnxOptions): Promise<Served> {
+  const { labels: file, layout, images, mean, std, scores, dynamicBatch } = options;
   if (!images && (mean || std)) throw rangeError('serve', '--mean and --std', mean ?? std, 'left out, since there is no --images');
   if (images && layout === 'nchw') throw rangeError('serve', '--layout', layout, 'nhwc, or left out, beside --images');
   const labels = file === undefined ? undefined : await readLabels(file);
-  const session = await loadOnnx(path, { layout: layout ?? (images ? 'nhwc' : 'nchw') });
+  const session = await loadOnnx(path, { layout: layout ?? (images ? 'nhwc' : 'nchw'), dynamicBatch });
   try {
     return { session, name: basename(path), labels, scores, images: images ? imagesOf(session.inputs[0]!.shape, mean, std) : undefined };
   } catch (error) {

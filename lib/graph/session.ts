@@ -46,6 +46,8 @@ export interface Program {
   readonly outputs: readonly (Pick<SessionValue, 'name'> & Partial<SessionValue>)[];
   /** As many plans for different shapes are kept, those used last. */
   readonly plans?: number;
+  /** What to say where a batch is not of the only size that is taken: how to have it taken. */
+  readonly otherBatches: string;
   run(inputs: readonly Tensor[]): readonly Tensor[];
 }
 
@@ -161,7 +163,7 @@ export class Session implements Disposable {
       if (!(feed instanceof Tensor)) made.push(given);
       given.use('run', what);
       if (given.dtype !== dtype) throw typeError('run', `the type of ${what}`, given.dtype, dtype);
-      checkFit('run', what, given.shape, shape, sizes);
+      checkFit('run', what, given.shape, shape, sizes, this.#program.otherBatches);
       return given;
     });
   }
@@ -296,20 +298,31 @@ export class Session implements Disposable {
   }
 }
 
-/** Throws unless a shape is one that an input may have; `sizes` are those of axes by name, as far as inputs before it said. */
-function checkFit(operation: string, what: string, received: Shape, wanted: SessionValue['shape'], sizes: Map<string, number>): void {
-  const fits =
-    received.length === wanted.length &&
-    received.every((n, axis) => {
-      const length = wanted[axis]!;
-      if (typeof length === 'number') return length < 0 || length === n;
-      const known = sizes.get(length) ?? n;
-      sizes.set(length, known);
-      return known === n;
-    });
-  if (fits) return;
+/**
+ * Throws unless a shape is one that an input may have; `sizes` are those of axes by name, as far as inputs before it said. `otherBatches` is
+ * said where the first axis alone is not.
+ */
+function checkFit(
+  operation: string,
+  what: string,
+  received: Shape,
+  wanted: SessionValue['shape'],
+  sizes: Map<string, number>,
+  otherBatches = '',
+): void {
+  const misfit = (n: number, axis: number) => {
+    const length = wanted[axis]!;
+    if (typeof length === 'number') return length >= 0 && length !== n;
+    const known = sizes.get(length) ?? n;
+    sizes.set(length, known);
+    return known !== n;
+  };
+  const misfits = received.length === wanted.length ? received.flatMap((n, axis) => (misfit(n, axis) ? [axis] : [])) : null;
+  if (misfits?.length === 0) return;
   const expected = `[${wanted.join(',')}]`;
-  throw shapeError(operation, `${what} has shape ${showShape(received)}, expected ${expected}`, { argument: what, received, expected });
+  const hint = misfits?.join() === '0' && typeof wanted[0] === 'number' && otherBatches ? `; for batches of any size ${otherBatches}` : '';
+  const message = `${what} has shape ${showShape(received)}, expected ${expected}${hint}`;
+  throw shapeError(operation, message, { argument: what, received, expected });
 }
 
 /** A shape whose varying axes have a length. */
@@ -382,6 +395,7 @@ export async function compile(model: Module, options: CompileOptions): Promise<S
     inputs: Object.entries(specs).map(([name, spec]) => checkSpec(name, spec)),
     outputs: [{ name: 'output' }],
     plans,
+    otherBatches: "compile it with 'N' for that length",
     run: (given) => [model.forward(...given)],
   });
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { data, exportOnnx, models } from '../../lib';
+import { data, exportOnnx, models, nn } from '../../lib';
 import { saveModel } from '../../lib/cli/model-file';
 import { temporaryDirectory } from '../packaging/support';
 import { main } from './support';
@@ -130,9 +130,13 @@ describe('beside onnxruntime-node', () => {
 
 test('a model of one size of batch is measured at that', async () => {
   const fixed = join(folder, 'fixed.onnx');
-  await exportOnnx(fixed, models.lenet5({ classes: 10 }), { input: [4, 28, 28, 1], dynamicBatch: false });
+  await exportOnnx(fixed, new nn.Conv2d(1, 3, 3), { input: [4, 28, 28, 1], dynamicBatch: false });
   const [ours] = JSON.parse(bench([fixed, '--seconds', '0.02', '--json'])).results as Result[];
   expect(ours.batches.map(({ batch }) => batch)).toEqual([4]);
+  const args = [fixed, '--seconds', '0.02', '--batches', '1,2', '--dynamic-batch', '--json'];
+  const opened = JSON.parse(bench(args));
+  expect((opened.results as Result[])[0].batches.map(({ batch }) => batch)).toEqual([1, 2]);
+  expect(opened.missing).toContain('is not measured with --dynamic-batch');
 });
 
 test('a size that is none, and a file that is missing', () => {

@@ -26,6 +26,20 @@ test('an ONNX file as it is', async () => {
   session.dispose();
 });
 
+test('an ONNX file of one size of batch, opened for any', async () => {
+  const fixed = join(folder, 'fixed.onnx');
+  await exportOnnx(fixed, new nn.Conv2d(1, 3, 1), { input: [2, 28, 28, 1], dynamicBatch: false });
+  const shapes = [false, true].map(async (dynamicBatch) => {
+    const { session } = await open(fixed, { dynamicBatch });
+    session.dispose();
+    return session.inputs[0].shape;
+  });
+  expect(await Promise.all(shapes)).toEqual([
+    [2, 1, 28, 28],
+    ['N', 1, 28, 28],
+  ]);
+});
+
 test.each<[string, Partial<OnnxOptions>, unknown]>([
   ['as they are', {}, undefined],
   ['with a mean', { mean: [0.5] }, { mean: [0.5], std: 1 }],
@@ -58,4 +72,5 @@ test('a file that says all about itself takes none of this', async () => {
   await saveModel(path, models.lenet5(), description);
   await expect(open(path, { images: true })).rejects.toThrow('--images is true, expected left out: a file that "receptive train" saved');
   await expect(open(path, { labels })).rejects.toThrow('--labels is ');
+  await expect(open(path, { dynamicBatch: true })).rejects.toThrow('--dynamic-batch is true');
 });

@@ -8,6 +8,7 @@ import type { Shape } from '../../shape';
 import { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
 import { Staging } from '../file';
+import { checkRows, fixedBatch, openBatch } from './batch';
 import { dtypeFor, type ElementType } from './elementType';
 import type { HostTensor } from './host';
 import { settled } from './operators/types';
@@ -24,9 +25,14 @@ export interface ImportOptions {
    * [N,C,…] as the file has them. Default 'nchw'.
    */
   layout?: 'nchw' | 'nhwc';
+  /**
+   * Whether a file whose batches have one size, as exporters write them by default, takes batches of any. A graph that makes of one row
+   * something of another, or has the size as a constant, is then an error. Default false.
+   */
+  dynamicBatch?: boolean;
 }
 
-const names: OptionNames<ImportOptions> = { layout: true };
+const names: OptionNames<ImportOptions> = { layout: true, dynamicBatch: 'boolean' };
 
 /** An input or output of an imported model. */
 export interface OnnxValueInfo {
@@ -62,20 +68,30 @@ export class OnnxModule extends Module {
   constructor(model: OnnxModel, options: ImportOptions = {}) {
     super();
     checkOptions('importOnnx', options, names);
-    const { layout = 'nchw' } = options;
+    const { layout = 'nchw', dynamicBatch = false } = options;
     if (layout !== 'nchw' && layout !== 'nhwc') throw rangeError('importOnnx', 'layout', layout, "'nchw' or 'nhwc'");
     this.layout = layout;
     this.#source = model.source;
     this.#opset = model.opset;
     const graph = withoutConstants(model);
     this.#steps = withLastUses(stepsOf(graph), graph);
-    this.inputs = model.inputs.map((info) => this.#described('input', info));
+    const before = model.inputs.map((info) => this.#described('input', info));
+    this.inputs = dynamicBatch ? openBatch(before) : before;
     this.outputs = model.outputs.map((info) => this.#described('output', info));
     const { values, parts } = statesOf(graph, this.#steps);
     this.#states = values;
     this.#parts = parts;
     this.#lasting = new Set([...values.values()].flatMap(({ host }) => (host ? [host] : [])));
     this.training = false;
+    if (dynamicBatch && fixedBatch(before) !== null) {
+      try {
+        const opened = { ...graph, before, after: this.inputs, outputs: this.outputs };
+        this.outputs = checkRows(this.#source, this, opened, (inputs) => this.run(inputs));
+      } catch (error) {
+        this.dispose();
+        throw error;
+      }
+    }
   }
 
   /** Transpositions of tensors that the last run could not do without: where the graph itself asks for another order in memory. */
@@ -166,7 +182,10 @@ export class OnnxModule extends Module {
 
   #checkShape(what: string, { shape }: OnnxValueInfo, came: Shape): void {
     const fits = shape === null || (shape.length === came.length && shape.every((n, i) => typeof n === 'string' || n < 0 || n === came[i]));
-    if (!fits) throw shapeError('OnnxModule', `${what} has shape [${came}], expected [${shape}]`);
+    if (fits) return;
+    const alike = shape!.length === came.length && shape!.every((n, i) => i === 0 || typeof n === 'string' || n < 0 || n === came[i]);
+    const hint = alike ? `: the file is of batches of ${shape![0]}, open it with dynamicBatch: true for others` : '';
+    throw shapeError('OnnxModule', `${what} has shape [${came}], expected [${shape}]${hint}`);
   }
 
   #runStep(run: Run, { node, operator, attributes, last }: Step, values: Map<string, Value>, shared: Uses): void {
@@ -243,7 +262,9 @@ class Uses {
  * traced and inspected as any other.
  * @param source A path, or the bytes of a file.
  * @param options.layout Whether images are given as [N,C,H,W], the default, or 'nhwc'.
- * @throws ReceptiveError (ERR_FILE) for a damaged file, (ERR_UNSUPPORTED) naming every operator that is not supported.
+ * @param options.dynamicBatch Whether a file of batches of one size takes batches of any. Default false.
+ * @throws ReceptiveError (ERR_FILE) for a damaged file, (ERR_UNSUPPORTED) naming every operator that is not supported, or why batches of
+ * other sizes cannot be taken.
  * @example
  * const model = await importOnnx('resnet18.onnx', { layout: 'nhwc' });
  * const scores = model.forward(images); // images [N,224,224,3]

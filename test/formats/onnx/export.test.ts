@@ -104,6 +104,16 @@ describe('exportOnnx', () => {
     await onnxOf(odd, { input: image, dynamicBatch: false });
   });
 
+  test('a part that takes one size of batch only is refused by what to do', async () => {
+    const trunk = await importOnnx(await onnxOf(models.mlp({ inputs: 3, classes: 4 }), { input: [2, 3], dynamicBatch: false }));
+    const whole = new nn.Sequential(trunk, new nn.Linear(4, 2));
+    await expect(onnxOf(whole, { input: [2, 3] })).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/^exportOnnx: .*export with dynamicBatch: false \(.*open it with dynamicBatch: true/),
+    });
+    await onnxOf(whole, { input: [2, 3], dynamicBatch: false });
+  });
+
   test.each<[string, nn.Module, number[]]>([
     ['other operations', fn((x) => (x.shape[0]! > 2 ? ops.relu(x) : x)), image],
     ['as many others', fn((x) => (x.shape[0]! > 2 ? ops.relu(x) : ops.tanh(x))), image],

@@ -60,7 +60,7 @@ export async function onnxOf(model: Module, options: ExportOptions): Promise<Uin
   const traces: Trace[] = [];
   try {
     traces.push(outline(model, inputs, 0));
-    if (dynamicBatch) traces.push(outline(model, inputs, 1));
+    if (dynamicBatch) traces.push(outlineOfAnother(model, inputs));
     return await write(traces[0]!, traces[1] ?? null, layout === 'nchw');
   } finally {
     for (const one of traces) one.dispose();
@@ -97,6 +97,20 @@ function outline(model: Module, inputs: readonly Input[], more: number): Trace {
     );
   } finally {
     setRandomState(random);
+  }
+}
+
+/** The same for a batch of another size. */
+function outlineOfAnother(model: Module, inputs: readonly Input[]): Trace {
+  try {
+    return outline(model, inputs, 1);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new ReceptiveError(
+      'ERR_UNSUPPORTED',
+      `exportOnnx: the model does not take another batch size: export with dynamicBatch: false (${message})`,
+      { cause },
+    );
   }
 }
 

@@ -1,0 +1,147 @@
+import { noGrad } from '../../autograd';
+import type { Dtype } from '../../dtype';
+import { ReceptiveError } from '../../errors';
+import type { Module } from '../../nn/module';
+import { elementwise, type Reaches } from '../../reach';
+import { showShape } from '../../shape';
+import { Tensor } from '../../tensor';
+import { tidy } from '../../tidy';
+import { type TraceNode, trace, type Value } from '../../trace';
+import type { OnnxModel, OnnxNode } from './read';
+
+// Files whose batches have one size, as exporters write them by default, for batches of any: the inputs' first axis is left open, and the
+// graph is looked through for what would make of one row something of another.
+
+interface Info {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly (number | string)[] | null;
+}
+
+/** The size of batches that the inputs say; null where it is open. */
+export const fixedBatch = (inputs: readonly Info[]): number | null => {
+  const length = inputs[0]?.shape?.[0];
+  return typeof length === 'number' && length >= 0 ? length : null;
+};
+
+/** The inputs with their first axis open where it is the batch of the first. */
+export function openBatch<I extends Info>(inputs: readonly I[]): I[] {
+  const batch = fixedBatch(inputs);
+  if (batch === null) return [...inputs];
+  const name = inputs.some(({ shape }) => shape?.includes('N')) ? -1 : 'N';
+  return inputs.map((info) => (info.shape?.[0] === batch ? { ...info, shape: [name, ...info.shape.slice(1)] } : info));
+}
+
+interface Opened<I extends Info> extends Pick<OnnxModel, 'nodes' | 'initializers'> {
+  /** The inputs as the file has them. */
+  readonly before: readonly Info[];
+  /** The same with their batch open. */
+  readonly after: readonly Info[];
+  readonly outputs: readonly I[];
+}
+
+/** What to say of nodes that give a shape whose first length is a constant, that of the batch. */
+function constants(batch: number, nodes: readonly OnnxNode[], initializers: OnnxModel['initializers']): string {
+  const named = nodes.flatMap(({ name, operator, inputs }) => {
+    const first = operator === 'Reshape' || operator === 'Expand' ? initializers.get(inputs[1] ?? '')?.data[0] : undefined;
+    return first !== undefined && Number(first) === batch ? [JSON.stringify(name)] : [];
+  });
+  if (named.length === 0) return '';
+  const list = named.slice(0, 5).join(', ');
+  return `; the batch may be a constant in ${list}${named.length > 5 ? ', …' : ''}: export the model again with dynamic axes`;
+}
+
+/** A size of a batch that no graph has as a constant, so that one put where the batch belongs shows. */
+const rows = 67;
+
+/** A length for other axes that are open. */
+const length = 64;
+
+/**
+ * Runs a model by shapes alone, and sees what each row of its outputs is made of.
+ * @returns The outputs with the axis of their rows open.
+ * @throws ReceptiveError (ERR_UNSUPPORTED) where it works for its own batch size only, or makes of one row something of another.
+ */
+export function checkRows<I extends Info>(
+  source: string,
+  model: Module,
+  { before, after, outputs, nodes, initializers }: Opened<I>,
+  run: (inputs: readonly Tensor[]) => readonly Tensor[],
+): I[] {
+  const batch = fixedBatch(before)!;
+  const refuse = (why: string, cause?: unknown) => {
+    const message = `${source}: works for batches of ${batch} only, not with dynamicBatch: ${why}${constants(batch, nodes, initializers)}`;
+    return new ReceptiveError('ERR_UNSUPPORTED', message, { cause });
+  };
+  return noGrad(() =>
+    tidy(() => {
+      const given = after.map(({ shape, dtype }) =>
+        Tensor.hollow(shape?.map((n, axis) => (typeof n === 'number' && n >= 0 ? n : axis === 0 ? rows : length)) ?? [], dtype),
+      );
+      let results: readonly Tensor[] = [];
+      const recorded = () => {
+        try {
+          return trace(model, given, { hollow: true, run: (inputs) => (results = run(inputs)) });
+        } catch (cause) {
+          throw refuse((cause as Error).message, cause);
+        }
+      };
+      using record = recorded();
+      const opened = record.inputs.filter((_, i) => after[i] !== before[i]);
+      const seen = new Map<Value, Rows | TraceNode>(opened.map((value) => [value, own]));
+      for (const node of record.nodes) {
+        const what = rowsOf(node, seen);
+        if (what) seen.set(node.output, what);
+      }
+      return outputs.map((info, i) => {
+        const value = record.of(results[i]!);
+        const what = seen.get(value);
+        if (!what) return info;
+        const where = `output ${JSON.stringify(info.name)} ${showShape(value.shape)} for ${rows} rows`;
+        if ('op' in what) throw refuse(`${where} mixes them in ${what.op.name}, which gives ${showShape(what.output.shape)}`);
+        const alone = Math.abs(what.step - 1) < tolerance && what.low > tolerance - 1 && what.high < 1 - tolerance;
+        if (!alone || value.shape[what.axis] !== rows) throw refuse(`${where} is not made of each by itself`);
+        return { ...info, shape: info.shape?.map((n, axis) => (axis === what.axis ? after[0]!.shape![0]! : n)) ?? null };
+      });
+    }),
+  );
+}
+
+/** The element at place o of an axis is made of the rows from o·step + low to o·step + high. */
+interface Rows {
+  readonly axis: number;
+  readonly step: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+const own: Rows = { axis: 0, step: 1, low: 0, high: 0 };
+
+/** Sums of fractions such as thirds are not exact. */
+const tolerance = 1e-9;
+
+/** What the output of a node is made of; the node that mixed rows, where one did; null where there are none in it. */
+function rowsOf(node: TraceNode, seen: ReadonlyMap<Value, Rows | TraceNode>): Rows | TraceNode | null {
+  const { op, inputs, attrs, output } = node;
+  const shapes = inputs.map((input) => input?.shape ?? []);
+  // A reshape says nothing of what becomes the last axis, such as numbers that are looked up in a table in one list: here it is not the last.
+  const said = op.reach?.(shapes, attrs, op.name === 'reshape' ? [...output.shape, 1] : output.shape) ?? null;
+  const paths: Rows[] = [];
+  for (const [i, input] of inputs.entries()) {
+    const before = input && seen.get(input);
+    if (!before) continue;
+    if ('op' in before) return before;
+    const path = through(before, said ? said[i] : elementwise(shapes[i]!, output.shape));
+    if (!path) return node;
+    paths.push(path);
+  }
+  if (paths.length === 0) return null;
+  const [{ axis, step }] = paths as [Rows];
+  if (paths.some((path) => path.axis !== axis || Math.abs(path.step - step) > tolerance)) return node;
+  return { axis, step, low: Math.min(...paths.map(({ low }) => low)), high: Math.max(...paths.map(({ high }) => high)) };
+}
+
+function through({ axis, step, low, high }: Rows, reaches: Reaches | null | undefined): Rows | null {
+  const reach = reaches?.[axis];
+  return reach ? { axis: reach.axis, step: step * reach.step, low: low + step * reach.from, high: high + step * reach.to } : null;
+}
