@@ -9,20 +9,15 @@
 
 const { parseArgs } = require('node:util');
 const fastify = require('fastify');
-const { Batcher, compile, data, lowerThreadPriority, models, ops, readSafetensors, tensor, tidy } = require('..');
+const { Batcher, compile, data, loadModel, lowerThreadPriority, ops, tensor, tidy } = require('..');
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { port: { type: 'string', default: '3000' } } });
 
 /** A model file says which network it holds, how its images are read, and what its classes are called. */
 async function open(path) {
-  const { tensors, metadata } = await readSafetensors(path);
-  const { architecture, options, images, labels } = JSON.parse(metadata.receptive);
-  const model = models[architecture](options);
-  model.loadStateDict(tensors);
-  for (const one of Object.values(tensors)) one.dispose();
-  const [height, width = height] = [images.size].flat(); // one number is both
-  const session = await compile(model, { input: ['N', height, width, images.channels], owned: true });
-  return { session, images, labels };
+  const { model, input, images, labels } = await loadModel(path);
+  if (!images) throw new Error(`${path}: takes no images`);
+  return { session: await compile(model, { input, owned: true }), images, labels };
 }
 
 async function main() {

@@ -69,12 +69,8 @@ async function main() {
 }
 
 async function serve(path) {
-  const { Batcher, compile, data, models, readSafetensors } = require('..');
-  const { tensors, metadata } = await readSafetensors(path);
-  const { architecture, options, labels, tokenizer: state } = JSON.parse(metadata.receptive);
-  const tokenizer = data.Tokenizer.fromJSON(state);
-  const model = models[architecture](options);
-  model.loadStateDict(tensors);
+  const { Batcher, compile, loadModel } = require('..');
+  const { model, labels, tokenizer } = await loadModel(path);
   const length = tokenizer.maxLength; // every text is padded to it, so that any two can be in one batch
   const session = await compile(model, { input: { shape: ['N', length], dtype: 'int32' }, owned: true });
   const batcher = new Batcher(session, { maxBatch: 32, maxWait: 1, maxQueue: 100_000 });

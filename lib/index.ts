@@ -5,6 +5,7 @@ export * from './create';
 export * as data from './data';
 export type { Dtype, TypedArray } from './dtype';
 export { type CodedError, type ErrorCode, ReceptiveError } from './errors';
+export { type Description as ModelDescription, type LoadedModel, loadModel } from './formats/modelFile';
 export * from './formats/onnx';
 export { type LoadFileOptions, load, readSafetensors, type SafetensorsFile, type SaveOptions, save } from './formats/safetensors';
 export * from './graph';

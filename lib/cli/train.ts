@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { checkWritable } from '../formats/file';
+import { buildModel } from '../formats/modelFile';
 import type { Module } from '../nn';
 import { manualSeed } from '../random';
 import { runtime, setNumThreads } from '../runtime';
 import type { Epoch, metrics, Scores, Step } from '../train';
 import { oneOf, positiveInteger, wholeNumber } from './arguments';
-import { buildModel, saveModel } from './model-file';
+import { saveModel } from './model-file';
 import { bar, clock, count, createOutput, emphasis, type Output, percent } from './output';
 import { drawClasses, measure, scoresByLabel } from './scores';
 import { tasks } from './tasks';

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { noGrad } from '../../autograd';
 import * as data from '../../data';
-import { fileError } from '../../formats/file';
+import { imageShape, imagesOf } from '../../formats/modelFile';
 import { softmax } from '../../ops';
 import type { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
@@ -17,9 +17,9 @@ export interface ImageDescription extends Description {
   readonly images: data.ReadImageOptions & { readonly normalization: data.Normalization };
 }
 
-/** One image as the network takes it; a side that is one number is both height and width. */
-export function inputOf({ images: { size, channels = 3 } }: ImageDescription): { shape: number[]; dtype: 'float32' } {
-  return { shape: [1, ...(typeof size === 'number' ? [size, size] : size), channels], dtype: 'float32' };
+/** One image as the network takes it. */
+export function inputOf({ images }: ImageDescription): { shape: number[]; dtype: 'float32' } {
+  return { shape: [1, ...imageShape(images)], dtype: 'float32' };
 }
 
 /** How a network for images is served: image files become its input as those of `predict` do. */
@@ -39,11 +39,7 @@ interface Recognised {
 }
 
 /** How a model file says that images are read. */
-export function formatOf(path: string, { images }: ImageDescription): ImageDescription['images'] {
-  if (typeof images?.normalization !== 'object' || images.normalization === null)
-    throw fileError(path, 'does not say how its images are read');
-  return images;
-}
+export const formatOf = (path: string, { images }: ImageDescription): ImageDescription['images'] => imagesOf(path, images);
 
 /** What a network makes of a batch, whose tensor is freed. */
 async function recognise({ path, model, description }: SavedModel<ImageDescription>, x: Tensor): Promise<Recognised[]> {

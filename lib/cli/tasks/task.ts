@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Dtype } from '../../dtype';
+import type { Description } from '../../formats/modelFile';
 import type { CompileOptions } from '../../graph/session';
 import type { Module } from '../../nn';
 import type { Served } from '../../serve';
@@ -8,16 +9,7 @@ import type { Batches } from '../../train';
 import type { Output } from '../output';
 import type { TrainingDefaults, TrainingOptions } from '../training';
 
-/** What a model file says besides its weights: how to build the network again, and what it was trained for. */
-export interface Description {
-  /** A row of the table of tasks. */
-  readonly task: string;
-  /** A function of `models`, and the options it was called with. */
-  readonly architecture: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  /** The names of the classes, in the order of the network's outputs. */
-  readonly labels: readonly string[];
-}
+export type { Description };
 
 /** A network from a model file, and what the file says about it. */
 export interface SavedModel<D extends Description = Description> {

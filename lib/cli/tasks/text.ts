@@ -4,6 +4,7 @@ import { noGrad } from '../../autograd';
 import * as data from '../../data';
 import { rangeError } from '../../errors';
 import { fileError } from '../../formats/file';
+import { tokenizerOf } from '../../formats/modelFile';
 import { TextCnn } from '../../models/textCnn';
 import { softmax } from '../../ops';
 import { tidy } from '../../tidy';
@@ -148,11 +149,7 @@ async function toMeasure(texts: data.TextDataset, tokenizer: data.Tokenizer, bat
 function restore({ path, description }: SavedModel<TextDescription>) {
   const { tokenizer, source } = description;
   if (typeof source !== 'object' || source === null) throw fileError(path, 'does not say how its texts were read');
-  try {
-    return { tokenizer: data.Tokenizer.fromJSON(tokenizer), source };
-  } catch (cause) {
-    throw fileError(path, `its tokenizer cannot be used: ${(cause as Error).message}`, cause);
-  }
+  return { tokenizer: tokenizerOf(path, tokenizer), source };
 }
 
 interface Prediction {
