@@ -111,7 +111,7 @@ function random(operation: string, kind: number, shape: Shape, a: number, b: num
   const { dtype, requiresGrad } = complete(operation, options, 'float32');
   if (!isFloat(dtype)) throw dtypeError(operation, `dtype is ${dtype}, expected float32 or float64`);
   const made = Tensor.empty(checkShape(operation, shape), dtype);
-  native.ops.random(made.id, kind, a, b, ...takeRandom(made.size));
+  native.ops.random(made.id, kind, a, b, ...takeRandom(made.size, operation));
   return finish(made, requiresGrad);
 }
 

@@ -9,7 +9,12 @@ interface DtypeInfo {
   /** The number the addon knows it by. */
   readonly code: number;
   readonly bytes: number;
-  readonly array: { new (length: number): TypedArray; new (buffer: ArrayBuffer): TypedArray; from(values: ArrayLike<number>): TypedArray };
+  readonly array: {
+    readonly name: string;
+    new (length: number): TypedArray;
+    new (buffer: ArrayBuffer): TypedArray;
+    from(values: ArrayLike<number>): TypedArray;
+  };
 }
 
 export const dtypes: Readonly<Record<Dtype, DtypeInfo>> = {

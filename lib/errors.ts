@@ -55,8 +55,8 @@ function coded<E extends Error>(error: E, code: ErrorCode, details: Details): E 
 }
 
 /** An argument of the wrong kind: `conv2d: stride is "two", expected a positive integer or a pair of them`. */
-export function typeError(operation: string, argument: string, received: unknown, expected: string): TypeError {
-  const message = `${operation}: ${argument} is ${show(received)}, expected ${expected}`;
+export function typeError(operation: string, argument: string, received: unknown, expected: string, shown = show(received)): TypeError {
+  const message = `${operation}: ${argument} is ${shown}, expected ${expected}`;
   return coded(new TypeError(message), 'ERR_INVALID_TYPE', { operation, argument, received, expected });
 }
 

@@ -1,4 +1,4 @@
-import { rangeError } from './errors';
+import { ReceptiveError, rangeError } from './errors';
 
 // Random numbers are counter-based (Philox4x32-10, Salmon et al. 2011): a seed and a position give the same numbers on every machine,
 // instruction set and number of threads. One counter for the environment; every use takes the numbers it needs.
@@ -30,8 +30,28 @@ export function setRandomState({ seed, position }: Readonly<RandomState>): void 
   state.position = position;
 }
 
-/** @internal Takes n numbers: [seed low, seed high, position low, position high], as the addon wants them. */
-export function takeRandom(n: number): readonly [number, number, number, number] {
+let refusing: string | null = null;
+
+/** @internal Runs fn, in which taking random numbers is an error of this operation: it keeps what fn does, and would keep the numbers. */
+export function refuseRandom<R>(operation: string, fn: () => R): R {
+  const before = refusing;
+  refusing = operation;
+  try {
+    return fn();
+  } finally {
+    refusing = before;
+  }
+}
+
+/**
+ * @internal Takes n numbers: [seed low, seed high, position low, position high], as the addon wants them.
+ * @param what The function that takes them.
+ */
+export function takeRandom(n: number, what = 'an initialiser'): readonly [number, number, number, number] {
+  if (refusing) {
+    const why = 'every run would have the same: make them outside, and give them to forward as an input';
+    throw new ReceptiveError('ERR_UNSUPPORTED', `${refusing}: ${what} makes random numbers inside of forward, of which ${why}`);
+  }
   const { seed, position } = state;
   state.position += Math.ceil(n / 4);
   return [seed >>> 0, Math.floor(seed / 2 ** 32), position >>> 0, Math.floor(position / 2 ** 32)];

@@ -205,6 +205,6 @@ function withRandomState<R>(state: Readonly<RandomState>, fn: () => R): R {
 }
 
 function drawSeed(): number {
-  const [low, high, position] = takeRandom(1);
+  const [low, high, position] = takeRandom(1, 'a DataLoader without a seed');
   return ((high & 0x1fffff) * 2 ** 32 + low + position) % Number.MAX_SAFE_INTEGER;
 }

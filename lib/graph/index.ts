@@ -1,10 +1,2 @@
-export {
-  type CompileOptions,
-  compile,
-  type Feed,
-  type InputSpec,
-  type RunOptions,
-  Session,
-  type SessionPlans,
-  type SessionValue,
-} from './session';
+export type { Feed, SessionValue } from './feeds';
+export { type CompileOptions, compile, type InputSpec, type RunOptions, Session, type SessionPlans } from './session';

@@ -1,31 +1,21 @@
-import { noGrad } from '../autograd';
-import { tensor } from '../create';
-import { type Dtype, dtypeOf, dtypes, type TypedArray } from '../dtype';
+import { noGrad, synchronous } from '../autograd';
+import { type Dtype, dtypes } from '../dtype';
 import { ReceptiveError, rangeError, shapeError, typeError } from '../errors';
 import { native } from '../native';
 import { inMode } from '../nn/mode';
 import { Module } from '../nn/module';
 import { checkOptions, type OptionNames } from '../options';
+import { refuseRandom } from '../random';
 import { scope } from '../scope';
-import { type Shape, showShape } from '../shape';
+import type { Shape } from '../shape';
 import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { type Origin, trace } from '../trace';
 import { Constants } from './constants';
+import { checkFit, checkNamed, type Feed, filled, type SessionValue } from './feeds';
 import { constantsOf, graphOf, showGraph } from './graph';
 import { optimised } from './passes';
 import { Plan, Workspace } from './plan';
-
-/** An input or output of a session. */
-export interface SessionValue {
-  readonly name: string;
-  /** Lengths of the axes; of one that may vary its name, or -1. */
-  readonly shape: readonly (number | string)[];
-  readonly dtype: Dtype;
-}
-
-/** Data for an input: a tensor, or numbers in row-major order with their shape; 64-bit integers must fit 32 bits. */
-export type Feed = Tensor | { readonly data: TypedArray | BigInt64Array; readonly shape: Shape };
 
 /** Options of `Session.run`. */
 export interface RunOptions {
@@ -149,8 +139,8 @@ export class Session implements Disposable {
 
   /** The inputs as tensors, those that were not are added to `made`. */
   #given(feeds: Readonly<Record<string, Feed>>, made: Tensor[]): Tensor[] {
-    if (typeof feeds !== 'object' || feeds === null) throw typeError('run', 'feeds', feeds, 'an object of inputs by name');
     const names = this.inputs.map(({ name }) => name);
+    checkNamed('run', feeds, names);
     for (const name of Object.keys(feeds)) {
       if (!names.includes(name)) throw rangeError('run', 'input', name, `one of ${names.join(', ')}`);
     }
@@ -179,7 +169,7 @@ export class Session implements Disposable {
       noGrad(() =>
         tidy(() => {
           const given = shapes.map((shape, i) => Tensor.hollow(shape, inputs[i]!.dtype));
-          using record = trace(model, given, { hollow: true, run });
+          using record = refuseRandom('compile', () => trace(model, given, { hollow: true, run }));
           return use(record);
         }),
       ),
@@ -298,60 +288,9 @@ export class Session implements Disposable {
   }
 }
 
-/**
- * Throws unless a shape is one that an input may have; `sizes` are those of axes by name, as far as inputs before it said. `otherBatches` is
- * said where the first axis alone is not.
- */
-function checkFit(
-  operation: string,
-  what: string,
-  received: Shape,
-  wanted: SessionValue['shape'],
-  sizes: Map<string, number>,
-  otherBatches = '',
-): void {
-  const misfit = (n: number, axis: number) => {
-    const length = wanted[axis]!;
-    if (typeof length === 'number') return length >= 0 && length !== n;
-    const known = sizes.get(length) ?? n;
-    sizes.set(length, known);
-    return known !== n;
-  };
-  const misfits = received.length === wanted.length ? received.flatMap((n, axis) => (misfit(n, axis) ? [axis] : [])) : null;
-  if (misfits?.length === 0) return;
-  const expected = `[${wanted.join(',')}]`;
-  const hint = misfits?.join() === '0' && typeof wanted[0] === 'number' && otherBatches ? `; for batches of any size ${otherBatches}` : '';
-  const message = `${what} has shape ${showShape(received)}, expected ${expected}${hint}`;
-  throw shapeError(operation, message, { argument: what, received, expected });
-}
-
 /** A shape whose varying axes have a length. */
 const concrete = (shape: readonly (number | string)[], length: number): Shape =>
   shape.map((n) => (typeof n === 'number' && n >= 0 ? n : length));
-
-/** Numbers that are no tensor yet as one. */
-function filled(what: string, feed: unknown, dtype: Dtype): Tensor {
-  if (typeof feed !== 'object' || feed === null || !('data' in feed) || !('shape' in feed)) {
-    throw typeError('run', what, feed, 'a Tensor, or { data, shape }');
-  }
-  const { data, shape } = feed as { data: unknown; shape: Shape };
-  const is64 = Object.prototype.toString.call(data) === '[object BigInt64Array]';
-  if (!is64 && dtypeOf(data) === undefined) throw typeError('run', `the data of ${what}`, data, 'a typed array of numbers');
-  const array = is64 ? Float64Array.from(data as BigInt64Array, Number) : (data as TypedArray);
-  return tensor(is64 ? dtypes[dtype].array.from(checked(what, array, dtype)) : array, shape, { dtype });
-}
-
-/** 64-bit integers that are elements of a type. */
-function checked(what: string, values: ArrayLike<number>, dtype: Dtype): ArrayLike<number> {
-  const [low, high] = dtype === 'uint8' ? [0, 255] : [-(2 ** 31), 2 ** 31 - 1];
-  if (dtype === 'int32' || dtype === 'uint8') {
-    for (let i = 0; i < values.length; i++) {
-      if (!(values[i]! >= low && values[i]! <= high))
-        throw rangeError('run', `element ${i} of ${what}`, values[i], `an integer from ${low} to ${high}`);
-    }
-  }
-  return values;
-}
 
 /** A shape, or a shape and an element type; an axis that may vary is -1 or a name. */
 export type InputSpec = readonly (number | string)[] | { readonly shape: readonly (number | string)[]; readonly dtype?: Dtype };
@@ -374,7 +313,8 @@ const compileNames: OptionNames<CompileOptions> = { input: true, inputs: true, p
  * Makes a session of a model, in inference mode (whatever its mode is now), with its parameters as they are now: training it further does
  * not change the session. Normalisations become part of convolutions, sums and rectifiers are done where results are stored, weights are
  * packed once, and all values share one piece of memory.
- * @throws What the model throws for such an input. ERR_UNSUPPORTED where its forward function reads values.
+ * @throws What the model throws for such an input. ERR_UNSUPPORTED where its forward function reads values, or makes random numbers, of
+ * which every run would have the same. TypeError where it gives no Tensor.
  * @example
  * const session = await compile(models.resnet18({ classes: 10, stem: 'cifar' }), { input: ['N', 32, 32, 3] });
  * const { output } = await session.run({ input: { data: pixels, shape: [1, 32, 32, 3] } });
@@ -396,7 +336,11 @@ export async function compile(model: Module, options: CompileOptions): Promise<S
     outputs: [{ name: 'output' }],
     plans,
     otherBatches: "compile it with 'N' for that length",
-    run: (given) => [model.forward(...given)],
+    run: (given) => {
+      const output: unknown = synchronous('compile', model.forward(...given));
+      if (!(output instanceof Tensor)) throw typeError('compile', 'what forward gives', output, 'a Tensor');
+      return [output];
+    },
   });
 }
 

@@ -1,5 +1,5 @@
 import { noGrad } from '../autograd';
-import { rangeError, typeError } from '../errors';
+import { ReceptiveError, rangeError, typeError } from '../errors';
 import { inMode } from '../nn/mode';
 import { Module } from '../nn/module';
 import { Parameter } from '../nn/parameter';
@@ -34,14 +34,18 @@ export function traced<R>(model: Module, x: Tensor, hollow: boolean, use: (trace
 /** Hands on what the model does with an input of this shape, computing nothing; of a tensor, what it does with that. */
 export function outlined<R>(operation: string, model: Module, input: Shape | Tensor, use: (trace: Trace) => R): R {
   checkModel(operation, model);
+  const report = (record: Trace) => {
+    if (record.whole.output || layersOf(record).length > 0) return use(record);
+    throw new ReceptiveError('ERR_UNSUPPORTED', `${operation}: neither the model's forward nor a layer inside of it gives a Tensor`);
+  };
   if (input instanceof Tensor) {
     checkInput(operation, input.shape);
-    return noGrad(() => traced(model, input, false, use));
+    return noGrad(() => traced(model, input, false, report));
   }
   const shape = checkShape(operation, input);
   checkInput(operation, shape);
   const dtype = model.parameters()[0]?.dtype ?? 'float32';
-  return noGrad(() => tidy(() => traced(model, Tensor.hollow(shape, dtype), true, use)));
+  return noGrad(() => tidy(() => traced(model, Tensor.hollow(shape, dtype), true, report)));
 }
 
 /** The same values as a leaf of its own. */

@@ -66,7 +66,7 @@ function drop(operation: Op<[Tensor], Attrs>, x: Tensor, p: number, options: Dro
   checkProbability(operation.name, p);
   const { training = false } = options;
   if (!training || p === 0) return reshape(x, x.shape);
-  return apply(operation, [x], { p, random: takeRandom(count) });
+  return apply(operation, [x], { p, random: takeRandom(count, `${operation.name} that trains`) });
 }
 
 /**

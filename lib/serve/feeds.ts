@@ -1,7 +1,9 @@
-import { type Dtype, dtypeOf, dtypes, type TypedArray } from '../dtype';
-import { dtypeError, rangeError, shapeError, typeError } from '../errors';
-import type { Session, SessionValue } from '../graph/session';
+import { type Dtype, dtypes, type TypedArray } from '../dtype';
+import { rangeError, shapeError, typeError } from '../errors';
+import { checkArray, checkNamed, type SessionValue } from '../graph/feeds';
+import type { Session } from '../graph/session';
 import { type Shape, showShape, sizeOf } from '../shape';
+import { Tensor } from '../tensor';
 
 /** Numbers of this process, in row-major order, with their shape: what batches are put together from, and cut into. */
 export interface HostArray {
@@ -38,7 +40,11 @@ export const called = (name: string): string => `input ${JSON.stringify(name)}`;
  * @throws TypeError, RangeError that name the input that is missing, unknown, or not of the type and shape the session takes.
  */
 export function checkFeeds(session: Session, feeds: Readonly<Record<string, HostArray>>): { arrays: HostArray[]; rows: number } {
-  if (typeof feeds !== 'object' || feeds === null) throw typeError('run', 'feeds', feeds, 'an object of inputs by name');
+  checkNamed(
+    'run',
+    feeds,
+    session.inputs.map(({ name }) => name),
+  );
   for (const name of Object.keys(feeds)) {
     if (!session.inputs.some((input) => input.name === name)) {
       throw rangeError('run', 'input', name, `one of ${session.inputs.map((input) => input.name).join(', ')}`);
@@ -58,10 +64,11 @@ export function checkFeeds(session: Session, feeds: Readonly<Record<string, Host
 
 function checkFeed({ name, shape, dtype }: SessionValue, feed: HostArray | undefined, lengths: Map<string, number>): HostArray {
   const what = called(name);
+  if ((feed as unknown) instanceof Tensor) {
+    throw typeError('run', what, feed, '{ data, shape }: a Batcher takes arrays, such as await tensor.data(), no Tensors', 'a Tensor');
+  }
   if (typeof feed !== 'object' || feed === null || !Array.isArray(feed.shape)) throw typeError('run', what, feed, '{ data, shape }');
-  const came = dtypeOf(feed.data);
-  if (came === undefined) throw typeError('run', `the data of ${what}`, feed.data, 'a typed array of numbers');
-  if (came !== dtype) throw dtypeError('run', `${what} is ${came}, expected ${dtype}`);
+  checkArray(`the data of ${what}`, feed.data, dtype);
   const fits =
     feed.shape.length === shape.length &&
     feed.shape.every((n, axis) => {

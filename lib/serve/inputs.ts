@@ -1,6 +1,6 @@
 import { readImages } from '../data';
 import { type Dtype, dtypes, toArray } from '../dtype';
-import type { SessionValue } from '../graph/session';
+import type { SessionValue } from '../graph/feeds';
 import { maxRank, type Shape, showShape, sizeOf } from '../shape';
 import { called, type HostArray, numbersOf, varies } from './feeds';
 import type { Model } from './model';

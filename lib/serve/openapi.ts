@@ -1,5 +1,5 @@
 import type { Dtype } from '../dtype';
-import type { SessionValue } from '../graph/session';
+import type { SessionValue } from '../graph/feeds';
 import { version } from '../native';
 import { hasRows, varies } from './feeds';
 import { mediaTypes, shapeHeader } from './inputs';

@@ -40,16 +40,37 @@ test('64-bit integers beyond the type are an error that names them', async () =>
 });
 
 test.each<[unknown, string]>([
-  [null, 'run: feeds is null, expected an object of inputs by name'],
+  [null, 'run: feeds is null, expected an object of inputs by name, { input: … }'],
+  [tensor([1, 2]), 'run: feeds is a Tensor, expected an object of inputs by name, { input: … }'],
+  ...[new Uint8Array(2), new Float64Array(2), new Int32Array(2)].map((data): [unknown, string] => [
+    { input: { data, shape: [2] } },
+    `run: the data of input "input" is a ${data.constructor.name}, expected a Float32Array (float32)`,
+  ]),
   [{ input: 5 }, 'run: input "input" is 5, expected a Tensor, or { data, shape }'],
   [{ input: { data: new Float32Array(1) } }, 'expected a Tensor, or { data, shape }'],
-  [{ input: { data: [1, 2], shape: [2] } }, 'run: the data of input "input" is [1,2], expected a typed array of numbers'],
+  [{ input: { data: [1, 2], shape: [2] } }, 'run: the data of input "input" is [1,2], expected a Float32Array (float32)'],
   [{ input: { data: new Float32Array(2), shape: [3] } }, '[3]'],
 ])('%p', async (feeds, message) => {
   const session = await of('float32');
   await expect(session.run(feeds as never)).rejects.toThrow(message);
   const { output } = await session.run({ input: tensor([1, 2]) });
   expect([...(await output!.data())]).toEqual([2, 4]);
+});
+
+test.each<[string, unknown, string]>([
+  ['a list', [], 'compile: what forward gives is [], expected a Tensor'],
+  ['a promise', Promise.resolve(1), 'compile: what the function returns is a Promise, expected no promise'],
+  ['nothing', undefined, 'compile: what forward gives is undefined, expected a Tensor'],
+])('a forward that gives %s', async (_name, given, message) => {
+  class Odd extends nn.Module {
+    forward(): Tensor {
+      return given as Tensor;
+    }
+  }
+  for (const shape of [[2], ['N']]) {
+    const compiled = compile(new Odd(), { input: shape });
+    await expect(compiled).rejects.toMatchObject({ code: 'ERR_INVALID_TYPE', message: expect.stringContaining(message) });
+  }
 });
 
 test('shapes that are none', async () => {

@@ -1,5 +1,6 @@
 import {
   compile,
+  inspect,
   loadOnnx,
   manualSeed,
   memory,
@@ -12,6 +13,7 @@ import {
   type Tensor,
   tensor,
   tidy,
+  uniformLike,
   zeros,
 } from '../../lib';
 import { onnxOf } from '../../lib/formats/onnx/export';
@@ -257,6 +259,43 @@ test('a session that owns its model uses its parameters where they are, and free
   expect(await (await session.run({ input: x })).output!.data()).toEqual(expected);
   session.dispose();
   expect(model.parameters().every(({ disposed }) => disposed)).toBe(true);
+});
+
+describe('random numbers made inside of forward', () => {
+  class Noisy extends nn.Module {
+    constructor(readonly noise: (x: Tensor) => Tensor) {
+      super();
+    }
+    forward(x: Tensor): Tensor {
+      return ops.add(x, this.noise(x));
+    }
+  }
+
+  test.each<[string, (x: Tensor) => Tensor, string]>([
+    ['randn', (x) => randn(x.shape), 'randn'],
+    ['uniformLike', (x) => uniformLike(x), 'uniform'],
+    ['dropout', (x) => ops.dropout(x, 0.5, { training: true }), 'dropout that trains'],
+    ['a new layer', (x) => new nn.Linear(2, 2).forward(x), 'an initialiser'],
+  ])('%s: no session or file would draw them again', async (_name, noise, called) => {
+    const model = new Noisy(noise);
+    for (const [operation, made] of [
+      ['compile', () => compile(model, { input: [2, 2] })],
+      ['compile', () => compile(model, { input: ['N', 2] })],
+      ['exportOnnx', () => onnxOf(model, { input: [2, 2] })],
+    ] as const) {
+      await expect(made()).rejects.toMatchObject({
+        code: 'ERR_UNSUPPORTED',
+        message: expect.stringContaining(`${operation}: ${called} makes random numbers inside of forward`),
+      });
+    }
+    expect(inspect.summary(model, [2, 2]).length).toBe(1);
+    expect(model.forward(randn([2, 2])).shape).toEqual([2, 2]);
+  });
+
+  test('a layer that drops in training is none', async () => {
+    using session = await compile(new nn.Sequential(new nn.Dropout(0.5)).train(), { input: [2] });
+    expect([...(await (await session.run({ input: tensor([1, 2]) })).output!.data())]).toEqual([1, 2]);
+  });
 });
 
 describe('what weights were computed of, where a normalisation is part of them,', () => {

@@ -111,6 +111,23 @@ describe('inspect.summary', () => {
     expect(memory()).toMatchObject({ tensors: before.tensors, bytes: before.bytes });
   });
 
+  test('a model that gives no tensor, nor has a layer that does, is an error', () => {
+    class Odd extends nn.Module {
+      constructor(readonly part: nn.Module | null) {
+        super();
+      }
+      forward(x: Tensor): Tensor {
+        return [this.part ? this.part.forward(x) : x] as never;
+      }
+    }
+    for (const report of [inspect.summary, inspect.parameters, inspect.receptiveField]) {
+      expect(() => report(new Odd(null), [1, 4])).toThrow(
+        `${report.name}: neither the model's forward nor a layer inside of it gives a Tensor`,
+      );
+    }
+    expect(inspect.summary(new Odd(new nn.Linear(4, 2)), [1, 4]).map(({ name }) => name)).toEqual(['part']);
+  });
+
   test('computes nothing and takes no memory: a network of tera-multiply-adds is summed up at once', () => {
     const model = new nn.Sequential(...Array.from({ length: 8 }, () => new nn.Conv2d(64, 64, 3, { padding: 1 })));
     const { peakBytes } = memory();

@@ -3,7 +3,7 @@ import { ReceptiveError, rangeError, typeError } from '../../../errors';
 import { inMode } from '../../../nn/mode';
 import { Module } from '../../../nn/module';
 import { checkOptions, type OptionNames } from '../../../options';
-import { randomState, setRandomState } from '../../../random';
+import { refuseRandom } from '../../../random';
 import { checkShape, type Shape } from '../../../shape';
 import { Tensor } from '../../../tensor';
 import { tidy } from '../../../tidy';
@@ -40,7 +40,8 @@ const rows: Rows = { ...elementwiseRows, ...layerRows, ...moveRows };
  * Writes a model, as it is for inference, as an ONNX file (opset 17). Inputs are called input, or input_0, …; the output is called output.
  * The file is replaced whole or not at all.
  * @param options.input A shape or tensor as the model takes it here, channels last.
- * @throws ReceptiveError (ERR_UNSUPPORTED) naming every operation that has no counterpart in ONNX, and where it ran.
+ * @throws ReceptiveError (ERR_UNSUPPORTED) naming every operation that has no counterpart in ONNX, and where it ran; where forward makes
+ * random numbers.
  * @example
  * await exportOnnx('lenet5.onnx', models.lenet5(), { input: [1, 28, 28, 1] });
  */
@@ -83,21 +84,16 @@ function inputsOf(input: ExportOptions['input'], model: Module): Input[] {
 
 /** What a model does with inputs of these shapes, their batches larger by so many. Nothing is computed. */
 function outline(model: Module, inputs: readonly Input[], more: number): Trace {
-  const random = randomState();
-  try {
-    return noGrad(() =>
-      inMode(model, 'inference', () => {
-        let record: Trace | undefined;
-        tidy(() => {
-          const given = inputs.map(({ shape, dtype }) => Tensor.hollow([(shape[0] ?? 1) + more, ...shape.slice(1)], dtype));
-          record = trace(model, given, { hollow: true });
-        });
-        return record!;
-      }),
-    );
-  } finally {
-    setRandomState(random);
-  }
+  return noGrad(() =>
+    inMode(model, 'inference', () => {
+      let record: Trace | undefined;
+      tidy(() => {
+        const given = inputs.map(({ shape, dtype }) => Tensor.hollow([(shape[0] ?? 1) + more, ...shape.slice(1)], dtype));
+        record = refuseRandom('exportOnnx', () => trace(model, given, { hollow: true }));
+      });
+      return record!;
+    }),
+  );
 }
 
 /** The same for a batch of another size. */
