@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root, run, temporaryDirectory } from './support';
 
@@ -40,9 +40,11 @@ describe('the packed package', () => {
   test('holds what is needed to run and to compile, and nothing else', () => {
     const paths = packed.files.map(({ path }) => path);
     const allowed =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|ARCHITECTURE\.md|docs\/(guides\/)?[\w-]+\.md|binding\.gyp|scripts\/headers\.cjs|native\/sources\.cjs|native\/binding\/exports\.map|dist\/.+\.(js|mjs|d\.ts|d\.mts)|native\/(binding|kernels|ops|runtime|simd)\/(\w+\/)?\w+\.(h|cpp)|prebuilds\/.+\.node)$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|ARCHITECTURE\.md|docs\/(guides\/)?[\w-]+\.(md|svg)|examples\/[\w-]+\.cjs|binding\.gyp|scripts\/headers\.cjs|native\/sources\.cjs|native\/binding\/exports\.map|dist\/.+\.(js|mjs|d\.ts|d\.mts)|native\/(binding|kernels|ops|runtime|simd)\/(\w+\/)?\w+\.(h|cpp)|prebuilds\/.+\.node)$/;
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     for (const path of [
+      ...readdirSync(join(root, 'examples')).map((name) => `examples/${name}`),
+      'docs/roofline.svg',
       'README.md',
       'ARCHITECTURE.md',
       'CHANGELOG.md',
@@ -98,6 +100,12 @@ describe('the packed package', () => {
     expect(run(process.execPath, ['-e', script], { cwd: folder })).toMatch(
       /^ERR_UNSUPPORTED .*run "npm install sharp" \(Cannot find module 'sharp'\)\n$/,
     );
+  });
+
+  test('an example runs where it was installed', () => {
+    const example = join(installed, 'examples', 'text-worker.cjs');
+    const { status, stderr } = spawnSync(process.execPath, [example, 'none.safetensors', 'a text'], { encoding: 'utf8', cwd: folder });
+    expect([status, stderr]).toEqual([1, expect.stringContaining('none.safetensors: ENOENT')]);
   });
 
   test('the command line starts', () => {
