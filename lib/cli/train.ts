@@ -38,6 +38,9 @@ export function addTrain(program: Command): void {
   train.showHelpAfterError(`(a task is one of ${Object.keys(tasks).join(', ')})`);
 }
 
+/** What ends a training, with the model saved: from a terminal, and from what runs a machine's services. */
+const stops = ['SIGINT', 'SIGTERM'] as const;
+
 /** What an epoch of these trainings says. */
 type Metrics = { accuracy: typeof metrics.accuracy };
 type Measured = Epoch<Metrics> & { validation: Scores<Metrics> };
@@ -57,11 +60,13 @@ async function run(task: Task, options: TrainOptions): Promise<void> {
   announce(output, task, job, model, { ...options, out, lr });
 
   const interrupt = new AbortController();
-  const onSignal = () => {
-    if (interrupt.signal.aborted) process.exit(130); // asked twice
+  let exitCode = 0;
+  const onSignal = (_: NodeJS.Signals, number: number) => {
+    exitCode = 128 + number;
+    if (interrupt.signal.aborted) process.exit(exitCode); // asked twice
     interrupt.abort();
   };
-  process.on('SIGINT', onSignal);
+  for (const name of stops) process.on(name, onSignal);
   const began = performance.now();
   const shown = showEpochs(output, options.epochs, task.unit, validation ? 'validation' : 'test');
   let last: Measured | undefined;
@@ -88,14 +93,14 @@ async function run(task: Task, options: TrainOptions): Promise<void> {
   const { best } = trainer;
   // The best epoch's weights are in the file, or where the training has ended in the model.
   if (!interrupted || !best) await saveModel(out, model, description);
-  process.off('SIGINT', onSignal);
+  for (const name of stops) process.off(name, onSignal);
 
   if (interrupted) {
     const epoch = shown.running();
     output.line(`interrupted in epoch ${epoch}; the model as of ${best ? `epoch ${best.epoch}` : 'the last finished step'} is in ${out}`);
     if (options.checkpointDir) output.line('to go on: the same command with --resume');
     output.event({ event: 'interrupted', epoch, out });
-    process.exitCode = 130;
+    process.exitCode = exitCode;
     return;
   }
   if (last && last.epoch < options.epochs) {

@@ -118,18 +118,20 @@ describe('train, evaluate, predict', () => {
     expect(a.equals(c)).toBe(false);
   });
 
-  test('Ctrl-C stops after the running step, saves, says where and exits 130', async () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s stops after the running step, saves, says where and exits %d', async (signal, code) => {
     const out = join(dir, 'stopped.safetensors');
     const args = ['train', 'mnist', '--data', join(dir, 'digits'), '--batch-size', '10', '--epochs', '1000', '--out', out, '--json'];
     const stopped = await receptive(args, {
       onLine: (line, kill) => {
-        if (JSON.parse(line).event === 'epoch') kill();
+        if (JSON.parse(line).event === 'epoch') kill(signal);
       },
     });
-    expect(stopped.code).toBe(130);
+    expect(stopped.code).toBe(code);
     expect(events(stopped).at(-1)).toMatchObject({ event: 'interrupted', out });
-    const { code } = await receptive(['evaluate', out, '--data', join(dir, 'digits')]);
-    expect(code).toBe(0);
+    expect((await receptive(['evaluate', out, '--data', join(dir, 'digits')])).code).toBe(0);
   });
 
   const checkpointed = (folder: string) => ['--checkpoint-dir', join(dir, folder), '--checkpoint-every', '7', '--epochs', '6'];
