@@ -10,7 +10,7 @@ import { type Pair, perAxis } from '../ops/window';
 import { checkOptions, type OptionNames } from '../options';
 import type { Tensor } from '../tensor';
 import { tidy } from '../tidy';
-import type { Dataset, Samples } from './dataset';
+import { checkSamples, type Dataset, type Samples } from './dataset';
 import { fraction, generator, wordsOf } from './generator';
 import { PixelDataset } from './images';
 import { shuffled } from './permutation';
@@ -107,6 +107,7 @@ export class Augmentation {
   async batch(indices: Int32Array, place: Place): Promise<Samples> {
     const { dataset } = this;
     const before = await (dataset instanceof PixelDataset ? dataset.pixels(indices) : dataset.batch(indices));
+    checkSamples(dataset, before, indices.length);
     const after = tidy(() => {
       const changed = this.#change(before.x, place);
       return this.#mixup > 0 ? this.#mix(changed, before.y, place) : { x: changed, y: null };

@@ -3,7 +3,7 @@ import { checkOptions, type OptionNames } from '../options';
 import { type RandomState, randomState, setRandomState, takeRandom } from '../random';
 import { scope } from '../scope';
 import { Augmentation, type AugmentOptions } from './augment';
-import type { Dataset, Samples } from './dataset';
+import { checkSamples, type Dataset, type Samples } from './dataset';
 import { identity, identityByLength, permutation, permutationByLength } from './permutation';
 
 /** One batch; its tensors belong to whoever receives it. */
@@ -166,9 +166,14 @@ export class DataLoader implements AsyncIterable<Batch> {
       if (step >= length) return null;
       const first = step * batchSize;
       const indices = order.slice(first, first + batchSize);
-      const samples = () => (this.#augmentation ? this.#augmentation.batch(indices, { epoch, first }) : dataset.batch(indices));
-      // the size first: an object that begins with a spread costs several times as much to make and to read
       const size = indices.length;
+      const samples = async () => {
+        if (this.#augmentation) return this.#augmentation.batch(indices, { epoch, first });
+        const given: unknown = await dataset.batch(indices);
+        checkSamples(dataset, given, size);
+        return given;
+      };
+      // the size first: an object that begins with a spread costs several times as much to make and to read
       const batch = (async () => Object.assign({ size, ...(await scope.outside(samples)) }, { size }))();
       batch.catch(() => {}); // reported where it is awaited
       return batch;

@@ -334,9 +334,9 @@ describe('any dataset of images', () => {
   test.each<[string, data.Dataset, data.AugmentOptions, string]>([
     [
       'images',
-      { ...floats, batch: (i) => ({ x: tensor([1]), y: tensor(i) }) },
+      { ...floats, batch: (i) => ({ x: tensor([1, 2, 3]), y: tensor(i) }) },
       {},
-      'augment: a batch of images has shape [1], expected [N,H,W,C]',
+      'augment: a batch of images has shape [3], expected [N,H,W,C]',
     ],
     ['room for a crop', floats, { crop: { size: 2 } }, 'augment: crop.size is [2,2], the images have 1x1 pixels and padding [0,0]'],
   ])('expects %s', async (_, set, augment, message) => {

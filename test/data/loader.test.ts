@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { data, manualSeed, ops, randn, randomState, setRandomState, type Tensor, tensor } from '../../lib';
+import { data, manualSeed, ones, ops, randn, randomState, setRandomState, type Tensor, tensor } from '../../lib';
 import { permutation } from '../../lib/data/permutation';
 
 /** Samples whose x and y say their index; counts what is asked of it. */
@@ -28,6 +28,35 @@ async function pass(loader: data.DataLoader): Promise<number[][]> {
 }
 
 describe('DataLoader', () => {
+  test.each<[string, () => unknown, string, string]>([
+    ['nothing', () => undefined, 'ERR_INVALID_TYPE', 'what batch() of Odd gives is undefined, expected { x, y }, two Tensors'],
+    ['no tensors', () => ({ images: [1] }), 'ERR_INVALID_TYPE', 'x of what batch() of Odd gives is undefined, expected a Tensor'],
+    ['no targets', () => ({ x: ones([3, 8, 8, 1]), y: [0, 1, 2] }), 'ERR_INVALID_TYPE', 'y of what batch() of Odd gives is [0,1,2]'],
+    [
+      'all samples',
+      () => ({ x: ones([4, 8, 8, 1]), y: ones([3]) }),
+      'ERR_SHAPE',
+      'x of what batch() of Odd gives has shape [4,8,8,1], expected 3 rows',
+    ],
+    [
+      'one target',
+      () => ({ x: ones([3, 8, 8, 1]), y: ones([]) }),
+      'ERR_SHAPE',
+      'y of what batch() of Odd gives has shape [], expected 3 rows',
+    ],
+  ])('a data set that gives %s is an error that names it', async (_name, give, code, message) => {
+    class Odd {
+      readonly length = 3;
+      readonly batch = give as data.Dataset['batch'];
+    }
+    for (const augment of [undefined, { flip: true }]) {
+      await expect(pass(new data.DataLoader(new Odd(), { batchSize: 3, augment }))).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining(`DataLoader: ${message}`),
+      });
+    }
+  });
+
   test('in order, the last batch shorter, or left out', async () => {
     expect(await pass(new data.DataLoader(new Numbers(7), { batchSize: 3 }))).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
     const loader = new data.DataLoader(new Numbers(7), { batchSize: 3, dropLast: true });
