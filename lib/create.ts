@@ -82,18 +82,20 @@ function flatten(values: unknown): { flat: number[]; natural: number[] } {
 }
 
 /** A tensor whose elements are all the same number. */
-export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const { dtype, requiresGrad } = complete('full', options, 'float32');
-  checkValue('full', value, dtype);
-  const made = Tensor.empty(checkShape('full', shape), dtype);
+export const full = (shape: Shape, value: number, options: TensorOptions = {}): Tensor => filled('full', shape, value, options);
+
+function filled(operation: string, shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  const { dtype, requiresGrad } = complete(operation, options, 'float32');
+  checkValue(operation, value, dtype);
+  const made = Tensor.empty(checkShape(operation, shape), dtype);
   native.ops.fill(made.id, value);
   return finish(made, requiresGrad);
 }
 
 /** A tensor of zeros. */
-export const zeros = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 0, options);
+export const zeros = (shape: Shape, options?: TensorOptions): Tensor => filled('zeros', shape, 0, options);
 /** A tensor of ones. */
-export const ones = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 1, options);
+export const ones = (shape: Shape, options?: TensorOptions): Tensor => filled('ones', shape, 1, options);
 
 /** The numbers from start (default 0) up to, not including, stop, in steps (default 1). */
 export function arange(start: number, stop?: number, step = 1, options: TensorOptions = {}): Tensor {

@@ -196,6 +196,8 @@ describe('full, zeros, ones', () => {
   });
 
   test.each<[string, () => unknown, string]>([
+    ['zeros of no shape', () => zeros([-1]), 'zeros: shape is [-1], expected dimensions that are integers from 0 to 2147483647'],
+    ['ones of no shape', () => ones([-1]), 'ones: shape is [-1], expected dimensions that are integers from 0 to 2147483647'],
     ['a value that is no number', () => full([1], '1' as never), 'full: a value is "1", expected a number that float32 holds'],
     [
       'a value the type does not hold',

@@ -53,7 +53,9 @@ async function convert(from: string, to: string | undefined, options: ConvertOpt
       throw rangeError('convert', '--input', size, `a shape, which a network for ${saved.description.task} does not have by itself`);
     using input = usual?.dtype === 'int32' ? ones(size, { dtype: 'int32' }) : zeros(size);
     await exportOnnx(out, saved.model, { input });
-    output.line(`saved ${saved.description.architecture} for ${saved.description.task} in ${out}: images are [N,C,H,W] there`);
+    output.line(
+      `saved ${saved.description.architecture} for ${saved.description.task} in ${out}${size.length === 4 ? ': images are [N,C,H,W] there' : ''}`,
+    );
   }
   output.event({ from, to: out });
 }

@@ -87,6 +87,10 @@ export async function readFully(file: FileHandle, bytes: Uint8Array, position: n
   }
 }
 
+/** Whether bytes begin as text does. */
+export const isText = (bytes: Uint8Array): boolean =>
+  bytes.subarray(0, 64).every((byte) => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte !== 127));
+
 /** What TypeScript's library has as of ES2024. */
 type Resizable = ArrayBuffer & { resize(bytes: number): void };
 type ResizableConstructor = new (bytes: number, options: { maxByteLength: number }) => Resizable;

@@ -8,7 +8,7 @@ import { copyBlock } from '../ops/block';
 import { checkOptions, type OptionNames } from '../options';
 import { scope } from '../scope';
 import { Tensor } from '../tensor';
-import { asFileError, fileError, readFully, writeAtomically, writeFully } from './file';
+import { asFileError, fileError, isText, readFully, writeAtomically, writeFully } from './file';
 import { fromBfloat, fromHalf } from './half';
 import { checkStateOptions, fromFile, type StateOptions, stateOptionNames, toFile } from './layout';
 import { decodeHeader, type Entry, elementBytes, encodeHeader, type Header, maxHeaderBytes } from './safetensorsHeader';
@@ -182,11 +182,25 @@ async function readHeader(file: FileHandle, size: number): Promise<Header & { da
   const prefix = Buffer.alloc(8);
   await readFully(file, prefix, 0);
   const length = Number(prefix.readBigUInt64LE());
+  if (length > maxHeaderBytes || length > size - 8) {
+    const start = Buffer.alloc(Math.min(size, 9));
+    await readFully(file, start, 0);
+    const kind = otherKind(start);
+    if (kind) throw new Error(`is no safetensors file: it looks like ${kind}`);
+  }
   if (length > maxHeaderBytes) throw new Error(`header claims ${length} bytes, at most ${maxHeaderBytes} are allowed`);
   if (length > size - 8) throw new Error(`header claims ${length} bytes, ${size - 8} follow`);
   const json = Buffer.alloc(length);
   await readFully(file, json, 8);
   return { ...decodeHeader(json, size - 8 - length), dataStart: 8 + length };
+}
+
+/** What a file seems to be instead, by its first bytes; null where they could be those of a damaged one. */
+function otherKind(start: Buffer): string | null {
+  // An ONNX model begins with its version, a small number, and mostly the producer's name, or the next field.
+  if (start[0] === 0x08 && start[1]! > 0 && start[1]! < 32 && [0x12, 0x1a, 0x22, 0x2a, 0x32, 0x3a].includes(start[2]!))
+    return 'an ONNX model';
+  return isText(start) ? 'text' : null;
 }
 
 async function readTensor(file: FileHandle, entry: Entry, dataStart: number): Promise<Tensor> {

@@ -15,7 +15,7 @@ import { centreOf, type Unit, unitBox } from './units';
 export interface DrawOptions {
   /** Default: each layer whose fields are larger, or farther apart, than those of all layers before it. */
   layers?: readonly LayerName[];
-  /** The place, [i, j], of the last layer's unit. Of the layers before it is the unit that lies nearest. Default: the one in the middle. */
+  /** The place, [i, j], of the last layer's unit; without `layers`, of the last whose output is an image, or a sequence. Of the layers before it is the unit that lies nearest. Default: the one in the middle. */
   unit?: Unit;
   /** Pixels [H,W,C] to draw under the fields: grey, or the first three channels of colour, the least of them black, the largest white. */
   image?: ArrayLike<number>;
@@ -47,7 +47,8 @@ export function drawReceptiveField(model: Module, input: Shape | Tensor, options
     if (shape.length > 4) throw shapeError(operation, `the input has shape ${showShape(shape)}, expected [N,H,W,C] or [N,L,C]`);
     const size: readonly [number, number] = shape.length === 4 ? [shape[1]!, shape[2]!] : [1, shape[1]!];
     const geometry = new Geometry(trace);
-    const drawn = layers ? layers.map((layer) => findLayer(operation, trace, layer)) : growing(geometry, trace);
+    const found = layers ? layers.map((layer) => findLayer(operation, trace, layer)) : growing(geometry, trace);
+    const drawn = layers || !unit ? found : withPlaces(found, geometry.axes.length);
     const fields = fieldsOf(operation, geometry, drawn, unit);
     return fieldsSvg(size, fields, image && picture(operation, image, size), width);
   });
@@ -65,6 +66,10 @@ function growing(geometry: Geometry, trace: Trace): LayerCall[] {
     return true;
   });
 }
+
+/** The layers up to the last whose output has places as the input has, such as an image: one that a unit can be a place of. */
+const withPlaces = (calls: readonly LayerCall[], axes: number): readonly LayerCall[] =>
+  calls.slice(0, calls.findLastIndex(({ output }) => output!.shape.length === axes + 2) + 1);
 
 function fieldsOf(operation: string, geometry: Geometry, calls: readonly LayerCall[], unit: Unit | undefined): Field[] {
   const last = calls.at(-1)?.output;

@@ -148,7 +148,8 @@ function readJson(model: Model, body: Buffer, most: number, claim: Claim): Feeds
   }
   if (member === 'texts') {
     const { texts } = value;
-    if (!Array.isArray(texts) || texts.length === 0 || !texts.every((one) => typeof one === 'string')) {
+    if (Array.isArray(texts) && texts.length === 0) throw unreadable('texts is an empty list');
+    if (!Array.isArray(texts) || !texts.every((one) => typeof one === 'string')) {
       throw unreadable('texts is no list of strings');
     }
     return readTexts(model, texts as string[], most, claim);

@@ -21,6 +21,7 @@ import {
 } from '../../lib';
 import { writeAtomically } from '../../lib/formats/file';
 import { settle } from '../support/memory';
+import { onnxFile } from '../support/onnx';
 
 let dir: string;
 let path: string;
@@ -143,6 +144,8 @@ describe('what is not a safetensors file', () => {
   test.each<[string, Uint8Array, string]>([
     ['empty', Buffer.alloc(0), 'has 0 bytes, a safetensors file has at least 8'],
     ['shorter than the length', Buffer.alloc(7), 'has 7 bytes'],
+    ['text', Buffer.from('text,label\nfine,good\n'), 'is no safetensors file: it looks like text'],
+    ['an ONNX model', onnxFile({ nodes: [['Relu', ['x'], ['y']]], inputs: [['x', [2]]], outputs: [['y']] }), 'it looks like an ONNX model'],
     ['a header over the limit', Buffer.from('ffffffffffffff7f', 'hex'), 'header claims 9223372036854776000 bytes, at most 100000000'],
     ['a header longer than the file', encode('{}').subarray(0, 9), 'header claims 2 bytes, 1 follow'],
     ['no JSON', encode('{"a":'), 'header is not JSON'],

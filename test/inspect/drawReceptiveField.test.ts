@@ -73,6 +73,14 @@ describe('inspect.drawReceptiveField', () => {
     expect(field).toEqual({ title: 'a&lt;b&amp;&quot;c&quot; Linear: 1, jump 1', box: [0, 1, 5, 6], middle: [0.5, 5.5] });
   });
 
+  test('a unit alone is one of the last layer that gives an image', () => {
+    const draw = (options: object) => inspect.drawReceptiveField(models.lenet5(), [1, 28, 28, 1], { ...options, unit: [2, 2] });
+    const drawn = draw({});
+    expect(drawn).toContain('5 MaxPool2d'); // no fully connected layer behind it
+    expect(drawn).not.toContain('Linear');
+    expect(drawn).toBe(draw({ layers: ['0', '2', '3', '5'] }));
+  });
+
   test.each<[string, () => unknown, string]>([
     [
       'an option it does not have',

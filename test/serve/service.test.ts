@@ -167,6 +167,13 @@ describe('answers', () => {
     const oneLong = await predict(service, { texts: ['a '.repeat(300), ...new Array(700).fill('a')] });
     expect([oneLong.status, oneLong.json.error.message]).toEqual([413, expect.stringMatching(/^701 texts, padded to 400 tokens/)]);
     expect(encode).toHaveBeenCalledTimes(1);
+    for (const [texts, message] of [
+      [[], 'texts is an empty list'],
+      ['a', 'texts is no list of strings'],
+    ]) {
+      const refused = await predict(service, { texts });
+      expect([refused.status, refused.json.error.message]).toEqual([400, message]);
+    }
     expect((await predict(service, { texts: new Array(50).fill('a') })).json.predictions).toHaveLength(50);
   });
 

@@ -1,6 +1,7 @@
 import { ReceptiveError } from '../../errors';
 import { Session } from '../../graph/session';
-import { type ImportOptions, importOnnx, type OnnxValueInfo } from './module';
+import { checkOptions } from '../../options';
+import { type ImportOptions, importOnnx, importOptionNames, type OnnxValueInfo } from './module';
 
 /**
  * An ONNX model as a session, laid out and fused as `compile` does it. Images are given and come out as the file says, [N,C,H,W], unless
@@ -14,6 +15,7 @@ import { type ImportOptions, importOnnx, type OnnxValueInfo } from './module';
  * const { output } = await session.run({ input: { data: pixels, shape: [1, 224, 224, 3] } });
  */
 export async function loadOnnx(source: string | Uint8Array, options: ImportOptions = {}): Promise<Session> {
+  checkOptions('loadOnnx', options, importOptionNames);
   const model = await importOnnx(source, options);
   try {
     return new Session({

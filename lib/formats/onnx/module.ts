@@ -32,7 +32,8 @@ export interface ImportOptions {
   dynamicBatch?: boolean;
 }
 
-const names: OptionNames<ImportOptions> = { layout: true, dynamicBatch: 'boolean' };
+/** @internal */
+export const importOptionNames: OptionNames<ImportOptions> = { layout: true, dynamicBatch: 'boolean' };
 
 /** An input or output of an imported model. */
 export interface OnnxValueInfo {
@@ -67,7 +68,7 @@ export class OnnxModule extends Module {
   /** @throws ReceptiveError (ERR_UNSUPPORTED) that lists every operator of the model that is not supported, with its nodes. */
   constructor(model: OnnxModel, options: ImportOptions = {}) {
     super();
-    checkOptions('importOnnx', options, names);
+    checkOptions('importOnnx', options, importOptionNames);
     const { layout = 'nchw', dynamicBatch = false } = options;
     if (layout !== 'nchw' && layout !== 'nhwc') throw rangeError('importOnnx', 'layout', layout, "'nchw' or 'nhwc'");
     this.layout = layout;
@@ -259,7 +260,7 @@ class Uses {
 
 /**
  * An ONNX model as a module: an OnnxModule with the file's weights as parameters, in inference mode. It can be run, trained further,
- * traced and inspected as any other.
+ * compiled and exported as any other; to `inspect` it is one layer.
  * @param source A path, or the bytes of a file.
  * @param options.layout Whether images are given as [N,C,H,W], the default, or 'nhwc'.
  * @param options.dynamicBatch Whether a file of batches of one size takes batches of any. Default false.
@@ -270,7 +271,7 @@ class Uses {
  * const scores = model.forward(images); // images [N,224,224,3]
  */
 export async function importOnnx(source: string | Uint8Array, options: ImportOptions = {}): Promise<OnnxModule> {
-  checkOptions('importOnnx', options, names);
+  checkOptions('importOnnx', options, importOptionNames);
   const staging = new Staging();
   try {
     return new OnnxModule(await readStaged(source, staging), options);

@@ -3,7 +3,7 @@ import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { dtypeOf } from '../../dtype';
 import { typeError } from '../../errors';
-import { asFileError, fileError, readFully, Staging } from '../file';
+import { asFileError, fileError, isText, readFully, Staging } from '../file';
 import { bytesOf } from './elementType';
 import { copiedBytes, type HostTensor, hostOf, owned } from './host';
 import { type AttributeKind, decodeModel, decodeTensor, type GraphProto, type ModelProto, type TensorProto, type ValueInfo } from './proto';
@@ -84,12 +84,23 @@ export const readTensor = (bytes: Uint8Array): HostTensor => hostOf(decodeTensor
 
 async function readModel(source: string, bytes: Uint8Array, folder: string | null, staging: Staging): Promise<OnnxModel> {
   try {
-    const proto = decodeModel(bytes);
+    const proto = decoded(bytes);
     if (folder !== null) for (const tensor of proto.graph.initializers) align(tensor);
     await fetchExternal(proto.graph, folder, staging);
     return checked(source, proto);
   } catch (cause) {
     throw asFileError(source, cause instanceof RangeError ? fileError(source, cause.message, cause) : cause);
+  }
+}
+
+/** What the bytes say, where they are those of a model at all. */
+function decoded(bytes: Uint8Array): ModelProto {
+  try {
+    return decodeModel(bytes);
+  } catch (cause) {
+    throw bytes.length > 0 && isText(bytes)
+      ? new Error(`is not an ONNX file: it looks like text (${(cause as Error).message})`, { cause })
+      : cause;
   }
 }
 

@@ -308,6 +308,7 @@ describe('damaged files', () => {
   );
 
   test.each([
+    ['text', new TextEncoder().encode('text,label\nfine,good\n'), 'is not an ONNX file: it looks like text'],
     ['no bytes', new Uint8Array(0), 'has no graph: it is no ONNX model'],
     ['a graph of no output', onnxFile({ nodes: [], inputs: [], outputs: [] }), 'has no output'],
     [
