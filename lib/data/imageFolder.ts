@@ -48,8 +48,8 @@ export interface ImageFolderOptions extends ReadImageOptions {
 const readNames: OptionNames<ReadImageOptions> = { size: true, channels: true, fit: true, background: true, normalization: true };
 const names: OptionNames<ImageFolderOptions> = { ...readNames, dir: true, classes: true, cache: true, onError: true };
 
-/** ImageNet's, by number of channels; that of grey by the weights of the colours. */
-const photographs: Readonly<Record<number, Normalization>> = {
+/** @internal ImageNet's, by number of channels; that of grey by the weights of the colours. */
+export const photographs: Readonly<Record<number, Normalization>> = {
   1: { mean: 0.459, std: 0.226 },
   3: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
   4: { mean: [0.485, 0.456, 0.406, 0], std: [0.229, 0.224, 0.225, 1] },

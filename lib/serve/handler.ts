@@ -200,6 +200,7 @@ export class Handler {
 
 /** What a model is, for those who ask. */
 function descriptionOf(model: Model): unknown {
-  const { name, session, labels, batcher } = model;
-  return { name, inputs: session.inputs, outputs: session.outputs, labels, accepts: mediaTypes(model), batches: batcher.sizes };
+  const { name, session, labels, batcher, normalization } = model;
+  const { inputs, outputs } = session;
+  return { name, inputs, outputs, labels, normalization, accepts: mediaTypes(model), batches: batcher.sizes };
 }

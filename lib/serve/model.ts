@@ -1,4 +1,5 @@
-import { type ReadImageOptions, Tokenizer } from '../data';
+import { type Normalization, type ReadImageOptions, Tokenizer } from '../data';
+import { photographs } from '../data/imageFolder';
 import { ReceptiveError, rangeError, typeError } from '../errors';
 import { Session } from '../graph/session';
 import { checkOptions, type OptionNames } from '../options';
@@ -96,6 +97,11 @@ export class Model {
         );
       }
     }
+  }
+
+  /** What was done to the pixels of images, where white is 1, and is to be done to numbers that are given for them; null of other inputs. */
+  get normalization(): Normalization | null {
+    return this.images && (this.images.normalization ?? photographs[this.images.channels ?? 3]!);
   }
 
   /** Lengths that texts are padded to: few, so that each has its plan. Empty where the model has one of its own, or takes no texts. */

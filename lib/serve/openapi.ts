@@ -28,8 +28,12 @@ function nested(shape: SessionValue['shape'], dtype: Dtype): Schema {
 const described = ({ name, shape, dtype }: SessionValue): string =>
   `${name}: ${dtype} [${shape.map((n) => (n === -1 ? '?' : n)).join(', ')}]`;
 
+/** What numbers must have had that are given for an image. */
+const normalised = ({ normalization }: Model): string =>
+  normalization ? `; pixels / 255, less the mean [${normalization.mean}], by the deviation [${normalization.std}] of each channel` : '';
+
 /** What may be given for an input: the whole, one row of it, or its numbers in a row beside their shape. */
-function inputSchema(value: SessionValue, rows: boolean): Schema {
+function inputSchema(value: SessionValue, rows: boolean, model: Model): Schema {
   const { shape, dtype } = value;
   const flat = {
     type: 'object',
@@ -40,7 +44,10 @@ function inputSchema(value: SessionValue, rows: boolean): Schema {
     },
     additionalProperties: false,
   };
-  return { description: described(value), anyOf: [nested(shape, dtype), ...(rows ? [nested(shape.slice(1), dtype)] : []), flat] };
+  return {
+    description: described(value) + normalised(model),
+    anyOf: [nested(shape, dtype), ...(rows ? [nested(shape.slice(1), dtype)] : []), flat],
+  };
 }
 
 function bodies(model: Model): Record<string, { schema: Schema }> {
@@ -49,13 +56,13 @@ function bodies(model: Model): Record<string, { schema: Schema }> {
   const byName = {
     type: 'object',
     required: inputs.map(({ name }) => name),
-    properties: Object.fromEntries(inputs.map((input) => [input.name, inputSchema(input, rows)])),
+    properties: Object.fromEntries(inputs.map((input) => [input.name, inputSchema(input, rows, model)])),
     additionalProperties: false,
   };
   const ofInputs = {
     type: 'object',
     required: ['inputs'],
-    properties: { inputs: inputs.length === 1 ? { anyOf: [byName, inputSchema(inputs[0]!, rows)] } : byName },
+    properties: { inputs: inputs.length === 1 ? { anyOf: [byName, inputSchema(inputs[0]!, rows, model)] } : byName },
     additionalProperties: false,
   };
   const ofTexts = {
@@ -66,7 +73,11 @@ function bodies(model: Model): Record<string, { schema: Schema }> {
   };
   const schemas: Record<string, Schema> = {
     'application/json': model.tokenizer ? { oneOf: [ofInputs, ofTexts] } : ofInputs,
-    'application/octet-stream': { type: 'string', format: 'binary', description: `${described(inputs[0]!)}, little-endian` },
+    'application/octet-stream': {
+      type: 'string',
+      format: 'binary',
+      description: `${described(inputs[0]!)}, little-endian${normalised(model)}`,
+    },
     'image/*': {
       type: 'string',
       format: 'binary',

@@ -398,6 +398,7 @@ describe('pages', () => {
       inputs: [{ name: 'input', shape: ['N', 28, 28, 1], dtype: 'float32' }],
       outputs: [{ name: 'output', shape: [-1, 10], dtype: 'float32' }],
       labels: null,
+      normalization: null,
       accepts: ['application/json', 'application/octet-stream'],
       batches: [1, 2, 4, 8, 16],
     });
@@ -429,6 +430,15 @@ describe('pages', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'digits' } });
     expect(Object.keys(document.paths)).toEqual(['/predict', '/model', '/healthz', '/readyz', '/metrics', '/openapi.json']);
     const { requestBody, responses } = document.paths['/predict'].post;
+    // What numbers of an image must have had, which image files have done to them.
+    const { normalization } = (await (await fetch(`${service.url}/model`)).json()) as { normalization: unknown };
+    expect(normalization).toEqual({ mean: 0.459, std: 0.226 });
+    for (const { description } of [
+      requestBody.content['application/octet-stream'].schema,
+      requestBody.content['application/json'].schema.properties.inputs.anyOf[1],
+    ]) {
+      expect(description).toContain('pixels / 255, less the mean [0.459], by the deviation [0.226] of each channel');
+    }
     expect(Object.keys(requestBody.content)).toEqual(['application/json', 'application/octet-stream', 'image/*']);
     // The schema of the input takes what the service takes, and nothing else.
     const { anyOf } = requestBody.content['application/json'].schema.properties.inputs;
