@@ -10,8 +10,8 @@ const sequence = ones([1, 4, 1]);
 const volume = ones([1, 4, 4, 4, 1]);
 const parameters = [ones([2], { requiresGrad: true })];
 const model = new nn.Linear(2, 2);
-const dataset: data.Dataset = { length: 1, batch: () => ({ x: matrix, y: labels }) };
-const loader = new data.DataLoader(dataset, { batchSize: 1 });
+const dataset: data.Dataset = { length: 2, batch: () => ({ x: matrix, y: labels }) };
+const loader = new data.DataLoader(dataset, { batchSize: 2 });
 const trainer = new Trainer(model, { optimizer: new optim.SGD(model.parameters(), { lr: 1 }), loss: losses.crossEntropy });
 
 type Call = (options: never) => unknown;
@@ -20,8 +20,8 @@ type Call = (options: never) => unknown;
 const optional: readonly (readonly [operation: string, call: Call])[] = [
   ['tensor', (o) => receptive.tensor([1], null, o)],
   ['full', (o) => receptive.full([1], 2, o)],
-  ['full', (o) => receptive.zeros([1], o)],
-  ['full', (o) => receptive.ones([1], o)],
+  ['zeros', (o) => receptive.zeros([1], o)],
+  ['ones', (o) => receptive.ones([1], o)],
   ['arange', (o) => receptive.arange(0, 3, 1, o)],
   ['randn', (o) => receptive.randn([1], o)],
   ['uniform', (o) => receptive.uniform([1], 0, 1, o)],

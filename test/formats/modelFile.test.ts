@@ -73,7 +73,7 @@ test.each<[string, unknown, RegExp]>([
   });
   const before = memory().tensors;
   await expect(loadModel(path('odd'))).rejects.toMatchObject({ code: 'ERR_FILE', message: expect.stringMatching(message) });
-  expect(memory().tensors).toBe(before);
+  expect(memory().tensors).toBeLessThanOrEqual(before); // others may be collected meanwhile
 });
 
 test('what is no file of a model', async () => {

@@ -110,7 +110,7 @@ test.each<[string, readonly NodeRow[], RegExp]>([
   const opened = importOnnx(bytes, { dynamicBatch });
   await expect(opened).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(message) });
   await expect(opened).rejects.toThrow('ONNX model: works for batches of 1 only, not with dynamicBatch: ');
-  expect(memory().tensors).toBe(before);
+  expect(memory().tensors).toBeLessThanOrEqual(before); // others may be collected meanwhile
 });
 
 test('rows that become channels and rows again, by themselves, are theirs', async () => {
