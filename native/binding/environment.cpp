@@ -284,6 +284,7 @@ void Environment::upload(double id, const void* bytes) {
   Storage& storage = *tensor(id).storage;
   if (storage.bytes > 0) std::memcpy(storage.block->data, bytes, storage.bytes);
   storage.block->failure = nullptr;
+  stream_.renew(storage.block);
   storage.written = true;
   storage.change();
 }

@@ -74,13 +74,15 @@ inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW Layout layout_of(const Source& source
   return {rows.step * row, cols.step * pixel, rows.hop * row, cols.hop * pixel, in_place ? 0 : rows.count * row, rows, cols};
 }
 
-// Lists the taps as contiguous runs of inputs, in order, and returns how many: at most rows.taps * cols.taps.
+// Lists the taps as contiguous runs of inputs, in order, all of one length, and returns how many: at most rows.taps * cols.taps.
 inline RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW int64_t segments_of(const Source& source, const Layout& layout, Segment* segments) {
+  // Where taps of a row lie apart, the last of one row may touch the first of the next: joined, they would be longer than the others.
+  const bool joins = source.cols.taps == 1 || layout.col_hop == source.window;
   int64_t count = 0;
   for (int64_t a = 0; a < source.rows.taps; ++a) {
     for (int64_t b = 0; b < source.cols.taps; ++b) {
       const int64_t offset = a * layout.row_hop + b * layout.col_hop;
-      if (count > 0 && segments[count - 1].offset + segments[count - 1].length == offset) {
+      if (joins && count > 0 && segments[count - 1].offset + segments[count - 1].length == offset) {
         segments[count - 1].length += source.window;
       } else {
         segments[count++] = {offset, source.window};

@@ -1,7 +1,7 @@
 // Matrix product.
 //
 //   for each chunk: (batch, a few panels of b, block of rows)
-//     for each block of reduction steps         its part of a panel of b stays in L1, the rows' part of a in L2
+//     for each block of reduction steps         its part of a panel of b stays in L1 or L2, the rows' of a in L2
 //       for each panel, for each tile of MR rows
 //         acc[MR][NR vectors] in registers      over the steps of the block
 //

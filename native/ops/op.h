@@ -41,7 +41,7 @@ class Call {
   // What the command writes although it may have contents, by bit, for Uses.
   uint32_t overwrites = 0;  // all of it, whatever it was
   uint32_t changes = 0;     // a part, or by what it was
-  uint32_t updates = 0;     // the same, of what outlives a batch
+  uint32_t updates = 0;     // the same, of what outlives a batch: written when all scratch memory has been had
 
   // Tensor i, which must be there.
   const Tensor& in(int i) const {

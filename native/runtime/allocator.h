@@ -23,6 +23,7 @@ struct Block {
   uint64_t last_use = 0;                        // set by whoever records a command on it
   std::shared_ptr<Failure> failure = nullptr;   // the stream's: what went wrong on the way to the contents, or null
   std::shared_ptr<Failure> left_out = nullptr;  // the stream's: for which an update of the contents was left out, or null
+  std::atomic<uint64_t> since{0};               // the last command recorded before the block became its tensor's
   Block* newer = nullptr;
   Block* older = nullptr;
 };

@@ -33,7 +33,7 @@ Pool::~Pool() { stop(); }
 
 void Pool::acquire() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  jobs_.reserve(static_cast<size_t>(users_) + 1);  // one of each, so that posting them wants no memory
+  jobs_.reserve(2 * (static_cast<size_t>(users_) + 1));  // of each its stream's and its own, so that posting them wants no memory
   ++users_;
 }
 

@@ -121,7 +121,7 @@ void Stream::work() {
   for (uint64_t done = 0; await_command(done);) {
     ++done;
     Pool::shared().lower_if_asked(&lowered);
-    run(ring_[done % kCapacity]);
+    run(ring_[done % kCapacity], done);
     completed_.store(done);
     if (done >= awaited_.load()) {
       { const std::lock_guard<std::mutex> lock(mutex_); }
@@ -146,41 +146,42 @@ bool Stream::execute(const Command& command, Kept* kept) {
   return false;
 }
 
-void Stream::run(Recorded& recorded) {
+void Stream::run(Recorded& recorded, uint64_t number) {
   const std::shared_ptr<Kept> kept = std::move(recorded.kept);
   const Uses& uses = recorded.uses;
   std::shared_ptr<Failure> failure;
   for (int i = 0; i < uses.count && failure == nullptr; ++i) {
     if (!uses.is_result(i)) failure = uses.blocks[i]->failure;
   }
-  const bool leaves_out = failure != nullptr && uses.updated != 0;
+  bool leaves_out = failure != nullptr && uses.updated != 0;
   uint32_t marked = uses.changed;
-  if (leaves_out) {
-    leaves_out_.store(true);
-  } else {
-    if (!execute(recorded.command, kept.get())) context_.forget_kept();
+  if (!leaves_out) {
+    const bool ended = execute(recorded.command, kept.get());
+    if (!ended) context_.forget_kept();
     const std::string own = context_.take_failure();
     if (!own.empty()) {
       failure = std::make_shared<Failure>(own);
       if (failure_ == nullptr && !context_.abandoned()) failure_ = failure;
-      marked |= uses.updated;
-      if ((uses.results | marked) == 0) marked = ~0u;
+      leaves_out = !ended && uses.updated != 0;  // scratch, which is what throws, is had before anything that outlives a batch is written
+      if (!leaves_out) marked |= uses.updated;
+      if (!leaves_out && (uses.results | marked) == 0) marked = ~0u;
     }
   }
+  if (leaves_out) leaves_out_.store(true);
   for (int i = 0; i < uses.count; ++i) {
     Block& block = *uses.blocks[i];
     if (uses.is_result(i) || (failure != nullptr && ((marked >> i) & 1u) != 0)) block.failure = failure;
     if (!leaves_out_.load(std::memory_order_relaxed)) continue;
-    if (uses.is_result(i)) renew(&block);
+    if (uses.is_result(i)) forget_left_out(block);
     if (!leaves_out || !uses.is_updated(i)) continue;
-    const std::lock_guard<std::mutex> lock(left_out_);
-    if (block.left_out == nullptr || block.left_out->told.load()) block.left_out = failure;
+    const std::lock_guard<std::mutex> lock(left_out_mutex_);
+    if (number > block.since.load() && (block.left_out == nullptr || block.left_out->told.load())) block.left_out = failure;
   }
 }
 
 std::string Stream::left_out(const Uses& uses) {
   if (!leaves_out_.load(std::memory_order_relaxed)) return "";
-  const std::lock_guard<std::mutex> lock(left_out_);
+  const std::lock_guard<std::mutex> lock(left_out_mutex_);
   for (int i = 0; i < uses.count; ++i) {
     if (!uses.is_updated(i)) continue;
     const std::shared_ptr<Failure> failure = std::exchange(uses.blocks[i]->left_out, nullptr);
@@ -190,9 +191,13 @@ std::string Stream::left_out(const Uses& uses) {
 }
 
 void Stream::renew(Block* block) {
-  if (!leaves_out_.load(std::memory_order_relaxed)) return;
-  const std::lock_guard<std::mutex> lock(left_out_);
-  block->left_out = nullptr;
+  block->since.store(recorded());
+  if (leaves_out_.load()) forget_left_out(*block);
+}
+
+void Stream::forget_left_out(Block& block) {
+  const std::lock_guard<std::mutex> lock(left_out_mutex_);
+  block.left_out = nullptr;
 }
 
 }  // namespace receptive

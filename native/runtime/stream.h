@@ -52,7 +52,6 @@ struct Uses {
     blocks[count++] = block;
   }
   bool is_result(int i) const { return ((results >> i) & 1u) != 0; }
-  bool is_changed(int i) const { return (((changed | updated) >> i) & 1u) != 0; }
   bool is_updated(int i) const { return ((updated >> i) & 1u) != 0; }
 };
 
@@ -80,7 +79,7 @@ class Stream {
   // The failure for which an update of one of those that are to be updated was left out, if nobody was told of it yet; else "".
   std::string left_out(const Uses& uses);
 
-  // To be called when a block becomes another tensor's.
+  // To be called when a block becomes another tensor's: what commands recorded so far leave out is none of that one's.
   void renew(Block* block);
 
   // Blocks until that command has run.
@@ -108,8 +107,9 @@ class Stream {
   };
   void work();
   bool await_command(uint64_t done);
-  void run(Recorded& recorded);
+  void run(Recorded& recorded, uint64_t number);
   bool execute(const Command& command, Kept* kept);
+  void forget_left_out(Block& block);
 
   std::function<void()> idle_;
   std::unique_ptr<Recorded[]> ring_;  // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
@@ -124,7 +124,7 @@ class Stream {
   std::atomic<bool> parked_{false};            // the stream's thread sleeps, or is about to
   std::atomic<uint64_t> awaited_{UINT64_MAX};  // the number the recording thread sleeps for
   std::atomic<bool> leaves_out_{false};        // an update was left out, ever
-  std::mutex left_out_;                        // guards that of blocks, once leaves_out_
+  std::mutex left_out_mutex_;                  // guards left_out of blocks, once leaves_out_
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable reached_;

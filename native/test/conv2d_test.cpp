@@ -52,6 +52,8 @@ std::vector<Case> cases(size_t* named) {
       {1, 66, 66, 32, 40, 3, 3, 2, 2, 1, 1, 1, 1},  // in several bands
       {2, 2, 2, 36, 20, 3, 3, 2, 2, 9, 8, 7, 6},    // most of them outside
       {1, 5, 6, 33, 17, 2, 3, 1, 1, 0, 7, 6, 4, 4, 3},
+      {1, 4, 3, 3, 16, 2, 2, 1, 1, 0, 0, 0, 0, 1, 2},  // the last tap of a row beside the first of the next, others apart
+      {2, 5, 5, 40, 20, 2, 3, 1, 1, 0, 0, 0, 0, 1, 2},
       {1, 20, 30, 200, 64, 1, 1},  // the tiles of a panel of weights' gradients in several chunks
       {3, 9, 9, 48, 80, 1, 1},
       {2, 9, 9, 48, 80, 1, 1, 2, 2},

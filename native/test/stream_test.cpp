@@ -302,6 +302,30 @@ TEST(stream, an_update_that_fails_itself_marks_what_it_updates) {
   EXPECT_EQ(failure_of(one.stream, one.gradient), "");
 }
 
+TEST(stream, an_update_that_is_interrupted_is_left_out) {
+  Updating one;
+  one.stream.record(Command::of(fail, FailArgs{FailArgs::bad_alloc}), one.uses);
+  one.stream.wait(one.stream.recorded());
+  EXPECT_NE(one.stream.left_out(one.uses).find("not enough memory"), std::string::npos);
+  EXPECT_EQ(failure_of(one.stream, one.weight), "");
+  EXPECT_NE(failure_of(one.stream, one.result), "");
+  one.update();
+  EXPECT_EQ(failure_of(one.stream, one.result), "");
+}
+
+TEST(stream, an_update_that_will_be_left_out_is_none_of_the_tensors_that_has_the_memory_next) {
+  Updating one;
+  Gate running;
+  one.stream.record(Command::of(gate, GateArgs{&running}));
+  compute(one.stream, {}, {&one.gradient}, true);
+  one.update();
+  one.stream.renew(&one.weight);
+  running.pass();
+  one.stream.wait(one.stream.recorded());
+  EXPECT_EQ(one.stream.left_out(one.uses), "");
+  EXPECT_TRUE(one.ran.empty());
+}
+
 TEST(stream, the_first_of_several_failures_is_told) {
   Stream stream([] {});
   stream.record(Command::of(fail, FailArgs{FailArgs::exception}));

@@ -44,7 +44,7 @@ size_t __next_prime(size_t n) {
     }
     return true;
   };
-  while (!prime(n)) ++n;
+  while (n == 1 || !prime(n)) ++n;
   return n;
 }
 
