@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ReceptiveError, typeError } from '../errors';
 import type { Finish, Rectifier } from '../ops/rectifier';
 import { checkOptions, type OptionNames } from '../options';
@@ -68,10 +69,11 @@ export abstract class Module {
 
   /** The modules, parameters and buffers directly inside, with their names. */
   *namedParts(): Generator<[name: string, part: Part]> {
+    const seen = new Set<object>();
     for (const name of Object.keys(this)) {
       const value: unknown = this[name as keyof this];
       if (isPart(value)) yield [name, value];
-      else if (typeof value === 'object' && value !== null) yield* partsIn(name, value, []);
+      else if (typeof value === 'object' && value !== null) yield* partsIn(name, value, seen);
     }
   }
 
@@ -198,22 +200,34 @@ const beingShown = new Set<Module>();
 /** The modules whose `train` is running: one may be inside itself. */
 const beingSet = new Set<Module>();
 
-/** The parts in an array, a plain object or a Map, which is inside of those `around`, with their names. In other objects there are none. */
-function* partsIn(name: string, value: object, around: readonly object[]): Generator<[name: string, part: Part]> {
-  const items = itemsOf(value);
-  if (!items || around.includes(value)) return;
-  for (const [key, item] of items) {
-    if (typeof item !== 'object' || item === null || (typeof key !== 'string' && typeof key !== 'number')) continue;
-    if (isPart(item)) yield [`${name}.${key}`, item];
-    else yield* partsIn(`${name}.${key}`, item, [...around, value]);
+/**
+ * The parts in an array, a plain object or a Map, with their names. In other objects there are none, nor in those seen before. Trainings ask in
+ * each step and a model may hold large tables, so nothing is made for an item that can hold no part.
+ */
+function partsIn(name: string, value: object, seen: Set<object>, found: [name: string, part: Part][] = []): [name: string, part: Part][] {
+  if (seen.has(value)) return found;
+  const visit = (key: string | number, item: unknown) => {
+    if (typeof item !== 'object' || item === null) return;
+    if (isPart(item)) found.push([`${name}.${key}`, item]);
+    else partsIn(`${name}.${key}`, item, seen, found);
+  };
+  if (Array.isArray(value)) {
+    seen.add(value);
+    for (let i = 0; i < value.length; i++) visit(i, value[i]);
+  } else if (types.isMap(value)) {
+    seen.add(value);
+    for (const [key, item] of value) if (typeof key === 'string' || typeof key === 'number') visit(key, item);
+  } else if (isPlain(value)) {
+    seen.add(value);
+    for (const key of Object.keys(value)) visit(key, (value as Record<string, unknown>)[key]);
   }
+  return found;
 }
 
-function itemsOf(value: object): Iterable<[key: unknown, item: unknown]> | null {
-  if (Array.isArray(value)) return value.entries();
-  if (value instanceof Map) return value as Map<unknown, unknown>;
+/** Whether its prototype is null or Object.prototype, which is another one in another context of `node:vm`. */
+function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? Object.entries(value) : null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** The module, named '', and all parts at any depth, each once, with their dotted names; a module comes before what it holds. */

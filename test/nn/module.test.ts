@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { memory, nn, ones, ops, type Tensor, tensor, tidy, zeros } from '../../lib';
 
 class Block extends nn.Module {
@@ -76,6 +77,42 @@ describe('Module', () => {
     holder.eval();
     expect(holder.named.deeper.list[0]!.training).toBe(false);
     expect(String(holder)).toContain('(named.deeper.list.0): Linear(');
+  });
+
+  test('finds parts in objects and Maps of another context', () => {
+    class Holder extends nn.Module {
+      constructor(readonly held: object) {
+        super();
+      }
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const { object, map } = runInNewContext('({ object: { a: [layer] }, map: new Map([["b", layer]]) })', { layer: new nn.Linear(1, 1) });
+    expect(Object.keys(new Holder(object).stateDict())).toEqual(['held.a.0.weight', 'held.a.0.bias']);
+    expect(Object.keys(new Holder(map).stateDict())).toEqual(['held.b.weight', 'held.b.bias']);
+  });
+
+  test('an object met twice is gone through once, under its first name', () => {
+    let read = 0;
+    let nested: object = {
+      get layer() {
+        read++;
+        return layer;
+      },
+    };
+    const layer = new nn.Linear(1, 1);
+    for (let i = 0; i < 12; i++) nested = { l: nested, r: nested };
+    class Nested extends nn.Module {
+      nested = nested;
+      again = [nested];
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const name = `nested${'.l'.repeat(12)}.layer`;
+    expect(Array.from(new Nested().namedModules(), ([at]) => at)).toEqual(['', name]);
+    expect(read).toBe(1);
   });
 
   test('two tensors of one name are an error, not one lost', () => {
