@@ -136,17 +136,11 @@ export abstract class Module {
 
   /**
    * Sets training mode, here and in all modules inside, by their own `train`: a module that overrides it says what the mode means for what
-   * is inside it. Of a model to be trained, what is put in inference mode afterwards stays so; see `Trainer`.
+   * is inside it. It may be called at any step of a training or an evaluation, so what it does may depend on its argument only. Of a model to
+   * be trained, what is put in inference mode afterwards stays so; see `Trainer`.
    */
   train(training = true): this {
-    if (beingSet.has(this)) return this;
-    beingSet.add(this);
-    try {
-      this.training = training;
-      for (const [, part] of this.namedParts()) if (part instanceof Module) part.train(training);
-    } finally {
-      beingSet.delete(this);
-    }
+    if (!beingSet.has(this)) setMode(this, training, new Set());
     return this;
   }
 
@@ -157,9 +151,10 @@ export abstract class Module {
 
   /** Frees all parameters and buffers, and their gradients. */
   dispose(): void {
-    for (const tensor of Object.values(this.stateDict())) {
-      tensor.grad?.dispose();
-      tensor.dispose();
+    for (const part of everyPart(this).keys()) {
+      if (!(part instanceof Tensor)) continue;
+      part.grad?.dispose();
+      part.dispose();
     }
   }
 
@@ -197,8 +192,25 @@ export abstract class Module {
 /** The modules whose `toString` is running. */
 const beingShown = new Set<Module>();
 
-/** The modules whose `train` is running: one may be inside itself. */
+/** The modules whose mode is being set: one may be inside itself. */
 const beingSet = new Set<Module>();
+
+/** Sets the mode of a module, and once of each of those inside: not again for every way there. */
+function setMode(module: Module, training: boolean, seen: Set<Module>): void {
+  seen.add(module);
+  beingSet.add(module);
+  try {
+    module.training = training;
+    for (const [, part] of module.namedParts()) {
+      if (!(part instanceof Module) || seen.has(part) || beingSet.has(part)) continue;
+      seen.add(part);
+      if (part.train === Module.prototype.train) setMode(part, training, seen);
+      else part.train(training);
+    }
+  } finally {
+    beingSet.delete(module);
+  }
+}
 
 /**
  * The parts in an array, a plain object or a Map, with their names. In other objects there are none, nor in those seen before. Trainings ask in

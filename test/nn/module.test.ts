@@ -157,6 +157,48 @@ describe('Module', () => {
     expect(modes()).toEqual(frozen);
   });
 
+  test('train visits a module once, however many ways lead there', () => {
+    let visits = 0;
+    class Visited extends nn.Module {
+      override *namedParts() {
+        visits++;
+        yield* super.namedParts();
+      }
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    class Pair extends Visited {
+      constructor(
+        readonly l: nn.Module,
+        readonly r: nn.Module,
+      ) {
+        super();
+      }
+    }
+    let model: nn.Module = new Visited();
+    for (let i = 0; i < 10; i++) model = new Pair(model, model);
+    const module = model.train();
+    expect(visits).toBe(11);
+    expect(Array.from(module.eval().namedModules(), ([, { training }]) => training)).toEqual(Array(11).fill(false));
+  });
+
+  test('an override of train sets what else uses the same module', () => {
+    const shared = new nn.Sequential(new nn.Dropout(0.5));
+    class Frozen extends nn.Module {
+      inner = shared;
+      override train(): this {
+        return super.train(false);
+      }
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const model = new nn.Sequential(shared, new Frozen());
+    model.train();
+    expect([shared.training, shared.at(0)!.training]).toEqual([false, false]);
+  });
+
   test('train and eval reach every module', () => {
     const net = new Net();
     expect(net.eval()).toBe(net);
@@ -177,6 +219,18 @@ describe('Module', () => {
     tidy(() => ops.sum(model.forward(ones([3, 4]))).backward());
     expect(memory().tensors).toBe(before + 6 + 4);
     model.dispose();
+    expect(memory().tensors).toBe(before);
+  });
+
+  test('dispose frees tensors of one name, too', () => {
+    const before = memory().tensors;
+    class Ambiguous extends nn.Module {
+      named = { 'a.b': new nn.Linear(1, 1), a: { b: new nn.Linear(1, 1) } };
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    new Ambiguous().dispose();
     expect(memory().tensors).toBe(before);
   });
 
