@@ -2,7 +2,7 @@ import { Watch } from '../anomaly';
 import type { Samples } from '../data';
 import { ReceptiveError, typeError } from '../errors';
 import { fileError } from '../formats/file';
-import { inMode } from '../nn/mode';
+import { inMode, modulesOf } from '../nn/mode';
 import type { Module, StateDict } from '../nn/module';
 import { disposeAll, prefixed, shared, snapshot, unprefixed } from '../nn/stateDict';
 import { clipGradNorm, type Optimizer, type OptimizerState, type PlateauState, type Schedule } from '../optim';
@@ -127,15 +127,16 @@ export class Run<M extends Record<string, Metric>> {
 
   /** Trains for an epoch, or for what is left of it. */
   async train(): Promise<Epoch<M>> {
-    const { optimizer, checkpoints, every } = this.setup;
+    const { model, optimizer, checkpoints, every } = this.setup;
     const began = performance.now() - 1000 * this.#seconds;
     const elapsed = () => (performance.now() - began) / 1000;
     const recorded: Recorded[] = [];
     optimizer.zeroGrad();
+    const modules = modulesOf(model);
     try {
       await pipelined('fit', this.loader, this.options.signal, {
         step: (batch) => {
-          const { scalars, fault } = this.#update(batch);
+          const { scalars, fault } = this.#update(batch, modules);
           this.#position = this.#here();
           recorded.push({ checkpoint: checkpoints && this.#updates % every === 0 ? this.#unscored() : null, fault });
           return scalars;
@@ -162,12 +163,12 @@ export class Run<M extends Record<string, Metric>> {
   }
 
   /** Queues one update, and gives the batch's scalars from before it, the loss first. */
-  #update(batch: Samples): { scalars: Tensor[]; fault: Recorded['fault'] } {
+  #update(batch: Samples, modules: readonly Module[]): { scalars: Tensor[]; fault: Recorded['fault'] } {
     const { model, optimizer, schedule, clipNorm, detectAnomaly, plateau } = this.setup;
     if (schedule) optimizer.lr = schedule(this.#updates, this.loader.length! * this.options.epochs) * (plateau?.scale ?? 1);
     const watch = detectAnomaly ? new Watch(model) : null;
     const differentiate = () => {
-      const scalars = inMode(model, 'training', () => this.#totals.measure(model, batch));
+      const scalars = inMode(model, 'training', () => this.#totals.measure(model, batch), modules);
       scalars[0]!.backward();
       return scalars;
     };

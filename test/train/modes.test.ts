@@ -62,4 +62,103 @@ describe('modes', () => {
     expect([...seen]).toEqual(['11110']);
     expect(modes()).toEqual(before);
   });
+
+  /** Notes what it is told. */
+  class Told extends nn.Sequential {
+    readonly log: boolean[] = [];
+    readonly #said: (training: boolean) => boolean;
+    constructor(said: (training: boolean) => boolean, ...modules: nn.Module[]) {
+      super(...modules);
+      this.#said = said;
+    }
+    override train(training = true): this {
+      this.log.push(training);
+      return super.train(this.#said(training));
+    }
+  }
+  const same = (training: boolean) => training;
+
+  function once(model: nn.Module) {
+    const seen: boolean[][] = [];
+    const layers = Array.from(model.namedModules(), ([, module]) => module);
+    class Net extends nn.Module {
+      model = model;
+      fc = new nn.Linear(2, 2);
+      forward(x: Tensor): Tensor {
+        seen.push(layers.map(({ training }) => training));
+        return this.fc.forward(x);
+      }
+    }
+    const net = new Net();
+    const trainer = new Trainer(net, { optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }), loss: losses.crossEntropy });
+    const loader = new data.DataLoader(points, { batchSize: 64 });
+    const run = async () => {
+      for await (const epoch of trainer.fit(loader, { epochs: 1 })) expect(epoch.steps).toBe(1);
+      return seen;
+    };
+    return { net, run, evaluate: () => trainer.evaluate(loader) };
+  }
+
+  test('a module in inference mode that one around it wakes is told so last', async () => {
+    const inner = new Told(same, new nn.Dropout(0.5));
+    const outer = new Told(same, inner);
+    inner.eval();
+    expect(await once(outer).run()).toEqual([[true, false, false]]);
+    expect(inner.log.at(-1)).toBe(false);
+  });
+
+  test('what trains inside a module in inference mode that overrides train goes on to', async () => {
+    const inner = new Told(same, new nn.Dropout(0.5));
+    const parent = new Told(same, new nn.Dropout(0.5), inner);
+    parent.eval();
+    parent.at(0)!.train();
+    inner.train();
+    expect(await once(parent).run()).toEqual([[false, true, true, true]]);
+    expect(inner.log.at(-1)).toBe(true);
+
+    // The same where one around the parent wakes it, and it then sets all that is inside to inference mode.
+    expect(await once(new Told(same, parent)).run()).toEqual([[true, false, true, true, true]]);
+    expect(inner.log.at(-1)).toBe(true);
+    expect(parent.log.at(-1)).toBe(false);
+  });
+
+  test('what one module says of another that overrides train, too, goes first', async () => {
+    class Freezing extends nn.Sequential {
+      override train(training = true): this {
+        super.train(training);
+        this.at(0)!.eval();
+        return this;
+      }
+    }
+    const inner = new Told(same, new nn.Dropout(0.5));
+    expect(await once(new Freezing(inner, new nn.Dropout(0.5))).run()).toEqual([[true, false, false, true]]);
+    expect(inner.log.at(-2)).toBe(false); // the last is that its own mode is back
+    expect([inner.training, inner.log.at(-1)]).toEqual([true, true]);
+  });
+
+  test('a module that overrides train is told of the mode it had before, once a step is done', async () => {
+    const module = new Told(same, new nn.Dropout(0.5));
+    const { net, run, evaluate } = once(module);
+    await evaluate();
+    expect(module.log).toEqual([false, true]);
+    net.eval();
+    await run();
+    expect(module.log).toEqual([false, true, false, true, false]);
+  });
+
+  test('a training goes through the model once an epoch, not at each step', async () => {
+    let visits = 0;
+    class Counted extends nn.Linear {
+      override *namedParts() {
+        visits++;
+        yield* super.namedParts();
+      }
+    }
+    const model = new Counted(2, 2);
+    const trainer = new Trainer(model, { optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }), loss: losses.crossEntropy });
+    visits = 0;
+    const loader = new data.DataLoader(points, { batchSize: 1 });
+    for await (const epoch of trainer.fit(loader, { epochs: 2 })) expect(epoch.steps).toBe(64);
+    expect(visits).toBe(2);
+  });
 });
