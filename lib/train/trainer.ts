@@ -1,4 +1,4 @@
-import { rangeError, typeError } from '../errors';
+import { ReceptiveError, rangeError, typeError } from '../errors';
 import { Module } from '../nn/module';
 import { Optimizer, type Schedule } from '../optim';
 import { checkOptions, type OptionNames } from '../options';
@@ -61,6 +61,10 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
   /** Of the latest `fit`. */
   #stopping: EarlyStopping | null = null;
 
+  /**
+   * @throws TypeError, RangeError for options that cannot be used; ReceptiveError `ERR_INVALID_VALUE` where the model has parameters to learn, or
+   * seems to have none, and the optimizer holds none of them.
+   */
   constructor(
     readonly model: Module,
     options: TrainerOptions<M>,
@@ -69,15 +73,7 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     checkOptions('Trainer', options, trainerNames);
     const { optimizer, schedule, plateau, clipNorm, detectAnomaly = false, earlyStopping, checkpoint } = options;
     if (!(optimizer instanceof Optimizer)) throw typeError('Trainer', 'optimizer', optimizer, 'an optimizer, such as optim.SGD');
-    const parameters = new Set<Tensor>(model.parameters());
-    if (!optimizer.parameters.some((parameter) => parameters.has(parameter))) {
-      throw rangeError(
-        'Trainer',
-        'optimizer',
-        optimizer,
-        'one that holds parameters of the model: this holds none of what model.parameters() gives',
-      );
-    }
+    checkOptimizer(model, optimizer);
     if (schedule !== undefined && typeof schedule !== 'function') {
       throw typeError('Trainer', 'schedule', schedule, 'a function of step and steps');
     }
@@ -115,8 +111,8 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
    * With checkpoints, a run that was killed goes on with `resume: true` from the newest one, in the middle of an epoch too, and comes to
    * the same bits as one that was not, given the same data, options and instruction set. An aborted run leaves a checkpoint of its last
    * step.
-   * @throws ReceptiveError `ERR_DIVERGED` when the loss is not a finite number, or anything else where that is looked for; `ERR_FILE` when a checkpoint cannot be written, is not of
-   * this training, or is there and `resume` is not set.
+   * @throws ReceptiveError `ERR_DIVERGED` when the loss is not a finite number, or anything else where that is looked for; `ERR_FILE` when a
+   * checkpoint cannot be written, is not of this training, or is there and `resume` is not set.
    */
   fit(loader: Batches, options: FitOptions<M> & { validation: Batches }): AsyncGenerator<Epoch<M> & { validation: Scores<M> }, void, void>;
   fit(loader: Batches, options: FitOptions<M> & { validation?: undefined }): AsyncGenerator<Epoch<M>, void, void>;
@@ -188,4 +184,13 @@ export class Trainer<M extends Record<string, Metric> = Record<never, Metric>> {
     checkOptions('evaluate', options, evaluateOptionNames);
     return score(this.model, loader, this.#measures, options.signal);
   }
+}
+
+/** A model whose own parameters are all frozen may have an optimizer of others, such as a learned prompt. */
+function checkOptimizer(model: Module, optimizer: Optimizer): void {
+  const parameters = new Set<Tensor>(model.parameters());
+  const learns = parameters.size === 0 || [...parameters].some(({ requiresGrad }) => requiresGrad);
+  if (!learns || optimizer.parameters.some((parameter) => parameters.has(parameter))) return;
+  const hint = 'layers in #private fields, Sets and other objects are not found';
+  throw new ReceptiveError('ERR_INVALID_VALUE', `Trainer: the optimizer holds none of what model.parameters() gives (${hint})`);
 }

@@ -1,4 +1,4 @@
-import { data, losses, nn, optim, randn, type Tensor, Trainer, tensor } from '../../lib';
+import { data, losses, nn, ops, optim, randn, type Tensor, Trainer, tensor, zeros } from '../../lib';
 
 // Which modules of a model are in which mode while it is trained.
 
@@ -161,4 +161,23 @@ describe('modes', () => {
     for await (const epoch of trainer.fit(loader, { epochs: 2 })) expect(epoch.steps).toBe(64);
     expect(visits).toBe(2);
   });
+});
+
+test('a model whose parameters are all frozen may have an optimizer of something else', async () => {
+  const prompt = zeros([1, 2], { requiresGrad: true });
+  class Prompted extends nn.Module {
+    inner = new nn.Linear(2, 2);
+    forward(x: Tensor): Tensor {
+      return this.inner.forward(ops.add(x, prompt));
+    }
+  }
+  const model = new Prompted();
+  const options = { optimizer: new optim.SGD([prompt], { lr: 1 }), loss: losses.crossEntropy };
+  expect(() => new Trainer(model, options)).toThrow('Trainer: the optimizer holds none of what model.parameters() gives');
+  for (const parameter of model.parameters()) parameter.requiresGrad = false;
+  const before = model.parameters().map((parameter) => [...parameter.dataSync()]);
+  const loader = new data.DataLoader(points, { batchSize: 32 });
+  for await (const epoch of new Trainer(model, options).fit(loader, { epochs: 1 })) expect(epoch.steps).toBe(2);
+  expect([...prompt.dataSync()]).not.toContain(0);
+  expect(model.parameters().map((parameter) => [...parameter.dataSync()])).toEqual(before);
 });

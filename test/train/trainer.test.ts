@@ -320,7 +320,7 @@ describe('arguments', () => {
     [
       "an optimizer of another model's parameters",
       () => new Trainer(model, { optimizer: new optim.Adam(setUp().model.parameters()), loss }),
-      'Trainer: optimizer is an Object, expected one that holds parameters of the model',
+      'Trainer: the optimizer holds none of what model.parameters() gives (layers in #private fields, Sets and other objects are not found)',
     ],
     ['a loss', () => new Trainer(model, { optimizer, loss: 'mse' as never }), 'Trainer: loss is "mse"'],
     ['metrics', () => new Trainer(model, { optimizer, loss, metrics: { f1: 1 as never } }), 'Trainer: metrics.f1 is 1'],
