@@ -30,7 +30,9 @@ const isPart = (value: unknown): value is Part => value instanceof Module || val
  * A subclass makes its layers, `Parameter`s and `Buffer`s as properties, or in arrays, plain objects and Maps by strings or numbers, of any depth,
  * and says in `forward` how they work together. Everything else (parameters, state, modes) is found from those properties, in the order
  * they were declared, and named by the way there (`branches.left.0.weight`); a part that appears twice counts once, under its first name.
- * `#private` fields cannot be seen: what is in one is not trained, not saved, and in training mode for good. TypeScript's `private` can.
+ * What is in Sets, in Maps by other keys, in instances of other classes and in `#private` fields is not seen: not trained, not saved, and in
+ * training mode for good. TypeScript's `private` is. Large tables that hold no parts, such as a vocabulary, belong in a `#private` field: they
+ * are not gone through in search of parts.
  *
  * ```ts
  * class Net extends nn.Module {

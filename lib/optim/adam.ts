@@ -67,6 +67,10 @@ abstract class AdaptiveMoments extends Optimizer<AdamOptions> {
  * ```
  */
 export class Adam extends AdaptiveMoments {
+  /**
+   * @throws TypeError, RangeError where these are not float32 or float64 tensors, each once and at least one, or an option is out of range;
+   * ReceptiveError `ERR_AUTOGRAD` where an operation made one of the tensors.
+   */
   constructor(params: Updated<AdamOptions>, options: AdamOptions = {}) {
     super('Adam', params, false, options, 0);
   }
@@ -74,6 +78,10 @@ export class Adam extends AdaptiveMoments {
 
 /** Adam whose weight decay acts on the parameter itself, not through the gradient (Loshchilov and Hutter 2019). */
 export class AdamW extends AdaptiveMoments {
+  /**
+   * @throws TypeError, RangeError where these are not float32 or float64 tensors, each once and at least one, or an option is out of range;
+   * ReceptiveError `ERR_AUTOGRAD` where an operation made one of the tensors.
+   */
   constructor(params: Updated<AdamOptions>, options: AdamOptions = {}) {
     super('AdamW', params, true, options, 0.01);
   }

@@ -108,7 +108,11 @@ export abstract class Optimizer<Options extends Rated = Rated> {
 
   /**
    * Updates every parameter that has a gradient. An update by a gradient that bad data led to is left out.
-   * @throws Error `ERR_KERNEL` where an update of an earlier step was left out, and nobody has read what came of those data since.
+   *
+   * A step that throws is half done: the parameters before the one it threw at are updated, that one and those behind it are not. Do not call it
+   * again with the same gradients; call `zeroGrad()` and go on with the next batch.
+   * @throws Error `ERR_KERNEL` where an update of an earlier step was left out, and nobody has read what came of those data since;
+   * `ERR_DISPOSED` where a parameter or its gradient was disposed of.
    */
   step(): void {
     scope.outside(() => {

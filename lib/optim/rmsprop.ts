@@ -41,6 +41,10 @@ function complete(operation: string, options: RMSpropOptions): Required<RMSpropO
  * ```
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
+  /**
+   * @throws TypeError, RangeError where these are not float32 or float64 tensors, each once and at least one, or an option is out of range;
+   * ReceptiveError `ERR_AUTOGRAD` where an operation made one of the tensors.
+   */
   constructor(params: Updated<RMSpropOptions>, options: RMSpropOptions = {}) {
     super('RMSprop', params, options, complete);
   }

@@ -43,6 +43,10 @@ function complete(operation: string, options: SGDOptions): Required<SGDOptions> 
  * ```
  */
 export class SGD extends Optimizer<SGDOptions> {
+  /**
+   * @throws TypeError, RangeError where these are not float32 or float64 tensors, each once and at least one, or an option is out of range;
+   * ReceptiveError `ERR_AUTOGRAD` where an operation made one of the tensors.
+   */
   constructor(params: Updated<SGDOptions>, options: SGDOptions) {
     super('SGD', params, options, complete);
   }

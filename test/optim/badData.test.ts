@@ -236,3 +236,27 @@ test('a tensor that bad data were copied into is good again once it is written a
 });
 
 afterAll(() => thrown(() => native.syncSync())); // tells what these tests left untold, so that nobody else is
+
+test('a step that throws has updated the parameters before, and the next batch goes on', () => {
+  const other = new nn.Linear(2, 3);
+  const { layer, propagate } = setUp((parameters) => new optim.SGD(parameters, { lr: 0.1 }));
+  const [firsts, parameters] = [other.parameters(), [...other.parameters(), ...layer.parameters()]];
+  const optimizer = new optim.SGD(parameters, { lr: 0.1 });
+  const values = (list: readonly Tensor[]) => list.map((one) => [...one.dataSync()]);
+  propagate(bad());
+  optimizer.step();
+  optimizer.zeroGrad();
+  const before = values(parameters);
+  const run = () => {
+    losses.crossEntropy(other.forward(randn([2, 2])), good()).backward();
+    propagate(good());
+    optimizer.step();
+  };
+  expect(thrown(run)).toMatchObject(failure);
+  const after = values(parameters);
+  for (const i of firsts.keys()) expect(after[i]).not.toEqual(before[i]);
+  expect(after.slice(firsts.length)).toEqual(before.slice(firsts.length));
+  optimizer.zeroGrad();
+  run();
+  for (const [i, one] of values(parameters).entries()) expect(one).not.toEqual(after[i]);
+});
