@@ -40,9 +40,15 @@ export function checkArray(what: string, data: unknown, dtype: Dtype): asserts d
     throw dtypeError('run', `${what} is a ${dtypes[came].array.name}, expected ${expected}`, { argument: what, expected });
 }
 
+/** The size of batches that alone is taken, if there is one, and how to have others taken. */
+export interface OtherBatches {
+  readonly length: number | string | null;
+  readonly how: string;
+}
+
 /**
  * Throws unless a shape is one that an input may have; `sizes` are those of axes by name, as far as inputs before it said. `otherBatches` is
- * said where the first axis alone is not.
+ * said where the first axis alone is not, and is the batch.
  */
 export function checkFit(
   operation: string,
@@ -50,7 +56,7 @@ export function checkFit(
   received: Shape,
   wanted: SessionValue['shape'],
   sizes: Map<string, number>,
-  otherBatches = '',
+  otherBatches?: OtherBatches,
 ): void {
   const misfit = (n: number, axis: number) => {
     const length = wanted[axis]!;
@@ -62,7 +68,8 @@ export function checkFit(
   const misfits = received.length === wanted.length ? received.flatMap((n, axis) => (misfit(n, axis) ? [axis] : [])) : null;
   if (misfits?.length === 0) return;
   const expected = `[${wanted.join(',')}]`;
-  const hint = misfits?.join() === '0' && typeof wanted[0] === 'number' && otherBatches ? `; for batches of any size ${otherBatches}` : '';
+  const batch = misfits?.join() === '0' && typeof wanted[0] === 'number' && wanted[0] === otherBatches?.length;
+  const hint = batch ? `; for batches of any size ${otherBatches!.how}` : '';
   const message = `${what} has shape ${showShape(received)}, expected ${expected}${hint}`;
   throw shapeError(operation, message, { argument: what, received, expected });
 }

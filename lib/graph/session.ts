@@ -12,7 +12,7 @@ import { Tensor } from '../tensor';
 import { tidy } from '../tidy';
 import { type Origin, trace } from '../trace';
 import { Constants } from './constants';
-import { checkFit, checkNamed, type Feed, filled, type SessionValue } from './feeds';
+import { checkFit, checkNamed, type Feed, filled, type OtherBatches, type SessionValue } from './feeds';
 import { constantsOf, graphOf, showGraph } from './graph';
 import { optimised } from './passes';
 import { Plan, Workspace } from './plan';
@@ -25,6 +25,8 @@ export interface RunOptions {
 
 /** What a session runs. */
 export interface Program {
+  /** The function that makes the session. */
+  readonly operation: 'compile' | 'loadOnnx';
   readonly name: string;
   readonly model: Module;
   /** Whether the model is the session's own: its parameters are used where they are, and disposed of with it. */
@@ -36,8 +38,7 @@ export interface Program {
   readonly outputs: readonly (Pick<SessionValue, 'name'> & Partial<SessionValue>)[];
   /** As many plans for different shapes are kept, those used last. */
   readonly plans?: number;
-  /** What to say where a batch is not of the only size that is taken: how to have it taken. */
-  readonly otherBatches: string;
+  readonly otherBatches: OtherBatches;
   run(inputs: readonly Tensor[]): readonly Tensor[];
 }
 
@@ -164,12 +165,12 @@ export class Session implements Disposable {
   }
 
   #traced<R>(shapes: readonly Shape[], use: (record: ReturnType<typeof trace>) => R): R {
-    const { model, run, inputs } = this.#program;
+    const { operation, model, run, inputs } = this.#program;
     return inMode(model, 'inference', () =>
       noGrad(() =>
         tidy(() => {
           const given = shapes.map((shape, i) => Tensor.hollow(shape, inputs[i]!.dtype));
-          using record = refuseRandom('compile', () => trace(model, given, { hollow: true, run }));
+          using record = refuseRandom(operation, () => trace(model, given, { hollow: true, run }));
           return use(record);
         }),
       ),
@@ -328,14 +329,16 @@ export async function compile(model: Module, options: CompileOptions): Promise<S
     throw typeError('compile', 'options', options, 'either input, or inputs by name');
   }
   const specs = inputs ?? { input: input! };
+  const described = Object.entries(specs).map(([name, spec]) => checkSpec(name, spec));
   return new Session({
+    operation: 'compile',
     name: model.constructor.name,
     model,
     owned,
-    inputs: Object.entries(specs).map(([name, spec]) => checkSpec(name, spec)),
+    inputs: described,
     outputs: [{ name: 'output' }],
     plans,
-    otherBatches: "compile it with 'N' for that length",
+    otherBatches: { length: described[0]?.shape[0] ?? null, how: "compile it with 'N' for that length" },
     run: (given) => {
       const output: unknown = synchronous('compile', model.forward(...given));
       if (!(output instanceof Tensor)) throw typeError('compile', 'what forward gives', output, 'a Tensor');

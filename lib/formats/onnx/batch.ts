@@ -18,21 +18,37 @@ interface Info {
   readonly shape: readonly (number | string)[] | null;
 }
 
-/** The size of batches that the inputs say; null where it is open. */
-export const fixedBatch = (inputs: readonly Info[]): number | null => {
-  const length = inputs[0]?.shape?.[0];
-  return typeof length === 'number' && length >= 0 ? length : null;
-};
+type Graph = Pick<OnnxModel, 'nodes' | 'initializers'>;
 
-/** The inputs with their first axis open where it is the batch of the first. */
-export function openBatch<I extends Info>(inputs: readonly I[]): I[] {
-  const batch = fixedBatch(inputs);
-  if (batch === null) return [...inputs];
-  const name = inputs.some(({ shape }) => shape?.includes('N')) ? -1 : 'N';
-  return inputs.map((info) => (info.shape?.[0] === batch ? { ...info, shape: [name, ...info.shape.slice(1)] } : info));
+/** The place of the input that says the size of batches: the first that a node reads and that has axes; -1 where its first one is open. */
+function leading(inputs: readonly Info[], { nodes }: Graph): number {
+  const read = new Set(nodes.flatMap((node) => node.inputs));
+  const place = inputs.findIndex(({ name, shape }) => read.has(name) && shape !== null && shape.length > 0);
+  const length = inputs[place]?.shape?.[0];
+  return typeof length === 'number' && length >= 0 ? place : -1;
 }
 
-interface Opened<I extends Info> extends Pick<OnnxModel, 'nodes' | 'initializers'> {
+/** The size of batches that the inputs say; null where it is open. */
+export const fixedBatch = (inputs: readonly Info[], graph: Graph): number | null =>
+  (inputs[leading(inputs, graph)]?.shape?.[0] as number | undefined) ?? null;
+
+/**
+ * The inputs with their first axis open, in the ways to try one after the other: that of all that are as long there as the batch, of those
+ * that have as many axes as the first, and of that one alone. None where the batch is open already.
+ */
+export function openings<I extends Info>(inputs: readonly I[], outputs: readonly Info[], graph: Graph): I[][] {
+  const first = inputs[leading(inputs, graph)];
+  if (!first) return [];
+  const taken = new Set([...inputs, ...outputs].flatMap(({ shape }) => shape ?? []));
+  let name = 'N';
+  for (let i = 2; taken.has(name); i++) name = `N${i}`;
+  const batched = inputs.filter(({ shape }) => shape?.[0] === first.shape![0]);
+  const alike = batched.filter(({ shape }) => shape!.length === first.shape!.length);
+  const ways = [batched, alike, [first]].filter((way, i, all) => way.length !== all[i - 1]?.length);
+  return ways.map((way) => inputs.map((info) => (way.includes(info) ? { ...info, shape: [name, ...info.shape!.slice(1)] } : info)));
+}
+
+interface Opened<I extends Info> extends Graph {
   /** The inputs as the file has them. */
   readonly before: readonly Info[];
   /** The same with their batch open. */
@@ -68,7 +84,8 @@ export function checkRows<I extends Info>(
   { before, after, outputs, nodes, initializers }: Opened<I>,
   run: (inputs: readonly Tensor[]) => readonly Tensor[],
 ): I[] {
-  const batch = fixedBatch(before)!;
+  const place = after.findIndex((info, i) => info !== before[i]);
+  const [batch, name] = [before[place]!.shape![0] as number, after[place]!.shape![0]!];
   const refuse = (why: string, cause?: unknown) => {
     const message = `${source}: works for batches of ${batch} only, not with dynamicBatch: ${why}${constants(batch, nodes, initializers)}`;
     return new ReceptiveError('ERR_UNSUPPORTED', message, { cause });
@@ -101,7 +118,7 @@ export function checkRows<I extends Info>(
         if ('op' in what) throw refuse(`${where} mixes them in ${what.op.name}, which gives ${showShape(what.output.shape)}`);
         const alone = Math.abs(what.step - 1) < tolerance && what.low > tolerance - 1 && what.high < 1 - tolerance;
         if (!alone || value.shape[what.axis] !== rows) throw refuse(`${where} is not made of each by itself`);
-        return { ...info, shape: info.shape?.map((n, axis) => (axis === what.axis ? after[0]!.shape![0]! : n)) ?? null };
+        return { ...info, shape: info.shape?.map((n, axis) => (axis === what.axis ? name : n)) ?? null };
       });
     }),
   );

@@ -19,12 +19,13 @@ export async function loadOnnx(source: string | Uint8Array, options: ImportOptio
   const model = await importOnnx(source, options);
   try {
     return new Session({
+      operation: 'loadOnnx',
       name: typeof source === 'string' ? source : 'ONNX',
       model,
       owned: true,
       hidden: true,
       inputs: model.inputs.map(described),
-      otherBatches: 'load it with dynamicBatch: true',
+      otherBatches: { length: model.fixedBatch, how: 'load it with dynamicBatch: true' },
       outputs: model.outputs.map(({ name, shape, dtype }) => (shape ? { name, shape, dtype } : { name })),
       run: (inputs) => model.run(inputs),
     });

@@ -8,7 +8,7 @@ import type { Shape } from '../../shape';
 import { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
 import { Staging } from '../file';
-import { checkRows, fixedBatch, openBatch } from './batch';
+import { checkRows, fixedBatch, openings } from './batch';
 import { dtypeFor, type ElementType } from './elementType';
 import type { HostTensor } from './host';
 import { settled } from './operators/types';
@@ -26,8 +26,10 @@ export interface ImportOptions {
    */
   layout?: 'nchw' | 'nhwc';
   /**
-   * Whether a file whose batches have one size, as exporters write them by default, takes batches of any. A graph that makes of one row
-   * something of another, or has the size as a constant, is then an error. Default false.
+   * Whether a file whose batches have one size, as exporters write them by default, takes batches of any. The first axis of the first input
+   * that has axes, and that a node reads, is the batch; it becomes open there, and in every other input whose first axis is as long. Where
+   * the graph does not work so, as with a threshold of shape [1] beside a batch of 1, then in those with as many axes only, or in that
+   * input alone. A graph that makes of one row something of another, or has the size as a constant, is an error. Default false.
    */
   dynamicBatch?: boolean;
 }
@@ -56,6 +58,8 @@ export class OnnxModule extends Module {
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
   readonly layout: 'nchw' | 'nhwc';
+  /** @internal The only size of batches that is taken, where `dynamicBatch` may help; else null. */
+  readonly fixedBatch: number | null;
   readonly #source: string;
   readonly #opset: number;
   readonly #steps: readonly Step[];
@@ -77,22 +81,29 @@ export class OnnxModule extends Module {
     const graph = withoutConstants(model);
     this.#steps = withLastUses(stepsOf(graph), graph);
     const before = model.inputs.map((info) => this.#described('input', info));
-    this.inputs = dynamicBatch ? openBatch(before) : before;
+    this.inputs = before;
     this.outputs = model.outputs.map((info) => this.#described('output', info));
+    this.fixedBatch = dynamicBatch ? null : fixedBatch(before, graph);
     const { values, parts } = statesOf(graph, this.#steps);
     this.#states = values;
     this.#parts = parts;
     this.#lasting = new Set([...values.values()].flatMap(({ host }) => (host ? [host] : [])));
     this.training = false;
-    if (dynamicBatch && fixedBatch(before) !== null) {
+    if (!dynamicBatch) return;
+    const failures: unknown[] = [];
+    const ways = openings(before, this.outputs, graph);
+    for (const after of ways) {
+      this.inputs = after;
       try {
-        const opened = { ...graph, before, after: this.inputs, outputs: this.outputs };
-        this.outputs = checkRows(this.#source, this, opened, (inputs) => this.run(inputs));
+        this.outputs = checkRows(this.#source, this, { ...graph, before, after, outputs: this.outputs }, (inputs) => this.run(inputs));
+        return;
       } catch (error) {
-        this.dispose();
-        throw error;
+        failures.push(error);
       }
     }
+    if (failures.length === 0) return;
+    this.dispose();
+    throw failures[0];
   }
 
   /** Transpositions of tensors that the last run could not do without: where the graph itself asks for another order in memory. */
@@ -185,7 +196,8 @@ export class OnnxModule extends Module {
     const fits = shape === null || (shape.length === came.length && shape.every((n, i) => typeof n === 'string' || n < 0 || n === came[i]));
     if (fits) return;
     const alike = shape!.length === came.length && shape!.every((n, i) => i === 0 || typeof n === 'string' || n < 0 || n === came[i]);
-    const hint = alike ? `: the file is of batches of ${shape![0]}, open it with dynamicBatch: true for others` : '';
+    const hint =
+      alike && shape![0] === this.fixedBatch ? `: the file is of batches of ${shape![0]}, open it with dynamicBatch: true for others` : '';
     throw shapeError('OnnxModule', `${what} has shape [${came}], expected [${shape}]${hint}`);
   }
 

@@ -148,6 +148,98 @@ test('several inputs, and a batch that is open already', async () => {
   }
 });
 
+test.each<[string, Parameters<typeof onnxFile>[0], (number | string)[][]]>([
+  [
+    'a scalar before the batch',
+    {
+      nodes: [['Mul', ['x', 'k'], ['y']]],
+      inputs: [
+        ['k', []],
+        ['x', [1, 3]],
+      ],
+      outputs: [['y', [1, 3]]],
+    },
+    [[], ['N', 3]],
+  ],
+  [
+    'an input before the batch that no node reads',
+    {
+      nodes: [['Relu', ['x'], ['y']]],
+      inputs: [
+        ['unused', [5]],
+        ['x', [2, 3]],
+      ],
+      outputs: [['y', [2, 3]]],
+    },
+    [[5], ['N', 3]],
+  ],
+  [
+    'a threshold as long as the batch',
+    {
+      nodes: [['Add', ['x', 't'], ['y']]],
+      inputs: [
+        ['x', [1, 3, 4, 4]],
+        ['t', [1]],
+      ],
+      outputs: [['y', [1, 3, 4, 4]]],
+    },
+    [['N', 3, 4, 4], [1]],
+  ],
+  [
+    'a table with as many axes, as long as the batch',
+    {
+      nodes: [['MatMul', ['x', 'w'], ['y']]],
+      inputs: [
+        ['x', [2, 2]],
+        ['w', [2, 5]],
+      ],
+      outputs: [['y', [2, 5]]],
+    },
+    [
+      ['N', 2],
+      [2, 5],
+    ],
+  ],
+  [
+    'another axis that is called N',
+    {
+      nodes: [['Add', ['x', 'z'], ['y']]],
+      inputs: [
+        ['x', [1, 'N']],
+        ['z', [1, 'N']],
+      ],
+      outputs: [['y', [1, 'N']]],
+    },
+    [
+      ['N2', 'N'],
+      ['N2', 'N'],
+    ],
+  ],
+])('%s', async (_name, row, shapes) => {
+  const { inputs, outputs } = await importOnnx(onnxFile(row), { dynamicBatch });
+  expect(inputs.map(({ shape }) => shape)).toEqual(shapes);
+  expect(outputs[0]!.shape![0]).toBe(shapes.flat().find((n) => typeof n === 'string'));
+});
+
+test('the hint is of the batch only, and where it is not open', async () => {
+  const bytes = onnxFile({
+    nodes: [['Add', ['x', 'b'], ['y']]],
+    inputs: [
+      ['x', [1, 3]],
+      ['b', [3]],
+    ],
+    outputs: [['y', [1, 3]]],
+  });
+  const [x, b] = [randn([1, 3]), randn([4])];
+  const wanted = /input "b" has shape \[4\], expected \[3\]$/;
+  for (const options of [{}, { dynamicBatch }]) {
+    const model = await importOnnx(bytes, options);
+    expect(() => model.forward(x, b)).toThrow(wanted);
+    using session = await loadOnnx(bytes, options);
+    await expect(session.run({ x, b })).rejects.toThrow(wanted);
+  }
+});
+
 // Every layer and operation, written for one size of batch: either it is refused, or each row is what it was.
 const refused = new Set(['GlobalMaxPool1d', 'Flatten', 'PixelShuffle', 'PixelUnshuffle', 'a product with itself under another shape']);
 
