@@ -15,30 +15,42 @@ export interface SessionValue {
 }
 
 /**
- * Data for an input: a tensor, or numbers in row-major order with their shape, in the typed array of the input's type; 64-bit integers
- * must fit 32 bits.
+ * Data for an input: a tensor, or numbers in row-major order with their shape, in the typed array of the input's type; an int32 input
+ * takes 64-bit integers, too, that fit 32 bits.
  */
 export type Feed = Tensor | { readonly data: TypedArray | BigInt64Array; readonly shape: Shape };
 
-/** Throws unless feeds is an object of inputs by name; a tensor is none. */
+/** Throws unless feeds is an object of inputs by name, and of no others; a tensor is none. */
 export function checkNamed(
   operation: string,
   feeds: unknown,
-  names: readonly string[],
+  inputs: readonly Pick<SessionValue, 'name'>[],
 ): asserts feeds is Readonly<Record<string, unknown>> {
-  const wanted = `an object of inputs by name, { ${names.map((name) => (/^\w+$/.test(name) ? name : JSON.stringify(name))).join(': …, ')}: … }`;
-  if (feeds instanceof Tensor) throw typeError(operation, 'feeds', feeds, wanted, 'a Tensor');
-  if (typeof feeds !== 'object' || feeds === null) throw typeError(operation, 'feeds', feeds, wanted);
+  const wanted = () =>
+    `an object of inputs by name, { ${inputs.map(({ name }) => (/^\w+$/.test(name) ? name : JSON.stringify(name))).join(': …, ')}: … }`;
+  if (feeds instanceof Tensor) throw typeError(operation, 'feeds', feeds, wanted(), 'a Tensor');
+  if (typeof feeds !== 'object' || feeds === null) throw typeError(operation, 'feeds', feeds, wanted());
+  for (const name of Object.keys(feeds)) {
+    if (inputs.some((input) => input.name === name)) continue;
+    throw rangeError(operation, 'input', name, `one of ${inputs.map((input) => input.name).join(', ')}`);
+  }
 }
+
+/** The typed array of a type, with its article. */
+const arrayFor = (dtype: Dtype): string => `${dtype === 'int32' ? 'an' : 'a'} ${dtypes[dtype].array.name}`;
 
 /** Throws unless data is the typed array that elements of this type are in: none is converted. */
 export function checkArray(what: string, data: unknown, dtype: Dtype): asserts data is TypedArray {
   const came = dtypeOf(data);
-  const expected = `a ${dtypes[dtype].array.name} (${dtype})`;
-  if (came === undefined) throw typeError('run', what, data, expected);
-  if (came !== dtype)
-    throw dtypeError('run', `${what} is a ${dtypes[came].array.name}, expected ${expected}`, { argument: what, expected });
+  if (came === dtype) return;
+  const expected = `${arrayFor(dtype)} (${dtype})`;
+  const given = came ? arrayFor(came) : isLong(data) ? 'a BigInt64Array' : null;
+  if (given === null) throw typeError('run', what, data, expected);
+  throw dtypeError('run', `${what} is ${given}, expected ${expected}`, { argument: what, expected });
 }
+
+/** Across realms, as `dtypeOf` is. */
+const isLong = (data: unknown): data is BigInt64Array => Object.prototype.toString.call(data) === '[object BigInt64Array]';
 
 /** The size of batches that alone is taken, if there is one, and how to have others taken. */
 export interface OtherBatches {
@@ -60,6 +72,7 @@ export function checkFit(
 ): void {
   const misfit = (n: number, axis: number) => {
     const length = wanted[axis]!;
+    if (!Number.isSafeInteger(n) || n < 0) return true;
     if (typeof length === 'number') return length >= 0 && length !== n;
     const known = sizes.get(length) ?? n;
     sizes.set(length, known);
@@ -80,22 +93,16 @@ export function filled(what: string, feed: unknown, dtype: Dtype): Tensor {
     throw typeError('run', what, feed, 'a Tensor, or { data, shape }');
   }
   const { data, shape } = feed as { data: unknown; shape: Shape };
-  if (Object.prototype.toString.call(data) === '[object BigInt64Array]') {
-    const numbers = checked(what, Float64Array.from(data as BigInt64Array, Number), dtype);
-    return tensor(dtypes[dtype].array.from(numbers), shape, { dtype });
-  }
+  if (dtype === 'int32' && isLong(data)) return tensor(narrowed(what, data), shape, { dtype });
   checkArray(`the data of ${what}`, data, dtype);
   return tensor(data, shape, { dtype });
 }
 
-/** 64-bit integers that are elements of a type. */
-function checked(what: string, values: ArrayLike<number>, dtype: Dtype): ArrayLike<number> {
-  const [low, high] = dtype === 'uint8' ? [0, 255] : [-(2 ** 31), 2 ** 31 - 1];
-  if (dtype === 'int32' || dtype === 'uint8') {
-    for (let i = 0; i < values.length; i++) {
-      if (!(values[i]! >= low && values[i]! <= high))
-        throw rangeError('run', `element ${i} of ${what}`, values[i], `an integer from ${low} to ${high}`);
-    }
-  }
-  return values;
+/** 64-bit integers as 32-bit ones. */
+function narrowed(what: string, values: BigInt64Array): Int32Array {
+  return Int32Array.from(values, (value, i) => {
+    if (value !== BigInt.asIntN(32, value))
+      throw rangeError('run', `element ${i} of ${what}`, Number(value), `an integer from ${-(2 ** 31)} to ${2 ** 31 - 1}`);
+    return Number(value);
+  });
 }

@@ -140,11 +140,7 @@ export class Session implements Disposable {
 
   /** The inputs as tensors, those that were not are added to `made`. */
   #given(feeds: Readonly<Record<string, Feed>>, made: Tensor[]): Tensor[] {
-    const names = this.inputs.map(({ name }) => name);
-    checkNamed('run', feeds, names);
-    for (const name of Object.keys(feeds)) {
-      if (!names.includes(name)) throw rangeError('run', 'input', name, `one of ${names.join(', ')}`);
-    }
+    checkNamed('run', feeds, this.inputs);
     const sizes = new Map<string, number>();
     return this.inputs.map(({ name, shape, dtype }) => {
       const feed = feeds[name];

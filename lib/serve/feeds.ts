@@ -1,6 +1,6 @@
 import { type Dtype, dtypes, type TypedArray } from '../dtype';
-import { rangeError, shapeError, typeError } from '../errors';
-import { checkArray, checkNamed, type SessionValue } from '../graph/feeds';
+import { shapeError, typeError } from '../errors';
+import { checkArray, checkFit, checkNamed, type SessionValue } from '../graph/feeds';
 import type { Session } from '../graph/session';
 import { type Shape, showShape, sizeOf } from '../shape';
 import { Tensor } from '../tensor';
@@ -40,16 +40,7 @@ export const called = (name: string): string => `input ${JSON.stringify(name)}`;
  * @throws TypeError, RangeError that name the input that is missing, unknown, or not of the type and shape the session takes.
  */
 export function checkFeeds(session: Session, feeds: Readonly<Record<string, HostArray>>): { arrays: HostArray[]; rows: number } {
-  checkNamed(
-    'run',
-    feeds,
-    session.inputs.map(({ name }) => name),
-  );
-  for (const name of Object.keys(feeds)) {
-    if (!session.inputs.some((input) => input.name === name)) {
-      throw rangeError('run', 'input', name, `one of ${session.inputs.map((input) => input.name).join(', ')}`);
-    }
-  }
+  checkNamed('run', feeds, session.inputs);
   const lengths = new Map<string, number>();
   const arrays = session.inputs.map((input) => checkFeed(input, feeds[input.name], lengths));
   if (!hasRows(session)) return { arrays, rows: 1 };
@@ -69,17 +60,7 @@ function checkFeed({ name, shape, dtype }: SessionValue, feed: HostArray | undef
   }
   if (typeof feed !== 'object' || feed === null || !Array.isArray(feed.shape)) throw typeError('run', what, feed, '{ data, shape }');
   checkArray(`the data of ${what}`, feed.data, dtype);
-  const fits =
-    feed.shape.length === shape.length &&
-    feed.shape.every((n, axis) => {
-      const wanted = shape[axis]!;
-      if (!Number.isSafeInteger(n) || n < 0) return false;
-      if (typeof wanted === 'number') return wanted < 0 || wanted === n;
-      const known = lengths.get(wanted) ?? n;
-      lengths.set(wanted, known);
-      return known === n;
-    });
-  if (!fits) throw shapeError('run', `${what} has shape ${showShape(feed.shape)}, expected [${shape.join(',')}]`);
+  checkFit('run', what, feed.shape, shape, lengths);
   if (sizeOf(feed.shape) !== feed.data.length) {
     throw shapeError('run', `${what} holds ${feed.data.length} numbers, its shape ${showShape(feed.shape)} takes ${sizeOf(feed.shape)}`);
   }

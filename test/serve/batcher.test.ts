@@ -251,7 +251,7 @@ describe('bad input', () => {
     [{ input: { data: [1, 2], shape: [2] } }, /the data of input "input" is \[1,2\], expected a Float32Array/],
     [
       { input: { data: new Int32Array(784), shape: [1, 28, 28, 1] } },
-      /the data of input "input" is a Int32Array, expected a Float32Array \(float32\)/,
+      /the data of input "input" is an Int32Array, expected a Float32Array \(float32\)/,
     ],
     [tensor([1]), /feeds is a Tensor, expected an object of inputs by name, \{ input: … \}/],
     [{ input: tensor([1]) }, /input "input" is a Tensor, expected \{ data, shape \}: a Batcher takes arrays/],
