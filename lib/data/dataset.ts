@@ -19,8 +19,17 @@ export interface Dataset {
   batch(indices: Int32Array): Samples | Promise<Samples>;
 }
 
-/** Throws unless a data set gave tensors of as many samples as were asked for. */
+/** Throws unless a data set gave tensors of as many samples as were asked for; those that it gave are disposed of then. */
 export function checkSamples(dataset: Dataset, samples: unknown, size: number): asserts samples is Samples {
+  try {
+    checkGiven(dataset, samples, size);
+  } catch (error) {
+    for (const part of Object.values(samples ?? {})) if (part instanceof Tensor) part.dispose();
+    throw error;
+  }
+}
+
+function checkGiven(dataset: Dataset, samples: unknown, size: number): void {
   const name = dataset.constructor?.name;
   const called = `what batch() of ${name && name !== 'Object' ? name : 'the dataset'} gives`;
   if (typeof samples !== 'object' || samples === null) throw typeError('DataLoader', called, samples, '{ x, y }, two Tensors');

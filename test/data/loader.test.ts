@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { data, manualSeed, ones, ops, randn, randomState, setRandomState, type Tensor, tensor } from '../../lib';
+import { data, manualSeed, memory, ones, ops, randn, randomState, setRandomState, type Tensor, tensor } from '../../lib';
 import { permutation } from '../../lib/data/permutation';
 
 /** Samples whose x and y say their index; counts what is asked of it. */
@@ -50,10 +50,12 @@ describe('DataLoader', () => {
       readonly batch = give as data.Dataset['batch'];
     }
     for (const augment of [undefined, { flip: true }]) {
+      const before = memory().tensors;
       await expect(pass(new data.DataLoader(new Odd(), { batchSize: 3, augment }))).rejects.toMatchObject({
         code,
         message: expect.stringContaining(`DataLoader: ${message}`),
       });
+      expect(memory().tensors).toBeLessThanOrEqual(before); // others may be collected meanwhile
     }
   });
 
