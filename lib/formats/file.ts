@@ -87,9 +87,17 @@ export async function readFully(file: FileHandle, bytes: Uint8Array, position: n
   }
 }
 
-/** Whether bytes begin as text does. */
-export const isText = (bytes: Uint8Array): boolean =>
-  bytes.subarray(0, 64).every((byte) => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte !== 127));
+/** Whether bytes begin as text does: in UTF-8, without controls. The last character of those looked at may be cut off. */
+export function isText(bytes: Uint8Array): boolean {
+  const start = bytes.subarray(0, 64);
+  if (!start.every((byte) => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte !== 127))) return false;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(start, { stream: bytes.length > 64 });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What TypeScript's library has as of ES2024. */
 type Resizable = ArrayBuffer & { resize(bytes: number): void };

@@ -183,7 +183,7 @@ async function readHeader(file: FileHandle, size: number): Promise<Header & { da
   await readFully(file, prefix, 0);
   const length = Number(prefix.readBigUInt64LE());
   if (length > maxHeaderBytes || length > size - 8) {
-    const start = Buffer.alloc(Math.min(size, 9));
+    const start = Buffer.alloc(Math.min(size, 65));
     await readFully(file, start, 0);
     const kind = otherKind(start);
     if (kind) throw new Error(`is no safetensors file: it looks like ${kind}`);
