@@ -115,7 +115,7 @@ interface Ours {
 async function openOurs(path: string, input: Shape | undefined, dynamicBatch: boolean): Promise<Ours> {
   const before = process.memoryUsage.rss();
   const began = performance.now();
-  const { session, tokenizer } = await openServed(path, { images: false, dynamicBatch });
+  const { session, tokenizer } = await openServed('bench', path, { images: false, dynamicBatch });
   const load = performance.now() - began;
   const free = tokenizer?.maxLength ?? 224;
   const shapes = (batch: number): Shape[] =>

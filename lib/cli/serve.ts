@@ -50,7 +50,7 @@ async function run(path: string, { watch, threads, json, ...rest }: ServeCommand
   const output = createOutput(json);
   if (threads) setNumThreads(threads);
   const { labels, layout, images, mean, std, scores, dynamicBatch, ...limits } = rest;
-  const open = () => openServed(path, { labels, layout, images, mean, std, scores, dynamicBatch });
+  const open = () => openServed('serve', path, { labels, layout, images, mean, std, scores, dynamicBatch });
   const service = await serve(open, { ...limits, watch: watch ? path : undefined, onEvent: (event) => tell(event, output) });
   output.line(`${emphasis(path)} is served at ${service.url}: POST /predict, GET /openapi.json, /metrics, /healthz, /readyz`);
   output.event({ event: 'listening', url: service.url, model: path, pid: process.pid });
@@ -61,8 +61,8 @@ async function run(path: string, { watch, threads, json, ...rest }: ServeCommand
   await new Promise<void>((resolve) => {
     let asked = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(130);
+      process.on(signal, (_: NodeJS.Signals, number: number) => {
+        if (asked) process.exit(128 + number);
         asked = true;
         output.line(`${signal}: answering the ${service.pending} requests that have come`);
         output.event({ event: 'stopping', signal, pending: service.pending });

@@ -20,12 +20,12 @@ export interface OnnxOptions {
 }
 
 /** A model file as something to serve: one that `receptive train` saved, which says all about itself, or an ONNX file. */
-export async function openServed(path: string, options: OnnxOptions): Promise<Served> {
+export async function openServed(command: 'serve' | 'bench', path: string, options: OnnxOptions): Promise<Served> {
   if (extname(path).toLowerCase() === '.onnx') return openOnnx(path, options);
   const { labels, layout, images, mean, std, scores, dynamicBatch } = options;
   const given = { labels, layout, images: images || undefined, mean, std, scores, 'dynamic-batch': dynamicBatch || undefined };
   for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined) throw rangeError('serve', `--${name}`, value, 'left out: a file that "receptive train" saved says it itself');
+    if (value !== undefined) throw rangeError(command, `--${name}`, value, 'left out: a file that "receptive train" saved says it itself');
   }
   const { saved, task } = await openModel(path);
   try {

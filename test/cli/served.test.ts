@@ -18,7 +18,7 @@ beforeAll(async () => {
   writeFileSync(labels, [...'0123456789'].join('\r\n'));
 });
 
-const open = (path: string, options: Partial<OnnxOptions> = {}) => openServed(path, { images: false, ...options });
+const open = (path: string, options: Partial<OnnxOptions> = {}) => openServed('serve', path, { images: false, ...options });
 
 test('an ONNX file as it is', async () => {
   const { session, name, labels: names, images, scores } = await open(onnx, { layout: 'nhwc' });
@@ -72,5 +72,5 @@ test('a file that says all about itself takes none of this', async () => {
   await saveModel(path, models.lenet5(), description);
   await expect(open(path, { images: true })).rejects.toThrow('--images is true, expected left out: a file that "receptive train" saved');
   await expect(open(path, { labels })).rejects.toThrow('--labels is ');
-  await expect(open(path, { dynamicBatch: true })).rejects.toThrow('--dynamic-batch is true');
+  await expect(openServed('bench', path, { images: false, dynamicBatch: true })).rejects.toThrow('bench: --dynamic-batch is true');
 });

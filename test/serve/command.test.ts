@@ -141,6 +141,19 @@ test('a file that changes is opened again; a broken one is not taken; SIGHUP ope
   expect(await service.ended).toBe(0);
 });
 
+test.each([
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const)('a second %s ends it at once, with %d', async (signal, code) => {
+  const path = join(folder, 'twice.safetensors');
+  await saveModel(path, network(1), description);
+  const service = await start(path, '--drain', '60000');
+  service.process.kill(signal);
+  await service.heard('stopping');
+  service.process.kill(signal);
+  expect(await service.ended).toBe(code);
+});
+
 test('image files are read as predict reads them', async () => {
   const path = join(folder, 'images.safetensors');
   const net = network(4).eval();
