@@ -26,14 +26,17 @@ export interface Description {
 
 /** A network of a model file, and what the file says of it: what `loadModel` gives. */
 export interface LoadedModel extends Description {
-  /** With the file's weights, in inference mode. */
+  /**
+   * With the file's weights, in inference mode, which `Trainer` leaves to modules inside of another one: call `model.train()` first where it
+   * becomes part of a network and is to learn there.
+   */
   readonly model: Module;
-  /** What it takes, as `compile` wants it: [N,H,W,C] of images, [N,L] of texts. Null where the file does not say. */
-  readonly input: { readonly shape: readonly (number | string)[]; readonly dtype: Dtype } | null;
-  /** How image files become its input, for `data.readImages` and `serve`: size, channels, normalisation. Null of other networks. */
-  readonly images: (ReadImageOptions & { readonly normalization: Normalization }) | null;
-  /** What makes numbers of texts. Null of other networks. */
-  readonly tokenizer: Tokenizer | null;
+  /** What it takes, as `compile` wants it: [N,H,W,C] of images, [N,L] of texts. Undefined where the file does not say. */
+  readonly input: { readonly shape: readonly (number | string)[]; readonly dtype: Dtype } | undefined;
+  /** How image files become its input, for `data.readImages` and `serve`: size, channels, normalisation. Undefined of other networks. */
+  readonly images: (ReadImageOptions & { readonly normalization: Normalization }) | undefined;
+  /** What makes numbers of texts. Undefined of other networks. */
+  readonly tokenizer: Tokenizer | undefined;
   /** All of the file's metadata. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -119,25 +122,33 @@ export function imagesOf(path: string, images: unknown): NonNullable<LoadedModel
  * @example
  * const { model, input, labels, images } = await loadModel('models/pets.safetensors');
  * const session = await compile(model, { input, owned: true });
- * const { output } = await session.run({ input: await data.readImages(['tom.jpg'], images) });
+ * if (images) {
+ *   const { output } = await session.run({ input: await data.readImages(['tom.jpg'], images) });
+ *   console.log(labels[(await ops.argmax(output).data())[0]]);
+ * }
  */
 export async function loadModel(path: string): Promise<LoadedModel> {
   if (typeof path !== 'string') throw typeError('loadModel', 'path', path, 'a string');
   const { model, description, metadata } = await openDescribed<Description & { images?: unknown; tokenizer?: unknown }>(path);
   try {
     const { task, architecture, options, labels } = description;
-    const images = description.images === undefined ? null : imagesOf(path, description.images);
-    const tokenizer = description.tokenizer === undefined ? null : tokenizerOf(path, description.tokenizer);
+    const images = description.images === undefined ? undefined : imagesOf(path, description.images);
+    const tokenizer = description.tokenizer === undefined ? undefined : tokenizerOf(path, description.tokenizer);
     model.eval();
-    return { model, task, architecture, options, labels, input: inputOf(architecture, images, tokenizer), images, tokenizer, metadata };
+    return { model, task, architecture, options, labels, input: inputOf({ architecture, images, tokenizer }), images, tokenizer, metadata };
   } catch (error) {
     model.dispose();
     throw error;
   }
 }
 
-function inputOf(architecture: string, images: LoadedModel['images'], tokenizer: Tokenizer | null): LoadedModel['input'] {
+/** What a network for images or texts takes, any number of them: the input of `compile`. */
+export function inputOf({
+  architecture,
+  images,
+  tokenizer,
+}: Pick<LoadedModel, 'architecture'> & Partial<LoadedModel>): LoadedModel['input'] {
   if (images) return { shape: ['N', ...imageShape(images)], dtype: 'float32' };
-  // What stands behind a text makes no difference to textCnn; charCnn has one length.
+  // Texts are padded to one of a few lengths; what stands behind one makes no difference to textCnn, and charCnn has one length.
   return tokenizer && { shape: ['N', architecture === 'charCnn' ? tokenizer.maxLength! : 'L'], dtype: 'int32' };
 }

@@ -26,11 +26,11 @@ test('a network for images: as it was, and how it is fed', async () => {
   const loaded = await loadModel(path('digits'));
   const { model: same, metadata, tokenizer, input, ...said } = loaded;
   expect(said).toEqual(digits);
-  expect([tokenizer, input, same.training]).toEqual([null, { shape: ['N', 32, 32, 1], dtype: 'float32' }, false]);
+  expect([tokenizer, input, same.training]).toEqual([undefined, { shape: ['N', 32, 32, 1], dtype: 'float32' }, false]);
   expect(JSON.parse(metadata.receptive!)).toEqual(digits);
   const x = zeros([2, 32, 32, 1]);
   expect([...same.forward(x).dataSync()]).toEqual([...model.eval().forward(x).dataSync()]);
-  using session = await compile(same, { input: input!, owned: true });
+  using session = await compile(same, { input, owned: true });
   expect((await session.run({ input: x })).output!.shape).toEqual([2, 3]);
 });
 
@@ -46,7 +46,7 @@ test.each([
   const loaded = await loadModel(path(architecture));
   expect(loaded.input).toEqual({ shape: ['N', length], dtype: 'int32' });
   expect(loaded.tokenizer!.encode('a fine film')).toEqual(tokenizer.encode('a fine film'));
-  expect(loaded.images).toBeNull();
+  expect(loaded.images).toBeUndefined();
   expect(loaded.model).toBeInstanceOf(model.constructor);
 });
 
@@ -54,7 +54,7 @@ test('a network of any kind: without a word of its input', async () => {
   const description = { task: 'sums', architecture: 'mlp', options: { inputs: 3, hidden: [4], classes: 2 }, labels: ['x', 'y'] };
   await save(path('sums'), models.mlp(description.options), { metadata: { receptive: JSON.stringify(description) } });
   const { model, input, images, tokenizer } = await loadModel(path('sums'));
-  expect([input, images, tokenizer]).toEqual([null, null, null]);
+  expect([input, images, tokenizer]).toEqual([undefined, undefined, undefined]);
   expect(ops.softmax(model.forward(tensor([[1, 2, 3]]))).shape).toEqual([1, 2]);
 });
 

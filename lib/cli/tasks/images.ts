@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
 import * as data from '../../data';
 import { ReceptiveError, rangeError } from '../../errors';
+import { imagesOf } from '../../formats/modelFile';
 import { oneOf, positiveInteger, someOf } from '../arguments';
 import { addPartOptions, type DividedDescription, divideData, heldOutOf, type PartOptions } from './parts';
-import { firstFew, formatOf, type ImageDescription, inOrder, inputOf, servingImages, showFiles, showLabelled } from './pictures';
+import { firstFew, type ImageDescription, inOrder, oneImage, servingImages, showFiles, showLabelled } from './pictures';
 import type { EvaluateOptions, Task, TrainOptions } from './task';
 
 /** What a model file says of a network for the images of some folder. */
@@ -95,12 +96,12 @@ export const images: Task<FolderDescription> = {
     };
   },
 
-  input: inputOf,
+  input: oneImage,
   serving: servingImages,
 
   async open(saved, options) {
     const { batchSize, heldOut: only } = options as EvaluateOptions & { heldOut: boolean };
-    const format = formatOf(saved.path, saved.description);
+    const format = imagesOf(saved.path, saved.description.images);
     const whole = await readFolder(options as EvaluateOptions & ReadOptions, format, saved.description.labels);
     return inOrder(only ? heldOutOf<data.PixelDataset>(saved, whole) : whole, batchSize);
   },

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { noGrad } from '../../autograd';
 import * as data from '../../data';
-import { imageShape, imagesOf } from '../../formats/modelFile';
+import { imageShape, imagesOf, inputOf } from '../../formats/modelFile';
 import { softmax } from '../../ops';
 import type { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
@@ -18,14 +18,14 @@ export interface ImageDescription extends Description {
 }
 
 /** One image as the network takes it. */
-export function inputOf({ images }: ImageDescription): { shape: number[]; dtype: 'float32' } {
+export function oneImage({ images }: ImageDescription): { shape: number[]; dtype: 'float32' } {
   return { shape: [1, ...imageShape(images)], dtype: 'float32' };
 }
 
 /** How a network for images is served: image files become its input as those of `predict` do. */
 export function servingImages({ path, description }: SavedModel<ImageDescription>) {
-  const [, ...image] = inputOf(description).shape;
-  return { input: ['N', ...image], images: formatOf(path, description) };
+  const images = imagesOf(path, description.images);
+  return { input: inputOf({ ...description, images }), images };
 }
 
 /** What a network makes of an image, and the image as it sees it. */
@@ -38,13 +38,10 @@ interface Recognised {
   readonly shape: readonly [height: number, width: number, channels: number];
 }
 
-/** How a model file says that images are read. */
-export const formatOf = (path: string, { images }: ImageDescription): ImageDescription['images'] => imagesOf(path, images);
-
 /** What a network makes of a batch, whose tensor is freed. */
 async function recognise({ path, model, description }: SavedModel<ImageDescription>, x: Tensor): Promise<Recognised[]> {
   const { labels } = description;
-  const { normalization } = formatOf(path, description);
+  const { normalization } = imagesOf(path, description.images);
   model.eval();
   const scores = noGrad(() => tidy(() => softmax(model.forward(x))));
   const [values, shares] = await Promise.all([x.data(), scores.data()]);
@@ -76,7 +73,7 @@ const together = 16;
 
 /** Shows what a network makes of image files. */
 export async function showFiles(saved: SavedModel<ImageDescription>, files: readonly string[], output: Output): Promise<void> {
-  const format = formatOf(saved.path, saved.description);
+  const format = imagesOf(saved.path, saved.description.images);
   for (let first = 0; first < files.length; first += together) {
     const some = files.slice(first, first + together);
     const seen = await recognise(saved, await data.readImages(some, format));

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import * as data from '../../data';
 import { rangeError } from '../../errors';
 import { addShared, positiveInteger, wholeNumber } from '../arguments';
-import { firstFew, type ImageDescription, inOrder, inputOf, servingImages, showFiles, showLabelled } from './pictures';
+import { firstFew, type ImageDescription, inOrder, oneImage, servingImages, showFiles, showLabelled } from './pictures';
 import type { PredictOptions, Task, TrainOptions } from './task';
 
 /** A set of images that comes in files of its own, one part to train on and one to test with. */
@@ -53,7 +53,7 @@ export function publishedSet({ name, networks, augment, read, ...rest }: Publish
       };
     },
 
-    input: inputOf,
+    input: oneImage,
     serving: servingImages,
 
     async open(_, { data: dir, batchSize }) {

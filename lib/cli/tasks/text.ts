@@ -4,7 +4,7 @@ import { noGrad } from '../../autograd';
 import * as data from '../../data';
 import { rangeError } from '../../errors';
 import { fileError } from '../../formats/file';
-import { tokenizerOf } from '../../formats/modelFile';
+import { inputOf, tokenizerOf } from '../../formats/modelFile';
 import { TextCnn } from '../../models/textCnn';
 import { softmax } from '../../ops';
 import { tidy } from '../../tidy';
@@ -88,9 +88,7 @@ export const text: Task<TextDescription> = {
 
   serving(saved) {
     const { tokenizer } = restore(saved);
-    // Texts are padded to one of a few lengths; what is behind a text makes no difference to either network.
-    const length = saved.description.architecture === 'charCnn' ? tokenizer.maxLength! : 'L';
-    return { input: { shape: ['N', length], dtype: 'int32' }, plans: mostPlans, tokenizer };
+    return { input: inputOf({ ...saved.description, tokenizer }), plans: mostPlans, tokenizer };
   },
 
   async open(saved, options) {
