@@ -7,6 +7,8 @@ import { showShape } from '../../shape';
 import { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
 import { type TraceNode, trace, type Value } from '../../trace';
+import { type HostTensor, int64s, numbersOf } from './host';
+import { Attributes } from './operators/operator';
 import type { OnnxModel, OnnxNode } from './read';
 
 // Files whose batches have one size, as exporters write them by default, for batches of any: the inputs' first axis is left open, and the
@@ -46,6 +48,24 @@ export function openings<I extends Info>(inputs: readonly I[], outputs: readonly
   const alike = batched.filter(({ shape }) => shape!.length === first.shape!.length);
   const ways = [batched, alike, [first]].filter((way, i, all) => way.length !== all[i - 1]?.length);
   return ways.map((way) => inputs.map((info) => (way.includes(info) ? { ...info, shape: [name, ...info.shape!.slice(1)] } : info)));
+}
+
+/**
+ * Constants that give reshapes the batch as their first length, with 0 in its place, which is that of what is reshaped: `x.view(x.size(0), -1)`
+ * is exported so for one size. Those that something else reads, too, stay.
+ */
+export function freeShapes(batch: number, inputs: readonly Info[], { nodes, initializers }: Graph): Map<string, HostTensor> {
+  const given = new Set(inputs.map(({ name }) => name)); // and what is computed of it
+  for (const node of nodes) if (node.inputs.some((name) => given.has(name))) for (const name of node.outputs) given.add(name);
+  const shapes = new Map<string, HostTensor>();
+  for (const [name, host] of initializers) {
+    if (host.type !== 'int64' || host.shape.length !== 1 || Number(host.data[0]) !== batch) continue;
+    const reshapes = (node: OnnxNode) =>
+      node.operator === 'Reshape' && node.inputs[1] === name && given.has(node.inputs[0]!) && !new Attributes(node).flag('allowzero');
+    if (!nodes.every((node) => !node.inputs.includes(name) || reshapes(node))) continue;
+    shapes.set(name, int64s([0, ...numbersOf(host).slice(1)]));
+  }
+  return shapes;
 }
 
 interface Opened<I extends Info> extends Graph {

@@ -8,7 +8,7 @@ import type { Shape } from '../../shape';
 import { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
 import { Staging } from '../file';
-import { checkRows, fixedBatch, openings } from './batch';
+import { checkRows, fixedBatch, freeShapes, openings } from './batch';
 import { dtypeFor, type ElementType } from './elementType';
 import type { HostTensor } from './host';
 import { settled } from './operators/types';
@@ -29,7 +29,8 @@ export interface ImportOptions {
    * Whether a file whose batches have one size, as exporters write them by default, takes batches of any. The first axis of the first input
    * that has axes, and that a node reads, is the batch; it becomes open there, and in every other input whose first axis is as long. Where
    * the graph does not work so, as with a threshold of shape [1] beside a batch of 1, then in those with as many axes only, or in that
-   * input alone. A graph that makes of one row something of another, or has the size as a constant, is an error. Default false.
+   * input alone. Reshapes that have the size as their first length take that of their input where they have to. A graph that makes of one
+   * row something of another, or has the size as a constant elsewhere, is an error. Default false.
    */
   dynamicBatch?: boolean;
 }
@@ -63,7 +64,7 @@ export class OnnxModule extends Module {
   readonly #source: string;
   readonly #opset: number;
   readonly #steps: readonly Step[];
-  readonly #states: ReadonlyMap<string, Value>;
+  #states: ReadonlyMap<string, Value>;
   readonly #parts: ReadonlyMap<string, Parameter | Buffer>;
   readonly #lasting: ReadonlySet<HostTensor>;
   readonly #kept = new Map<HostTensor, Tensor>();
@@ -90,18 +91,22 @@ export class OnnxModule extends Module {
     this.#lasting = new Set([...values.values()].flatMap(({ host }) => (host ? [host] : [])));
     this.training = false;
     if (!dynamicBatch) return;
+    const batch = fixedBatch(before, graph);
+    if (batch === null) return;
+    const free = Array.from(freeShapes(batch, before, graph), ([name, host]) => [name, Value.ofHost(host)] as const);
     const failures: unknown[] = [];
-    const ways = openings(before, this.outputs, graph);
-    for (const after of ways) {
-      this.inputs = after;
-      try {
-        this.outputs = checkRows(this.#source, this, { ...graph, before, after, outputs: this.outputs }, (inputs) => this.run(inputs));
-        return;
-      } catch (error) {
-        failures.push(error);
+    for (const after of openings(before, this.outputs, graph)) {
+      for (const shapes of free.length > 0 ? [[], free] : [[]]) {
+        this.inputs = after;
+        this.#states = new Map([...values, ...shapes]);
+        try {
+          this.outputs = checkRows(this.#source, this, { ...graph, before, after, outputs: this.outputs }, (inputs) => this.run(inputs));
+          return;
+        } catch (error) {
+          failures.push(error);
+        }
       }
     }
-    if (failures.length === 0) return;
     this.dispose();
     throw failures[0];
   }
