@@ -52,24 +52,25 @@ async function run(path: string, { watch, threads, json, ...rest }: ServeCommand
   const { labels, layout, images, mean, std, scores, dynamicBatch, ...limits } = rest;
   const open = () => openServed('serve', path, { labels, layout, images, mean, std, scores, dynamicBatch });
   const service = await serve(open, { ...limits, watch: watch ? path : undefined, onEvent: (event) => tell(event, output) });
-  output.line(`${emphasis(path)} is served at ${service.url}: POST /predict, GET /openapi.json, /metrics, /healthz, /readyz`);
-  output.event({ event: 'listening', url: service.url, model: path, pid: process.pid });
-
   process.on('SIGHUP', () => {
     service.reload().catch(() => {}); // was told
   });
-  await new Promise<void>((resolve) => {
-    let asked = false;
+  const asked = new Promise<void>((resolve) => {
+    let before = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, (_: NodeJS.Signals, number: number) => {
-        if (asked) process.exit(128 + number);
-        asked = true;
+        if (before) process.exit(128 + number);
+        before = true;
         output.line(`${signal}: answering the ${service.pending} requests that have come`);
         output.event({ event: 'stopping', signal, pending: service.pending });
         resolve();
       });
     }
   });
+  // When signals are heeded: who reads it may send one at once.
+  output.line(`${emphasis(path)} is served at ${service.url}: POST /predict, GET /openapi.json, /metrics, /healthz, /readyz`);
+  output.event({ event: 'listening', url: service.url, model: path, pid: process.pid });
+  await asked;
   await service.stop();
   output.line('stopped');
   output.event({ event: 'stopped' });
