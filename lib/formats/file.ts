@@ -87,6 +87,16 @@ export async function readFully(file: FileHandle, bytes: Uint8Array, position: n
   }
 }
 
+/** What a file holds as JSON. `missing` says what it is without that, `damaged` what is wrong where it cannot be read. */
+export function jsonOf(path: string, text: string | undefined, missing: string, damaged: string): unknown {
+  if (text === undefined) throw fileError(path, missing);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw fileError(path, damaged, cause);
+  }
+}
+
 /** Whether bytes begin as text does: in UTF-8, without controls. The last character of those looked at may be cut off. */
 export function isText(bytes: Uint8Array): boolean {
   const start = bytes.subarray(0, 64);

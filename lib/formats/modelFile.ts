@@ -5,7 +5,7 @@ import { typeError } from '../errors';
 import * as models from '../models';
 import type { Module } from '../nn';
 import { disposeAll } from '../nn/stateDict';
-import { fileError } from './file';
+import { fileError, jsonOf } from './file';
 import { fill, readSafetensors } from './safetensors';
 
 // A model file is complete: beside the weights, its metadata hold a description, which names the network and says how it is fed.
@@ -70,13 +70,8 @@ export async function openDescribed<D extends Description>(
 }
 
 function parsed<D extends Description>(path: string, text: string | undefined, check: (description: Partial<D>) => void): D {
-  if (text === undefined) throw fileError(path, 'holds tensors but not which network they belong to; was it written by "receptive train"?');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw fileError(path, 'the description of the network is not JSON', cause);
-  }
+  const missing = 'holds tensors but not which network they belong to; was it written by "receptive train"?';
+  const value = jsonOf(path, text, missing, 'the description of the network is not JSON');
   const description = (typeof value === 'object' && value !== null ? value : {}) as Partial<D>;
   check(description);
   const { architecture, options, labels } = description;

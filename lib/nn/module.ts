@@ -215,8 +215,8 @@ function setMode(module: Module, training: boolean, seen: Set<Module>): void {
 }
 
 /**
- * The parts in an array, a plain object or a Map, with their names. In other objects there are none, nor in those seen before. Trainings ask in
- * each step and a model may hold large tables, so nothing is made for an item that can hold no part.
+ * The parts in an array, a plain object or a Map, with their names. In other objects there are none, nor in those seen before. Evaluations ask
+ * for each batch and a model may hold large tables, so nothing is made for an item that can hold no part.
  */
 function partsIn(name: string, value: object, seen: Set<object>, found: [name: string, part: Part][] = []): [name: string, part: Part][] {
   if (seen.has(value)) return found;

@@ -1,7 +1,7 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReceptiveError, rangeError, typeError } from '../errors';
-import { asFileError, fileError, makeFolder } from '../formats/file';
+import { asFileError, fileError, jsonOf, makeFolder } from '../formats/file';
 import { readSafetensors, writeTensors } from '../formats/safetensors';
 import type { StateDict } from '../nn/module';
 import { disposeAll } from '../nn/stateDict';
@@ -149,13 +149,7 @@ export class Checkpoints<Progress> {
 }
 
 function parse<Progress>(path: string, text: string | undefined): Progress {
-  if (text === undefined) throw fileError(path, 'holds tensors, but is no checkpoint');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw fileError(path, "the training's progress is not JSON", cause);
-  }
+  const value = jsonOf(path, text, 'holds tensors, but is no checkpoint', "the training's progress is not JSON");
   if ((value as { version?: unknown } | null)?.version !== 1) throw fileError(path, 'is a checkpoint of another version of this package');
   return value as Progress;
 }

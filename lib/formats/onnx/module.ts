@@ -84,15 +84,14 @@ export class OnnxModule extends Module {
     const before = model.inputs.map((info) => this.#described('input', info));
     this.inputs = before;
     this.outputs = model.outputs.map((info) => this.#described('output', info));
-    this.fixedBatch = dynamicBatch ? null : fixedBatch(before, graph);
+    const batch = fixedBatch(before, graph);
+    this.fixedBatch = dynamicBatch ? null : batch;
     const { values, parts } = statesOf(graph, this.#steps);
     this.#states = values;
     this.#parts = parts;
     this.#lasting = new Set([...values.values()].flatMap(({ host }) => (host ? [host] : [])));
     this.training = false;
-    if (!dynamicBatch) return;
-    const batch = fixedBatch(before, graph);
-    if (batch === null) return;
+    if (!dynamicBatch || batch === null) return;
     const free = Array.from(freeShapes(batch, before, graph), ([name, host]) => [name, Value.ofHost(host)] as const);
     const failures: unknown[] = [];
     for (const after of openings(before, this.outputs, graph)) {
