@@ -103,7 +103,7 @@ describe('batches', () => {
     }
     await batcher.close();
     await settle();
-    expect(memory().tensors).toBe(tensors);
+    expect(memory().tensors).toBeLessThanOrEqual(tensors); // fewer where tests before this one left some to be collected late
     session.dispose();
   });
 
