@@ -1,3 +1,4 @@
+import { Ambient } from './ambient';
 import { dtypeError, ReceptiveError, shapeError, typeError } from './errors';
 import { keepNothing, type Scoped, scope } from './scope';
 import { type Shape, sameShape, showShape } from './shape';
@@ -111,9 +112,9 @@ export class Node implements Scoped {
   }
 }
 
-let gradEnabled = true;
+const gradEnabled = new Ambient(true);
 
-export const isGradEnabled = (): boolean => gradEnabled;
+export const isGradEnabled = (): boolean => gradEnabled.value;
 
 /**
  * Runs fn without recording anything on the tape, for inference: what it makes requires no gradient, and nothing is kept for one.
@@ -122,13 +123,7 @@ export const isGradEnabled = (): boolean => gradEnabled;
  * const scores = noGrad(() => model.forward(x));
  */
 export function noGrad<R>(fn: () => R): R {
-  const before = gradEnabled;
-  gradEnabled = false;
-  try {
-    return synchronous('noGrad', fn());
-  } finally {
-    gradEnabled = before;
-  }
+  return synchronous('noGrad', gradEnabled.during(false, fn));
 }
 
 /** The result, unless it is a promise: its work would run after the mode or the scope has ended. */
@@ -284,26 +279,18 @@ function propagate(nodes: readonly Node[], root: History, seed: Tensor, course: 
 /** What is done around each node's rule: `rule` runs it, on the gradient that came to the node's output. */
 export type AroundRule = (node: Node, grad: Tensor, rule: () => readonly (Tensor | null)[]) => readonly (Tensor | null)[];
 
-const runRule: AroundRule = (_node, _grad, rule) => rule();
-
-let aroundRule = runRule;
+const aroundRule = new Ambient<AroundRule>((_node, _grad, rule) => rule());
 
 /** Runs fn, during which every gradient rule goes through `around`. */
 export function aroundRules<R>(around: AroundRule, fn: () => R): R {
-  const before = aroundRule;
-  aroundRule = around;
-  try {
-    return fn();
-  } finally {
-    aroundRule = before;
-  }
+  return aroundRule.during(around, fn);
 }
 
 /** Runs one node's rule. What it made is freed, so that of each gradient only the shares given on are left. */
 function pass(node: Node, grad: Tensor, gradients: Gradients, course: Course): void {
   let shares: (Tensor | null)[] = [];
   try {
-    const results = () => aroundRule(node, grad, () => node.run(grad, course));
+    const results = () => aroundRule.value(node, grad, () => node.run(grad, course));
     shares = scope.run(() => results().map((result) => result?.share() ?? null), keepNothing);
     grad.dispose();
     for (let i = 0; i < shares.length; i++) {

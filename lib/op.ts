@@ -1,3 +1,4 @@
+import { Ambient } from './ambient';
 import { type BackwardContext, isGradEnabled, Node } from './autograd';
 import type { Dtype } from './dtype';
 import { dtypeError, ReceptiveError, shapeError, typeError } from './errors';
@@ -99,23 +100,17 @@ export interface Observer {
   ran(op: Op<Inputs, unknown>, inputs: Inputs, attrs: unknown, output: Tensor): void;
 }
 
-let observer: Observer | null = null;
+const observer = new Ambient<Observer | null>(null);
 
 /** Runs fn while another observer, or none, is told of operations. */
 export function observe<R>(by: Observer | null, fn: () => R): R {
-  const before = observer;
-  observer = by;
-  try {
-    return fn();
-  } finally {
-    observer = before;
-  }
+  return observer.during(by, fn);
 }
 
 /** Runs an operation: checks, queues its kernels, and puts it on the tape where a gradient is wanted. */
 export function apply<I extends Inputs, A>(op: Op<I, A>, inputs: I, attrs: A): Tensor {
-  if (!observer) return execute(op, inputs, attrs);
-  const watching = observer;
+  const watching = observer.value;
+  if (!watching) return execute(op, inputs, attrs);
   const output = observe(null, () => (watching.hollow ? outline(op, inputs, attrs) : execute(op, inputs, attrs)));
   watching.ran(op as Op<Inputs, unknown>, inputs, attrs, output);
   return output;

@@ -1,3 +1,4 @@
+import { Ambient } from './ambient';
 import { ReceptiveError, rangeError } from './errors';
 
 // Random numbers are counter-based (Philox4x32-10, Salmon et al. 2011): a seed and a position give the same numbers on every machine,
@@ -30,17 +31,11 @@ export function setRandomState({ seed, position }: Readonly<RandomState>): void 
   state.position = position;
 }
 
-let refusing: string | null = null;
+const refusing = new Ambient<string | null>(null);
 
 /** @internal Runs fn, in which taking random numbers is an error of this operation: it keeps what fn does, and would keep the numbers. */
 export function refuseRandom<R>(operation: string, fn: () => R): R {
-  const before = refusing;
-  refusing = operation;
-  try {
-    return fn();
-  } finally {
-    refusing = before;
-  }
+  return refusing.during(operation, fn);
 }
 
 /**
@@ -48,9 +43,9 @@ export function refuseRandom<R>(operation: string, fn: () => R): R {
  * @param what The function that takes them.
  */
 export function takeRandom(n: number, what = 'an initialiser'): readonly [number, number, number, number] {
-  if (refusing) {
+  if (refusing.value) {
     const why = 'every run would have the same: make them outside, and give them to forward as an input';
-    throw new ReceptiveError('ERR_UNSUPPORTED', `${refusing}: ${what} makes random numbers inside of forward, of which ${why}`);
+    throw new ReceptiveError('ERR_UNSUPPORTED', `${refusing.value}: ${what} makes random numbers inside of forward, of which ${why}`);
   }
   const { seed, position } = state;
   state.position += Math.ceil(n / 4);
