@@ -34,11 +34,20 @@ function leading(inputs: readonly Info[], { nodes }: Graph): number {
 export const fixedBatch = (inputs: readonly Info[], graph: Graph): number | null =>
   (inputs[leading(inputs, graph)]?.shape?.[0] as number | undefined) ?? null;
 
+/** A way to leave the batch open. */
+interface Opening<I extends Info> {
+  /** The inputs, some of them with their first axis open. */
+  readonly inputs: readonly I[];
+  /** Constants that are to be others, by name. */
+  readonly shapes: ReadonlyMap<string, HostTensor>;
+}
+
 /**
- * The inputs with their first axis open, in the ways to try one after the other: that of all that are as long there as the batch, of those
- * that have as many axes as the first, and of that one alone. None where the batch is open already.
+ * The ways to try one after the other. The first axis is open of all inputs that are as long there as the batch, of those that have as many
+ * axes as the first, or of that one alone; each time with all constants as they are, then with those of reshapes freed. None where the batch
+ * is open already.
  */
-export function openings<I extends Info>(inputs: readonly I[], outputs: readonly Info[], graph: Graph): I[][] {
+export function openings<I extends Info>(inputs: readonly I[], outputs: readonly Info[], graph: Graph): Opening<I>[] {
   const first = inputs[leading(inputs, graph)];
   if (!first) return [];
   const taken = new Set([...inputs, ...outputs].flatMap(({ shape }) => shape ?? []));
@@ -47,14 +56,19 @@ export function openings<I extends Info>(inputs: readonly I[], outputs: readonly
   const batched = inputs.filter(({ shape }) => shape?.[0] === first.shape![0]);
   const alike = batched.filter(({ shape }) => shape!.length === first.shape!.length);
   const ways = [batched, alike, [first]].filter((way, i, all) => way.length !== all[i - 1]?.length);
-  return ways.map((way) => inputs.map((info) => (way.includes(info) ? { ...info, shape: [name, ...info.shape!.slice(1)] } : info)));
+  const freed = freeShapes(first.shape![0] as number, inputs, graph);
+  const kept: typeof freed = new Map();
+  return ways.flatMap((way) => {
+    const opened = inputs.map((info) => (way.includes(info) ? { ...info, shape: [name, ...info.shape!.slice(1)] } : info));
+    return (freed.size > 0 ? [kept, freed] : [kept]).map((shapes) => ({ inputs: opened, shapes }));
+  });
 }
 
 /**
  * Constants that give reshapes the batch as their first length, with 0 in its place, which is that of what is reshaped: `x.view(x.size(0), -1)`
  * is exported so for one size. Those that something else reads, too, stay.
  */
-export function freeShapes(batch: number, inputs: readonly Info[], { nodes, initializers }: Graph): Map<string, HostTensor> {
+function freeShapes(batch: number, inputs: readonly Info[], { nodes, initializers }: Graph): Map<string, HostTensor> {
   const given = new Set(inputs.map(({ name }) => name)); // and what is computed of it
   for (const node of nodes) if (node.inputs.some((name) => given.has(name))) for (const name of node.outputs) given.add(name);
   const shapes = new Map<string, HostTensor>();

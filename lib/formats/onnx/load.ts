@@ -1,7 +1,6 @@
 import { ReceptiveError } from '../../errors';
 import { Session } from '../../graph/session';
-import { checkOptions } from '../../options';
-import { type ImportOptions, importOnnx, importOptionNames, type OnnxValueInfo } from './module';
+import { type ImportOptions, imported, type OnnxValueInfo } from './module';
 
 /**
  * An ONNX model as a session, laid out and fused as `compile` does it. Images are given and come out as the file says, [N,C,H,W], unless
@@ -15,8 +14,7 @@ import { type ImportOptions, importOnnx, importOptionNames, type OnnxValueInfo }
  * const { output } = await session.run({ input: { data: pixels, shape: [1, 224, 224, 3] } });
  */
 export async function loadOnnx(source: string | Uint8Array, options: ImportOptions = {}): Promise<Session> {
-  checkOptions('loadOnnx', options, importOptionNames);
-  const model = await importOnnx(source, options);
+  const model = await imported('loadOnnx', source, options);
   try {
     return new Session({
       operation: 'loadOnnx',

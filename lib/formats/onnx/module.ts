@@ -8,7 +8,7 @@ import type { Shape } from '../../shape';
 import { Tensor } from '../../tensor';
 import { tidy } from '../../tidy';
 import { Staging } from '../file';
-import { checkRows, fixedBatch, freeShapes, openings } from './batch';
+import { checkRows, fixedBatch, openings } from './batch';
 import { dtypeFor, type ElementType } from './elementType';
 import type { HostTensor } from './host';
 import { settled } from './operators/types';
@@ -35,8 +35,15 @@ export interface ImportOptions {
   dynamicBatch?: boolean;
 }
 
-/** @internal */
-export const importOptionNames: OptionNames<ImportOptions> = { layout: true, dynamicBatch: 'boolean' };
+const optionNames: OptionNames<ImportOptions> = { layout: true, dynamicBatch: 'boolean' };
+
+/** The options with their defaults, once they are found to be such. */
+function checkedOptions(operation: string, options: ImportOptions): Required<ImportOptions> {
+  checkOptions(operation, options, optionNames);
+  const { layout = 'nchw', dynamicBatch = false } = options;
+  if (layout !== 'nchw' && layout !== 'nhwc') throw rangeError(operation, 'layout', layout, "'nchw' or 'nhwc'");
+  return { layout, dynamicBatch };
+}
 
 /** An input or output of an imported model. */
 export interface OnnxValueInfo {
@@ -73,9 +80,7 @@ export class OnnxModule extends Module {
   /** @throws ReceptiveError (ERR_UNSUPPORTED) that lists every operator of the model that is not supported, with its nodes. */
   constructor(model: OnnxModel, options: ImportOptions = {}) {
     super();
-    checkOptions('importOnnx', options, importOptionNames);
-    const { layout = 'nchw', dynamicBatch = false } = options;
-    if (layout !== 'nchw' && layout !== 'nhwc') throw rangeError('importOnnx', 'layout', layout, "'nchw' or 'nhwc'");
+    const { layout, dynamicBatch } = checkedOptions('OnnxModule', options);
     this.layout = layout;
     this.#source = model.source;
     this.#opset = model.opset;
@@ -92,18 +97,15 @@ export class OnnxModule extends Module {
     this.#lasting = new Set([...values.values()].flatMap(({ host }) => (host ? [host] : [])));
     this.training = false;
     if (!dynamicBatch || batch === null) return;
-    const free = Array.from(freeShapes(batch, before, graph), ([name, host]) => [name, Value.ofHost(host)] as const);
     const failures: unknown[] = [];
-    for (const after of openings(before, this.outputs, graph)) {
-      for (const shapes of free.length > 0 ? [[], free] : [[]]) {
-        this.inputs = after;
-        this.#states = new Map([...values, ...shapes]);
-        try {
-          this.outputs = checkRows(this.#source, this, { ...graph, before, after, outputs: this.outputs }, (inputs) => this.run(inputs));
-          return;
-        } catch (error) {
-          failures.push(error);
-        }
+    for (const { inputs: after, shapes } of openings(before, this.outputs, graph)) {
+      this.inputs = after;
+      this.#states = new Map([...values, ...Array.from(shapes, ([name, host]) => [name, Value.ofHost(host)] as const)]);
+      try {
+        this.outputs = checkRows(this.#source, this, { ...graph, before, after, outputs: this.outputs }, (inputs) => this.run(inputs));
+        return;
+      } catch (error) {
+        failures.push(error);
       }
     }
     this.dispose();
@@ -287,10 +289,15 @@ class Uses {
  * const scores = model.forward(images); // images [N,224,224,3]
  */
 export async function importOnnx(source: string | Uint8Array, options: ImportOptions = {}): Promise<OnnxModule> {
-  checkOptions('importOnnx', options, importOptionNames);
+  return imported('importOnnx', source, options);
+}
+
+/** @internal The same for the function of this name. */
+export async function imported(operation: string, source: string | Uint8Array, options: ImportOptions): Promise<OnnxModule> {
+  const checked = checkedOptions(operation, options);
   const staging = new Staging();
   try {
-    return new OnnxModule(await readStaged(source, staging), options);
+    return new OnnxModule(await readStaged(operation, source, staging), checked);
   } finally {
     staging.release();
   }

@@ -53,12 +53,12 @@ export interface OnnxModel {
  * @example
  * const { inputs, nodes } = await readOnnx('model.onnx');
  */
-export const readOnnx = (source: string | Uint8Array): Promise<OnnxModel> => readStaged(source, new Staging());
+export const readOnnx = (source: string | Uint8Array): Promise<OnnxModel> => readStaged('readOnnx', source, new Staging());
 
-/** @internal The same with what is read of files in memory that can be given back once the model is not used any more. */
-export async function readStaged(source: string | Uint8Array, staging: Staging): Promise<OnnxModel> {
+/** @internal The same for this function, with what is read of files in memory that can be given back once the model is not used any more. */
+export async function readStaged(operation: string, source: string | Uint8Array, staging: Staging): Promise<OnnxModel> {
   if (typeof source !== 'string') {
-    if (dtypeOf(source) !== 'uint8') throw typeError('readOnnx', 'source', source, 'a path or a Uint8Array');
+    if (dtypeOf(source) !== 'uint8') throw typeError(operation, 'source', source, 'a path or a Uint8Array');
     return readModel('ONNX model', source, null, staging);
   }
   try {

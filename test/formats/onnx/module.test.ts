@@ -1,4 +1,19 @@
-import { importOnnx, inspect, manualSeed, memory, noGrad, ops, optim, randn, tensor, tidy, zeros } from '../../../lib';
+import {
+  importOnnx,
+  inspect,
+  loadOnnx,
+  manualSeed,
+  memory,
+  noGrad,
+  OnnxModule,
+  ops,
+  optim,
+  randn,
+  readOnnx,
+  tensor,
+  tidy,
+  zeros,
+} from '../../../lib';
 import { hostTensor } from '../../../lib/formats/onnx/host';
 import { observe } from '../../../lib/op';
 import { trace } from '../../../lib/trace';
@@ -305,9 +320,27 @@ describe('errors', () => {
   });
 
   test('of options', async () => {
-    await expect(load(network(), { layout: 'nwhc' })).rejects.toMatchObject({ code: 'ERR_INVALID_VALUE' });
-    await expect(load(network(), { Layout: 'nhwc' })).rejects.toThrow('an option name is "Layout"');
-    await expect(importOnnx(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_TYPE' });
+    const bytes = onnxFile(network());
+    const model = await readOnnx(bytes);
+    const ways: [name: string, open: (options: never) => Promise<unknown>][] = [
+      ['importOnnx', (options) => importOnnx(bytes, options)],
+      ['loadOnnx', (options) => loadOnnx(bytes, options)],
+      ['OnnxModule', async (options) => new OnnxModule(model, options)],
+    ];
+    for (const [name, open] of ways) {
+      await expect(open({ layout: 'nwhc' } as never)).rejects.toThrow(`${name}: layout is "nwhc", expected 'nchw' or 'nhwc'`);
+      await expect(open({ Layout: 'nhwc' } as never)).rejects.toThrow(`${name}: an option name is "Layout"`);
+      await expect(open({ dynamicBatch: 1 } as never)).rejects.toThrow(`${name}: dynamicBatch is 1, expected true or false`);
+    }
+  });
+
+  test('of sources', async () => {
+    for (const [name, open] of Object.entries({ importOnnx, loadOnnx, readOnnx })) {
+      await expect(open(5 as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_TYPE',
+        message: `${name}: source is 5, expected a path or a Uint8Array`,
+      });
+    }
     await expect(importOnnx('/nowhere/model.onnx')).rejects.toMatchObject({
       code: 'ERR_FILE',
       message: expect.stringContaining('/nowhere/model.onnx'),
