@@ -94,7 +94,7 @@ interface Opened<I extends Info> extends Graph {
 function constants(batch: number, nodes: readonly OnnxNode[], initializers: OnnxModel['initializers']): string {
   const named = nodes.flatMap(({ name, operator, inputs }) => {
     const first = operator === 'Reshape' || operator === 'Expand' ? initializers.get(inputs[1] ?? '')?.data[0] : undefined;
-    return first !== undefined && Number(first) === batch ? [JSON.stringify(name)] : [];
+    return first !== undefined && Number(first) === batch ? [`${JSON.stringify(name)} (${operator})`] : [];
   });
   if (named.length === 0) return '';
   const list = named.slice(0, 5).join(', ');

@@ -178,6 +178,7 @@ function decodeNode(bytes: Uint8Array, budget: Budget): NodeProto {
       node.domain = readText(r, t);
     },
   });
+  node.name ||= node.outputs.find((output) => output !== '') ?? node.operator;
   if (node.operator === '') throw new Error(`node ${JSON.stringify(node.name)} has no operator`);
   if (node.domain === 'ai.onnx') node.domain = '';
   return node;

@@ -194,10 +194,9 @@ function checked(source: string, { producer, opsets, graph, metadata }: ModelPro
   for (const { name } of inputs) define('input', name);
   const nodes: OnnxNode[] = [];
   for (const { name, operator, domain, inputs: reads, outputs, attributes } of graph.nodes) {
-    const called = name || outputs.find((output) => output !== '') || operator;
     for (const read of reads) {
       if (read !== '' && !known.has(read)) {
-        throw new Error(`node ${JSON.stringify(called)} (${operator}) reads ${JSON.stringify(read)}, which nothing before it makes`);
+        throw new Error(`node ${JSON.stringify(name)} (${operator}) reads ${JSON.stringify(read)}, which nothing before it makes`);
       }
     }
     for (const output of outputs) if (output !== '') define('value', output);
@@ -205,7 +204,7 @@ function checked(source: string, { producer, opsets, graph, metadata }: ModelPro
     for (const { name: attribute, kind, value } of attributes) {
       byName.set(attribute, { kind, value: kind === 'tensor' ? heldBy(operator, value as TensorProto) : (value as AttributeValue) });
     }
-    nodes.push({ name: called, operator, domain, inputs: reads, outputs, attributes: byName });
+    nodes.push({ name, operator, domain, inputs: reads, outputs, attributes: byName });
   }
   if (graph.outputs.length === 0) throw new Error('has no output');
   for (const { name } of graph.outputs) {

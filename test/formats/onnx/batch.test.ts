@@ -81,7 +81,7 @@ test.each<[string, readonly NodeRow[], RegExp]>([
   [
     'flattened to a constant batch that is not its first axis',
     [['Transpose', ['x'], ['t'], { perm: [1, 2, 3, 0] }], ['Reshape', ['t', 'exact'], ['f']], last],
-    /cannot become \[1,144\].*the batch may be a constant in "Reshape_f": export the model again/,
+    /cannot become \[1,144\].*the batch may be a constant in "Reshape_f" \(Reshape\): export the model again/,
   ],
   [
     'flattened to one row by a constant that is read elsewhere',

@@ -9,7 +9,7 @@ import type { ElementType } from '../../../lib/formats/onnx/elementType';
 import { hostTensor } from '../../../lib/formats/onnx/host';
 import { encodeOnnx } from '../../../lib/formats/onnx/write';
 import { trace } from '../../../lib/trace';
-import { ints, nodeOf, onnxFile, weights } from '../../support/onnx';
+import { ints, type NodeRow, nodeOf, onnxFile, weights } from '../../support/onnx';
 
 /** RECEPTIVE_FUZZ=4000000 npx jest test/formats/onnx/read -t damaged runs for about an hour. */
 const runs = Number(process.env.RECEPTIVE_FUZZ ?? 1500);
@@ -42,6 +42,35 @@ describe('readOnnx', () => {
     };
     const read = await readOnnx(encodeOnnx(model));
     expect(read).toEqual({ ...model, source: 'ONNX model', opsets: new Map([['', 17]]) });
+  });
+
+  test.each<[string, NodeRow[], string]>([
+    ['reads what is not there', [['Relu', ['z'], ['7']]], 'node "7" (Relu) reads "z", which nothing before it makes'],
+    ['has no operator', [['', ['x'], ['7']]], 'node "7" has no operator'],
+    [
+      'is not supported',
+      [
+        ['Foo', ['x'], ['', '7']],
+        ['Foo', ['x'], []],
+      ],
+      'not supported: Foo (7, Foo)',
+    ],
+    ['is of one size of batch', [['Reshape', ['x', 's'], ['7']]], 'node "7" (Reshape): [67,3] cannot become [3,2]'],
+    ['has that size as a constant', [['Expand', ['x', 't'], ['7']]], 'the batch may be a constant in "7" (Expand): export'],
+  ])('a node without a name is called by its first output: one that %s', async (_name, rows, message) => {
+    const model = {
+      producer: 'tests',
+      opset: 17,
+      nodes: rows.map((row) => ({ ...nodeOf(row), name: '' })),
+      initializers: new Map([
+        ['s', ints(3, 2)],
+        ['t', ints(2, 3)],
+      ]),
+      inputs: [{ name: 'x', type: 'float32' as const, shape: [2, 3] }],
+      outputs: [{ name: '7', type: 'float32' as const, shape: null }],
+      metadata: new Map(),
+    };
+    await expect(importOnnx(encodeOnnx(model), { dynamicBatch: true })).rejects.toThrow(message);
   });
 
   test('weights that lie at any byte of a file, which a model keeps when the file is gone', async () => {
