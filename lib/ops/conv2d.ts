@@ -146,6 +146,7 @@ export const convolution = <W extends Window | Window1d>(name: string): Op<[Tens
   },
 });
 
+/** As `can_filter` in native/ops/conv2d.h, which has the last word: a layer is refused here, before there are tensors to ask that with. */
 function canFilter(window: Window | Window1d, groups: number): boolean {
   const { kernel, stride } = imageWindow(window);
   const [rows, columns] = kernel;

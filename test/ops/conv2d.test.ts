@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { manualSeed, ones, ops, randn, tensor, zeros } from '../../lib';
-import type { Conv2dOptions } from '../../lib/ops/conv2d';
+import { native } from '../../lib/native';
+import { algorithms, type Conv2dOptions } from '../../lib/ops/conv2d';
 import { distance, precision, unit } from '../support/agree';
 import { inner, integers, leaf } from '../support/data';
 import { fault } from '../support/fault';
@@ -104,6 +105,33 @@ test.each<[string, number[], number[], Conv2dOptions]>([
   const inputs = [leaf(...xShape), leaf(...wShape), leaf(wShape[3])];
   const distances = precision((x, w, bias) => ops.conv2d(x, w, { ...options, bias, algorithm: 'winograd' }), inputs);
   for (const distance of distances) expect(distance).toBeLessThan(160 * unit);
+});
+
+test("conv2d › algorithm 'winograd' is refused where the addon would refuse it, and nowhere else", () => {
+  const refuses = (run: () => unknown, message: string): boolean => {
+    try {
+      run();
+      return false;
+    } catch (error) {
+      expect((error as Error).message).toContain(message);
+      return true;
+    }
+  };
+  const x = ones([1, 6, 6, 2]);
+  const taken: string[] = [];
+  const windows = [1, 2, 3, 4].flatMap((kh) => [1, 2, 3, 4, 5, 6].map((kw) => [kh, kw]));
+  const ways = [1, 2].flatMap((sh) => [1, 2].flatMap((sw) => [1, 2].map((groups) => [sh, sw, groups])));
+  for (const [kh, kw, sh, sw, groups] of windows.flatMap((window) => ways.map((way) => [...window, ...way]))) {
+    const w = ones([kh, kw, 2 / groups, 2]);
+    const options = { stride: [sh, sw], groups } as const;
+    const y = ops.conv2d(x, w, options);
+    const numbers = [sh, sw, 0, 0, 0, 0, 1, 1, groups, algorithms.winograd, -Infinity, Infinity];
+    const here = refuses(() => ops.conv2d(x, w, { ...options, algorithm: 'winograd' }), 'algorithm is "winograd"');
+    const there = refuses(() => native.ops.conv2d(x.id, w.id, 0, 0, y.id, ...numbers), "algorithm is Winograd's");
+    expect([kh, kw, sh, sw, groups, here]).toEqual([kh, kw, sh, sw, groups, there]);
+    if (!here) taken.push(`${kh}x${kw}`);
+  }
+  expect(taken).toEqual(['1x3', '1x4', '1x5', '3x3']);
 });
 
 test("conv2d › 'auto' takes Winograd's algorithm where it pays, 'direct' never", () => {
