@@ -1,3 +1,5 @@
+/// <reference types="node" preserve="true" />
+// The declarations use types of Node, which a program need not have made global.
 export { type DetectAnomalyOptions, detectAnomaly } from './anomaly';
 export { noGrad } from './autograd';
 export * from './create';

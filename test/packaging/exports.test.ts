@@ -31,7 +31,8 @@ describe('the packed package', () => {
     mkdirSync(prebuilds, { recursive: true });
     copyFileSync(require('node-gyp-build').resolve(root), join(prebuilds, 'receptive.node'));
     mkdirSync(join(folder, 'node_modules', '@bufbuild'));
-    for (const name of ['node-gyp-build', 'commander', '@bufbuild/protobuf']) {
+    mkdirSync(join(folder, 'node_modules', '@types'));
+    for (const name of ['node-gyp-build', 'commander', '@bufbuild/protobuf', '@types/node']) {
       symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
     }
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
@@ -130,16 +131,18 @@ describe('the packed package', () => {
     ops.relu(shape);
   `;
 
+  // What the declarations use of Node, and of newer libraries than the consumer's, they ask for themselves.
   test.each([
-    ['node16', 'consumer.cts', ['--module', 'node16', '--moduleResolution', 'node16']],
-    ['node16', 'consumer.mts', ['--module', 'node16', '--moduleResolution', 'node16']],
-    ['bundler', 'consumer.ts', ['--module', 'esnext', '--moduleResolution', 'bundler']],
-  ])('types resolve under %s from %s', (_, file, flags) => {
+    ['consumer.cts', 'node16', 'node16'],
+    ['consumer.mts', 'node16', 'node16'],
+    ['consumer.ts', 'esnext', 'bundler'],
+  ])('types resolve from %s, for %s under %s, where no others are global', (file, module, moduleResolution) => {
+    const base = { noEmit: true, strict: true, skipLibCheck: false, target: 'es2022', lib: ['es2022'], types: [] };
+    const project = { compilerOptions: { ...base, module, moduleResolution }, files: [file] };
     writeFileSync(join(folder, file), consumer);
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project));
     const tsc = require.resolve('typescript/lib/tsc.js');
-    const strict = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022', '--lib', 'es2023,esnext.disposable'];
-    const types = ['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node'];
-    const { status, stdout } = spawnSync(process.execPath, [tsc, ...strict, ...types, ...flags, join(folder, file)], { encoding: 'utf8' });
+    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
   });
 });
