@@ -8,7 +8,8 @@
 //     y = Aᵀ M A + bias                          each tile's outputs
 //
 // Many tiles: a chunk is a block, all three steps, V and M in the core's own L2. Few tiles: one block, and each step is cut on its own:
-// into tiles, points and panels, tiles.
+// into tiles, points and panels, tiles. Then cores read what others made, which those that share no cache do slowly: so what counts as many
+// is less where the weights, which each block reads anew, are in L2 as well.
 //
 // The gradient of the weights sums over tiles instead: Gᵀ [ Σ (A g Aᵀ) (Bᵀ d B) ] G, a matrix product [C][tiles] x [tiles][K] at each
 // point.
@@ -21,6 +22,8 @@ namespace receptive::RECEPTIVE_ISA {
 
 constexpr int64_t kBlockTiles = 30;                    // of a chunk that does all three steps
 constexpr int64_t kEnoughBlocks = 8;                   // as many, or the steps are cut on their own
+constexpr int64_t kLeastBlocks = 4;                    // enough where their weights are in L2: they are made smaller then
+constexpr int64_t kWeightsInL2 = int64_t{1} << 18;     // floats
 constexpr int64_t kFewTiles = 30;                      // whose products may as well follow the transform of the weights
 constexpr int64_t kFewChannels = 64;                   // transformed together then
 constexpr int64_t kFewChunks = 8;                      // at least, then
@@ -158,7 +161,8 @@ void run(const Problem& p, const float* x, const FilterWeights& w, const float* 
   const bool in_pieces = tiles <= kFewTiles && !context.always_keeps();
   const bool few = in_pieces && (!context.keeps() || is_far(points * panels.size(C)));
   const float* U = few ? nullptr : transformed(p, w, panels, context);
-  const int64_t least = (tiles + kBlockTiles - 1) / kBlockTiles;
+  int64_t least = (tiles + kBlockTiles - 1) / kBlockTiles;
+  if (least >= kLeastBlocks && points * panels.size(C) <= kWeightsInL2) least = larger(least, kEnoughBlocks);
   if (least >= kEnoughBlocks) {
     const int64_t blocks = (least + 3) / 4 * 4, most = (tiles + blocks - 1) / blocks;
     float* scratch = floats(context, context.threads() * room(most));
