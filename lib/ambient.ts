@@ -10,7 +10,7 @@ export class Ambient<T> {
     return this.#value;
   }
 
-  /** Runs fn, for which the value is this one; it is what it was again however fn ends. */
+  /** Runs fn, for which the value is this one; it is what it was again however fn ends, an async one at its first await. */
   during<R>(value: T, fn: () => R): R {
     const before = this.#value;
     this.#value = value;

@@ -55,7 +55,7 @@ export interface OnnxModel {
  */
 export const readOnnx = (source: string | Uint8Array): Promise<OnnxModel> => readStaged('readOnnx', source, new Staging());
 
-/** @internal The same for this function, with what is read of files in memory that can be given back once the model is not used any more. */
+/** @internal The same for the function of this name, with what is read of files in memory that can be given back once the model is not used any more. */
 export async function readStaged(operation: string, source: string | Uint8Array, staging: Staging): Promise<OnnxModel> {
   if (typeof source !== 'string') {
     if (dtypeOf(source) !== 'uint8') throw typeError(operation, 'source', source, 'a path or a Uint8Array');
