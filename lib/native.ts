@@ -40,7 +40,7 @@ interface Native {
    * counts as pressure on the heap, which is marked for that some milliseconds at a time.
    */
   detach(bytes: Uint8Array): void;
-  /** Gives memory that lies idle back to the system, once everything queued so far has run. By itself that takes half a second of rest. */
+  /** Gives memory that lies idle back to the system, once everything queued so far has run. By itself that takes ten seconds of rest. */
   trim(): void;
   info(): { isa: string; threads: number; napi: number };
   setNumThreads(threads: number): void;

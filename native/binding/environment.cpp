@@ -95,7 +95,7 @@ Environment& Environment::of(napi_env env) {
 
 Environment::Environment(napi_env env)
     : env_(env),
-      stream_([this] { allocator_.trim(); }),
+      stream_([this](bool rested) { rested ? allocator_.trim() : allocator_.trim_unused(); }),
       allocator_(stream_.completed_counter(), RECEPTIVE_ASAN),
       tensors_(allocator_),
       allowed_garbage_(kLeastGarbage) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "system_memory.h"
 
@@ -46,7 +47,7 @@ void Allocator::release(const Choose& choose) {
         released = block;
       }
     }
-    peak_in_use_ = in_use_;
+    peak_in_use_ = std::min(peak_in_use_, reserved_);
   }
   // Outside the lock: unmapping a gigabyte takes longer than the environment's thread should wait.
   if (released == nullptr) return;
@@ -64,6 +65,11 @@ Allocator::~Allocator() {
 
 void Allocator::trim() {
   release([this](const Block& block) { return idle(block); });
+}
+
+void Allocator::trim_unused() {
+  const uint64_t before = std::exchange(completed_before_, completed_.load(std::memory_order_acquire));
+  release([before](const Block& block) { return block.last_use <= before; });
 }
 
 Block* Allocator::take(size_t bytes) {

@@ -47,6 +47,8 @@ class Allocator {
 
   // Gives every cached block that the stream has done with back to the system. Any thread.
   void trim();
+  // The same of those that no command has been given since the last call of this. One thread.
+  void trim_unused();
 
   // Bytes taken from the system and not given back.
   size_t reserved() const;
@@ -81,7 +83,8 @@ class Allocator {
   List lists_[kClasses];
   size_t reserved_ = 0;
   size_t in_use_ = 0;
-  size_t peak_in_use_ = 0;  // since the last trim
+  size_t peak_in_use_ = 0;         // since the last trim, or what that left
+  uint64_t completed_before_ = 0;  // at the last trim_unused
 };
 
 }  // namespace receptive

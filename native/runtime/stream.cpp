@@ -1,6 +1,5 @@
 #include "stream.h"
 
-#include <chrono>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -11,10 +10,6 @@
 #include "spin.h"
 
 namespace receptive {
-
-namespace {
-constexpr auto kIdleAfter = std::chrono::milliseconds(500);
-}  // namespace
 
 struct Stream::Read {
   void* destination;
@@ -30,7 +25,8 @@ struct Stream::Sync {
   void* data;
 };
 
-Stream::Stream(std::function<void()> idle) : idle_(std::move(idle)) {}
+Stream::Stream(Idle idle, Milliseconds pause, Milliseconds rest)
+    : idle_(std::move(idle)), pause_(pause), rest_(rest), told_(std::chrono::steady_clock::now() - rest) {}
 
 uint64_t Stream::record(const Command& command, const Uses& uses, std::shared_ptr<Kept> kept) {
   const uint64_t number = recorded() + 1;
@@ -92,6 +88,27 @@ void Stream::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+// Until there is news.
+template <class News>
+void Stream::sleep(const News& news) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (wake_.wait_for(lock, pause_, news)) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - told_ >= rest_) {
+    told_ = now;
+    lock.unlock();
+    context_.trim();
+    idle_(false);
+    lock.lock();
+  }
+  if (wake_.wait_for(lock, rest_, news)) return;
+  lock.unlock();
+  context_.trim();
+  idle_(true);
+  lock.lock();
+  wake_.wait(lock, news);
+}
+
 // False when it is time to stop.
 bool Stream::await_command(uint64_t done) {
   const auto news = [&] { return stopping_.load() || recorded_.load() != done; };
@@ -102,14 +119,7 @@ bool Stream::await_command(uint64_t done) {
       parked_.store(true);
       return news();
     };
-    std::unique_lock<std::mutex> lock(mutex_);
-    if (!wake_.wait_for(lock, kIdleAfter, woken)) {
-      lock.unlock();
-      context_.trim();
-      idle_();
-      lock.lock();
-      wake_.wait(lock, woken);
-    }
+    sleep(woken);
     parked_.store(false);
   }
   return !stopping_.load();

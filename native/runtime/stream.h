@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -60,8 +61,12 @@ class Stream {
   // Called on the stream's thread when a read or a sync has been carried out. failure: what it is told, or "".
   using Done = void (*)(void* data, std::string failure);
 
-  // idle is called on the stream's thread when there has been nothing to run for half a second.
-  explicit Stream(std::function<void()> idle);
+  // Called on the stream's thread when there has been nothing to run for a pause, though not twice within a rest; and again, rested, when
+  // there has been nothing for a rest more.
+  using Idle = std::function<void(bool rested)>;
+  using Milliseconds = std::chrono::milliseconds;
+
+  explicit Stream(Idle idle, Milliseconds pause = Milliseconds(500), Milliseconds rest = Milliseconds(10'000));
   ~Stream() { stop(); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -107,12 +112,16 @@ class Stream {
   };
   void work();
   bool await_command(uint64_t done);
+  template <class News>
+  void sleep(const News& news);
   void run(Recorded& recorded, uint64_t number);
   bool execute(const Command& command, Kept* kept);
   void forget_left_out(Block& block);
 
-  std::function<void()> idle_;
-  std::unique_ptr<Recorded[]> ring_;  // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
+  const Idle idle_;
+  const Milliseconds pause_, rest_;
+  std::chrono::steady_clock::time_point told_;  // of a pause
+  std::unique_ptr<Recorded[]> ring_;              // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
   KernelContext context_;
   std::shared_ptr<Failure> failure_;  // the first since the last sync
   std::thread thread_;

@@ -136,6 +136,21 @@ TEST(allocator, trim_returns_only_what_the_stream_is_done_with) {
   EXPECT_EQ(f.allocator.reserved(), 0u);
 }
 
+TEST(allocator, trim_unused_returns_what_no_command_was_given_since_the_last_time) {
+  Fixture f;
+  (void)f.cached(1000, 5);
+  (void)f.cached(2000, 6);
+  const size_t all = f.allocator.reserved();
+  f.completed = 5;
+  f.allocator.trim_unused();
+  EXPECT_EQ(f.allocator.reserved(), all);
+  f.completed = 6;
+  f.allocator.trim_unused();
+  EXPECT_EQ(f.allocator.reserved(), all - 1024);
+  f.allocator.trim_unused();
+  EXPECT_EQ(f.allocator.reserved(), 0u);
+}
+
 TEST(allocator, reserves_no_more_than_a_quarter_and_some_beyond_the_peak) {
   Fixture f;
   std::mt19937 random(2);

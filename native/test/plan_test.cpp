@@ -82,7 +82,7 @@ TEST(plan, runs_its_commands_in_order_on_what_it_is_given) {
   plan.inputs = {of(in, 3)};
   plan.outputs = {of(out, 3)};
   EXPECT_EQ(plan.commands(), 2u);
-  Stream stream([] {});
+  Stream stream([](bool) {});
   Block result{to, sizeof to};
   for (int run = 1; run <= 3; ++run) {
     for (float& value : from) value = static_cast<float>(run);
@@ -97,7 +97,7 @@ TEST(plan, keeps_what_commands_make_of_constants) {
   Plan plan;
   plan.add(Command::of(keep, KeepArgs{&out, &made}), std::make_shared<Kept>());
   plan.outputs = {of(&out, 1)};
-  Stream stream([] {});
+  Stream stream([](bool) {});
   Block result{&to, sizeof to};
   void* data[] = {&to};
   for (uint64_t run = 1; run <= 5; ++run) {
@@ -117,7 +117,7 @@ TEST(plan, makes_again_what_a_run_that_failed_kept) {
   Plan plan;
   plan.add(Command::of(keep_or_throw, KeepArgs{&out, &made}), std::make_shared<Kept>());
   plan.outputs = {of(&out, 1)};
-  Stream stream([] {});
+  Stream stream([](bool) {});
   Block result{&to, sizeof to};
   void* data[] = {&to};
   for (uint64_t run = 1; run <= 3; ++run) {
@@ -138,7 +138,7 @@ TEST(plan, a_cancelled_run_stops_before_its_next_command_and_no_other_does) {
   plan.add(Command::of(scale, ScaleArgs{&in, &out, 1, 1}), nullptr);
   plan.inputs = {of(&in, 1)};
   plan.outputs = {of(&out, 1)};
-  Stream stream([] {});
+  Stream stream([](bool) {});
   Block results[] = {{&to[0], 4}, {&to[1], 4}, {&to[2], 4}};
   for (uint64_t run = 0; run < 3; ++run) record(stream, plan, run + 1, &from, &to[run], &results[run]);
   while (!reached.load()) std::this_thread::yield();
@@ -162,7 +162,7 @@ TEST(plan, a_command_that_fails_ends_the_run_and_its_results_say_so) {
   plan.add(Command::of(scale, ScaleArgs{&in, &out, 1, 1}), nullptr);
   plan.inputs = {of(&in, 1)};
   plan.outputs = {of(&out, 1)};
-  Stream stream([] {});
+  Stream stream([](bool) {});
   Block result{&to, sizeof to};
   record(stream, plan, 1, &from, &to, &result);
   std::string told;

@@ -79,7 +79,7 @@ void ignore(void*, std::string) {}
 
 TEST(stream, runs_commands_in_order_past_the_capacity_of_its_queue) {
   std::vector<int> order;
-  Stream stream([] {});
+  Stream stream([](bool) {});
   const int n = static_cast<int>(Stream::kCapacity) * 3 + 17;
   for (int i = 0; i < n; ++i) ASSERT_EQ(stream.record(Command::of(append, Append{&order, i})), static_cast<uint64_t>(i + 1));
   stream.wait(stream.recorded());
@@ -90,7 +90,7 @@ TEST(stream, runs_commands_in_order_past_the_capacity_of_its_queue) {
 
 TEST(stream, recording_blocks_while_the_queue_is_full) {
   Gate first;
-  Stream stream([] {});
+  Stream stream([](bool) {});
   stream.record(Command::of(gate, GateArgs{&first}));
   while (!first.reached.load()) std::this_thread::yield();
   for (uint64_t i = 1; i < Stream::kCapacity; ++i) stream.record(Command::of(nothing, Nothing{}));
@@ -119,7 +119,7 @@ void make(const MakeArgs& a, Context& context) {
 }
 
 TEST(stream, commands_find_what_others_kept_and_free_it_when_they_are_the_last_to_hold_it) {
-  Stream stream([] {});
+  Stream stream([](bool) {});
   int made = 0;
   auto kept = std::make_shared<Kept>();
   const std::weak_ptr<Kept> seen = kept;
@@ -131,7 +131,7 @@ TEST(stream, commands_find_what_others_kept_and_free_it_when_they_are_the_last_t
 }
 
 TEST(stream, a_read_sees_the_commands_before_it_only) {
-  Stream stream([] {});
+  Stream stream([](bool) {});
   float source = 0;
   const Block block{&source, sizeof source};
   float results[100];
@@ -148,7 +148,7 @@ TEST(stream, a_read_sees_the_commands_before_it_only) {
 }
 
 TEST(stream, every_wake_up_arrives) {
-  Stream stream([] {});
+  Stream stream([](bool) {});
   std::vector<int> order;
   for (int i = 0; i < 300; ++i) {
     if (i % 3 == 0) std::this_thread::sleep_for(std::chrono::microseconds(20 + i));  // about where spinning ends and parking begins
@@ -158,7 +158,7 @@ TEST(stream, every_wake_up_arrives) {
 }
 
 TEST(stream, a_failure_goes_to_the_next_sync_and_no_further) {
-  Stream stream([] {});
+  Stream stream([](bool) {});
   EXPECT_EQ(failure_of(stream), "");
   stream.record(Command::of(fail, FailArgs{FailArgs::report}));
   stream.record(Command::of(nothing, Nothing{}));
@@ -168,7 +168,7 @@ TEST(stream, a_failure_goes_to_the_next_sync_and_no_further) {
 
 TEST(stream, a_failure_follows_the_data_and_nothing_else) {
   Block weight{nullptr, 0}, bad{nullptr, 0}, derived{nullptr, 0}, late{nullptr, 0}, before{nullptr, 0}, other{nullptr, 0};
-  Stream stream([] {});
+  Stream stream([](bool) {});
   compute(stream, {}, {&weight});
   compute(stream, {&weight}, {&before});
   compute(stream, {&weight}, {&bad}, true);
@@ -188,7 +188,7 @@ TEST(stream, a_failure_follows_the_data_and_nothing_else) {
 
 TEST(stream, a_failure_is_gone_when_its_block_is_written_anew) {
   Block block{nullptr, 0}, input{nullptr, 0};
-  Stream stream([] {});
+  Stream stream([](bool) {});
   compute(stream, {}, {&block}, true);
   EXPECT_EQ(failure_of(stream, block), "reported 7");
   compute(stream, {&input}, {&block});
@@ -197,7 +197,7 @@ TEST(stream, a_failure_is_gone_when_its_block_is_written_anew) {
 
 TEST(stream, a_command_that_says_nothing_of_what_it_writes_marks_all_it_was_given_if_it_fails) {
   Block weight{nullptr, 0}, gradient{nullptr, 0};
-  Stream stream([] {});
+  Stream stream([](bool) {});
   compute(stream, {}, {&gradient}, true);
   compute(stream, {&weight, &gradient}, {});
   EXPECT_EQ(failure_of(stream, weight), "");
@@ -207,7 +207,7 @@ TEST(stream, a_command_that_says_nothing_of_what_it_writes_marks_all_it_was_give
 
 TEST(stream, what_a_command_changes_is_marked_until_it_is_written_anew) {
   Block sum{nullptr, 0}, bad{nullptr, 0}, good{nullptr, 0};
-  Stream stream([] {});
+  Stream stream([](bool) {});
   compute(stream, {}, {&bad}, true);
   const auto add = [&](Block* summand) {
     Uses uses;
@@ -228,7 +228,7 @@ TEST(stream, what_a_command_changes_is_marked_until_it_is_written_anew) {
 
 // An update of a weight by a gradient, which counts how often it ran, and has a result of its own.
 struct Updating {
-  Stream stream{[] {}};
+  Stream stream{[](bool) {}};
   Block weight{nullptr, 0}, gradient{nullptr, 0}, result{nullptr, 0};
   std::vector<int> ran;
   Uses uses;
@@ -327,14 +327,14 @@ TEST(stream, an_update_that_will_be_left_out_is_none_of_the_tensors_that_has_the
 }
 
 TEST(stream, the_first_of_several_failures_is_told) {
-  Stream stream([] {});
+  Stream stream([](bool) {});
   stream.record(Command::of(fail, FailArgs{FailArgs::exception}));
   stream.record(Command::of(fail, FailArgs{FailArgs::report}));
   EXPECT_EQ(failure_of(stream), "thrown");
 }
 
 TEST(stream, whatever_a_kernel_throws_is_a_failure_and_the_stream_goes_on) {
-  Stream stream([] {});
+  Stream stream([](bool) {});
   std::vector<int> order;
   stream.record(Command::of(fail, FailArgs{FailArgs::bad_alloc}));
   EXPECT_NE(failure_of(stream).find("not enough memory"), std::string::npos);
@@ -349,7 +349,7 @@ TEST(stream, stopping_finishes_the_running_command_and_drops_the_rest) {
   Gate running;
   std::atomic<bool> read_done{false};
   {
-    Stream stream([] {});
+    Stream stream([](bool) {});
     stream.record(Command::of(append, Append{&order, 1}));
     stream.record(Command::of(gate, GateArgs{&running}));
     stream.record(Command::of(append, Append{&order, 2}));
@@ -369,10 +369,10 @@ TEST(stream, stopping_finishes_the_running_command_and_drops_the_rest) {
 
 TEST(stream, may_be_stopped_unused_parked_or_busy) {
   {
-    Stream unused([] {});
+    Stream unused([](bool) {});
   }
   for (const int sleep : {0, 1, 5}) {
-    Stream stream([] {});
+    Stream stream([](bool) {});
     for (int i = 0; i < 100; ++i) stream.record(Command::of(nothing, Nothing{}));
     std::this_thread::sleep_for(milliseconds(sleep));
     stream.stop();
@@ -380,15 +380,29 @@ TEST(stream, may_be_stopped_unused_parked_or_busy) {
   }
 }
 
-TEST(stream, tells_once_when_it_has_been_idle) {
-  std::atomic<int> idle{0};
-  Stream stream([&] { idle.fetch_add(1); });
-  stream.wait(stream.record(Command::of(nothing, Nothing{})));
-  std::this_thread::sleep_for(milliseconds(1300));
-  EXPECT_EQ(idle.load(), 1);
-  stream.wait(stream.record(Command::of(nothing, Nothing{})));  // and still runs
-  std::this_thread::sleep_for(milliseconds(700));
-  EXPECT_EQ(idle.load(), 2);
+TEST(stream, tells_of_a_pause_and_of_a_rest_once_each) {
+  std::atomic<int> pauses{0}, rests{0};
+  Stream stream([&](bool rested) { (rested ? rests : pauses).fetch_add(1); }, milliseconds(100), milliseconds(400));
+  const auto run = [&] { stream.wait(stream.record(Command::of(nothing, Nothing{}))); };
+  run();
+  std::this_thread::sleep_for(milliseconds(1200));
+  EXPECT_EQ(pauses.load(), 1);
+  EXPECT_EQ(rests.load(), 1);
+  run();  // and still runs
+  std::this_thread::sleep_for(milliseconds(1200));
+  EXPECT_EQ(pauses.load(), 2);
+  EXPECT_EQ(rests.load(), 2);
+}
+
+TEST(stream, tells_of_pauses_no_more_often_than_a_rest_would_take) {
+  std::atomic<int> pauses{0}, rests{0};
+  Stream stream([&](bool rested) { (rested ? rests : pauses).fetch_add(1); }, milliseconds(20), milliseconds(60'000));
+  for (int i = 0; i < 5; ++i) {
+    stream.wait(stream.record(Command::of(nothing, Nothing{})));
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  EXPECT_EQ(pauses.load(), 1);
+  EXPECT_EQ(rests.load(), 0);
 }
 
 TEST(stream, several_side_by_side_share_the_pool) {
@@ -405,7 +419,7 @@ TEST(stream, several_side_by_side_share_the_pool) {
   for (int t = 0; t < 3; ++t) {
     owners.emplace_back([&] {
       int64_t out = 0;
-      Stream stream([] {});
+      Stream stream([](bool) {});
       for (int i = 0; i < 500; ++i) stream.record(Command::of<Sum>(sum, Sum{&out}));
       stream.wait(stream.recorded());
       if (out != 500 * 120) wrong.fetch_add(1);
