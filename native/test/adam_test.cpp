@@ -1,6 +1,6 @@
 #include "optimizer_cases.h"
 
-namespace receptive::test {
+namespace receptive::test::adam_test {
 
 TEST(adam, agrees_with_the_reference_for_every_option) {
   for (const int64_t n : optimizer_sizes) {
@@ -39,4 +39,4 @@ TEST(adam, refuses_what_does_not_fit) {
   expect_refused("adam", {p, p, p, p}, {0.01, 0.9, 0.999, 1e-8, 0, 0, 0}, "attribute 6");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::adam_test

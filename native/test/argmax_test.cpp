@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::argmax_test {
 
 namespace {
 
@@ -52,4 +52,4 @@ TEST(argmax, refuses_what_does_not_fit) {
   expect_refused("argmax", {reals({4, 0}, 1), int32_result({4})}, {1}, "axis 1");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::argmax_test

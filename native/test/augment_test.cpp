@@ -2,7 +2,7 @@
 
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::augment_test {
 
 namespace {
 
@@ -249,4 +249,4 @@ TEST(augment, refuses_what_does_not_fit) {
   expect_refused("augment", {reals({2, 0, 5, 3}, 1), how, c, c, y, absent()}, {kZeros}, "images of 0 x 5 cells");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::augment_test

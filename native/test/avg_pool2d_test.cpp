@@ -1,6 +1,6 @@
 #include "pool_cases.h"
 
-namespace receptive::test {
+namespace receptive::test::avg_pool2d_test {
 
 namespace {
 
@@ -79,4 +79,4 @@ TEST(avg_pool2d, refuses_what_does_not_fit) {
   expect_refused("adaptive_avg_pool2d_backward", {reals({1, 3, 3, 3}, 1), result({2, 6, 6, 3})}, {}, "batch");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::avg_pool2d_test

@@ -1,7 +1,7 @@
 #include "op_case.h"
 #include "products.h"
 
-namespace receptive::test {
+namespace receptive::test::batch_norm_test {
 
 namespace {
 
@@ -152,4 +152,4 @@ TEST(batch_norm, refuses_what_does_not_fit) {
   refused({in, in, none, none, per, per, in, result(x), none, none, result(x)}, {1, -HUGE_VAL, HUGE_VAL}, "nothing is clipped");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::batch_norm_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::binary_test {
 
 namespace {
 
@@ -121,4 +121,4 @@ TEST(binary, refuses_what_does_not_fit) {
   expect_refused("binary", {bytes({1}, {1}), bytes({1}, {1}), byte_result({1})}, {0}, "uint8");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::binary_test

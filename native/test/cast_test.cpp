@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::cast_test {
 
 namespace {
 
@@ -68,4 +68,4 @@ TEST(cast, refuses_what_does_not_fit) {
   expect_refused("cast", {reals({4}, 1), absent()}, {1, 0}, "missing");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::cast_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::clip_norm_test {
 
 namespace {
 
@@ -104,4 +104,4 @@ TEST(clip_norm, refuses_what_does_not_fit) {
   refused("clip_norm", &x, &total, NAN, "expected at least 0");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::clip_norm_test

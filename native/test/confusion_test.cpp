@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::confusion_test {
 
 TEST(confusion, counts_labels_by_what_they_were_taken_for) {
   const OpRun run("confusion", {int32s({6}, {0, 1, 2, 1, 1, 2}), int32s({6}, {0, 1, 1, 1, 0, 2}), int32_result({3, 3})}, {},
@@ -40,4 +40,4 @@ TEST(confusion, refuses_what_does_not_fit) {
   expect_refused("confusion", {labels, labels, result({2, 2})}, {}, "output");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::confusion_test

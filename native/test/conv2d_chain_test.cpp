@@ -2,7 +2,7 @@
 
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::conv2d_chain_test {
 
 namespace {
 
@@ -128,4 +128,4 @@ TEST(conv2d_chain, record_refuses_bad_arguments) {
   refused(p, "an input of another rank");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::conv2d_chain_test

@@ -6,7 +6,7 @@
 #include "op_case.h"
 #include "products.h"
 
-namespace receptive::test {
+namespace receptive::test::conv2d_test {
 
 namespace {
 
@@ -447,4 +447,4 @@ TEST(conv2d, record_refuses_bad_arguments) {
   }
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::conv2d_test

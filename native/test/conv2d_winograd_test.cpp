@@ -3,7 +3,7 @@
 #include "op_case.h"
 #include "products.h"
 
-namespace receptive::test {
+namespace receptive::test::conv2d_winograd_test {
 
 namespace {
 
@@ -149,4 +149,4 @@ TEST(conv2d_winograd, refuses_what_it_cannot_filter) {
   refused({1, 8, 8, 4}, {3, 3, 2, 4}, {1, 6, 6, 4}, {1, 1, 0, 0, 0, 0, 1, 1, 2, kWinograd});
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::conv2d_winograd_test

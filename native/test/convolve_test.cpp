@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::convolve_test {
 
 namespace {
 
@@ -153,4 +153,4 @@ TEST(convolve, refuses_what_does_not_fit) {
   expect_refused("convolve", {reals({2, 2}, 1), reals({2, 2}, 1), result({3, 3})}, {0, 0, 0, 1e15}, "attribute 3");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::convolve_test

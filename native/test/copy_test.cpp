@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::copy_test {
 
 namespace {
 
@@ -201,4 +201,4 @@ TEST(copy, refuses_what_does_not_fit) {
   EXPECT_THROW(run_op("copy", {&same.tensor(), &same.tensor()}, attributes({4}, {0, {1}}, {5, {1}})), OpError);
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::copy_test

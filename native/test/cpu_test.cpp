@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace receptive::test {
+namespace receptive::test::cpu_test {
 
 TEST(cpu, runs_what_every_one_of_its_kind_does_and_nothing_unheard_of) {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -17,4 +17,4 @@ TEST(cpu, runs_what_every_one_of_its_kind_does_and_nothing_unheard_of) {
   EXPECT_GE(usable_cpus(), 1);
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::cpu_test

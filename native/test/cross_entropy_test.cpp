@@ -2,7 +2,7 @@
 
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::cross_entropy_test {
 
 namespace {
 
@@ -174,4 +174,4 @@ TEST(cross_entropy, refuses_what_does_not_fit) {
   refused({reals({4, 0}, 1), labels, absent(), result({}), result({4, 0})}, {kMean, 0, kIgnored}, "no classes");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::cross_entropy_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::dropout_test {
 
 TEST(dropout, agrees_with_the_reference_for_every_tail) {
   for (const int64_t n : {0, 1, 3, 15, 17, 63, 64, 65, 40001}) {
@@ -37,4 +37,4 @@ TEST(dropout, refuses_what_does_not_fit) {
   expect_refused("dropout", {reals({4}, 1), result({2, 2})}, {0.5, 0, 0, 0, 0}, "shape");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::dropout_test

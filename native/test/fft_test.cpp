@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-namespace receptive::test {
+namespace receptive::test::fft_test {
 
 namespace {
 
@@ -69,4 +69,4 @@ TEST(fft, takes_the_least_length_that_is_a_product_of_2_3_and_5) {
   EXPECT_LE(large, int64_t{1} << 40);
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::fft_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::fill_test {
 
 TEST(fill, sets_every_element_of_every_dtype) {
   for (const Dtype dtype : {Dtype::float32, Dtype::float64, Dtype::int32, Dtype::uint8}) {
@@ -22,4 +22,4 @@ TEST(fill, refuses_what_does_not_fit) {
   expect_refused("fill", {int32_result({2})}, {2147483648.0}, "attribute 0");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::fill_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::find_nonfinite_test {
 
 namespace {
 
@@ -54,4 +54,4 @@ TEST(find_nonfinite, refuses_what_does_not_fit) {
   expect_refused("find_nonfinite", {x, first}, {1 << 30}, "attribute 0");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::find_nonfinite_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::gather_test {
 
 TEST(gather, takes_the_rows_named) {
   std::vector<double> index(3000);
@@ -47,4 +47,4 @@ TEST(gather, refuses_what_does_not_fit) {
   expect_refused("gather", {reals({}, 1), index, result({2})}, {}, "scalar");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::gather_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::group_norm_test {
 
 namespace {
 
@@ -139,4 +139,4 @@ TEST(group_norm, refuses_what_does_not_fit) {
   expect_refused("group_norm_backward", {in, in, per, stat, stat, result(x), result({3, 2}), absent()}, {}, "gamma's gradient");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::group_norm_test

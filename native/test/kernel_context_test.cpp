@@ -15,7 +15,7 @@
 #include <unistd.h>
 #endif
 
-namespace receptive::test {
+namespace receptive::test::kernel_context_test {
 
 TEST(scratch, is_aligned_apart_and_writable_to_the_end) {
   KernelContext context;
@@ -120,4 +120,4 @@ TEST(scratch, is_had_where_room_to_grow_is_not) {
 #endif
 #endif
 
-}  // namespace receptive::test
+}  // namespace receptive::test::kernel_context_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::label_rank_test {
 
 namespace {
 
@@ -58,4 +58,4 @@ TEST(label_rank, refuses_what_does_not_fit) {
   EXPECT_THROW(run_op("label_rank", {&scores.tensor(), &both.tensor(), &both.tensor()}, {}), OpError);
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::label_rank_test

@@ -1,7 +1,7 @@
 #include "op_case.h"
 #include "products.h"
 
-namespace receptive::test {
+namespace receptive::test::locally_connected2d_test {
 
 namespace {
 
@@ -145,4 +145,4 @@ TEST(locally_connected2d, refuses_what_does_not_fit) {
   expect_refused("locally_connected2d", {reals(c.x(), 1), int32_result(c.w()), absent(), result(c.y())}, c.attrs(), "weight is int32");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::locally_connected2d_test

@@ -11,7 +11,7 @@ namespace receptive {
 void record_matmul(Call&);
 }
 
-namespace receptive::test {
+namespace receptive::test::matmul_test {
 
 namespace {
 
@@ -138,4 +138,4 @@ TEST(matmul, record_refuses_bad_arguments) {
   }
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::matmul_test

@@ -1,6 +1,6 @@
 #include "pool_cases.h"
 
-namespace receptive::test {
+namespace receptive::test::max_pool2d_test {
 
 TEST(max_pool2d, agrees_with_the_reference) {
   for (const PoolCase& c : pool_cases()) {
@@ -207,4 +207,4 @@ TEST(max_pool2d, refuses_what_does_not_fit) {
   refused(reals({1, 0, 0, 0}, 1), hollow, byte_result(hollow), {1, 1, 1, 1, vast, 0, 0, vast, 1, 1}, "at least one row");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::max_pool2d_test

@@ -1,6 +1,6 @@
 #include "pool_cases.h"
 
-namespace receptive::test {
+namespace receptive::test::max_unpool2d_test {
 
 TEST(max_unpool2d, gradient_agrees_with_the_reference) {
   for (const PoolCase& c : pool_cases()) {
@@ -51,4 +51,4 @@ TEST(max_unpool2d, refuses_what_does_not_fit) {
   expect_refused("max_unpool2d_backward", {g, absent(), result(y)}, attrs, "tensor 1 is missing");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::max_unpool2d_test

@@ -1,7 +1,7 @@
 #include "../ops/cross_entropy.h"
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::nll_test {
 
 namespace {
 
@@ -71,4 +71,4 @@ TEST(nll, refuses_what_does_not_fit) {
   expect_refused("nll_backward", {result({3, 2}), labels, absent(), reals({}, 1)}, {kNone, -100}, "gradient has shape []");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::nll_test

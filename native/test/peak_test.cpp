@@ -2,7 +2,7 @@
 
 #include "support.h"
 
-namespace receptive::test {
+namespace receptive::test::peak_test {
 
 // Each of its chains goes to the fixed point of x/2 + 1/2: so many ones, and no step was left out.
 TEST(peak, runs_every_chain_in_every_chunk) {
@@ -19,4 +19,4 @@ TEST(peak, runs_every_chain_in_every_chunk) {
   });
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::peak_test

@@ -8,7 +8,7 @@
 #include "../runtime/allocator.h"
 #include "../runtime/stream.h"
 
-namespace receptive::test {
+namespace receptive::test::plan_test {
 
 namespace {
 
@@ -170,4 +170,4 @@ TEST(plan, a_command_that_fails_ends_the_run_and_its_results_say_so) {
   EXPECT_EQ(told, "bad data");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::plan_test

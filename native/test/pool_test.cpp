@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace receptive::test {
+namespace receptive::test::pool_test {
 
 namespace {
 
@@ -151,4 +151,4 @@ TEST_F(pool, threads_are_clamped) {
   Pool::shared().set_threads(before);
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::pool_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::prelu_test {
 
 namespace {
 
@@ -53,4 +53,4 @@ TEST(prelu, refuses_what_does_not_fit) {
   expect_refused("prelu_backward", {x, w, x, result({4, 3}), result({4})}, {}, "weight's gradient");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::prelu_test

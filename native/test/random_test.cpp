@@ -1,7 +1,7 @@
 #include "../ops/philox.h"
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::random_test {
 
 namespace {
 
@@ -100,4 +100,4 @@ TEST(random, refuses_what_does_not_fit) {
   expect_refused("random", {result({4})}, {0, 0, 1, 0, 0, 0, -1}, "attribute 6");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::random_test

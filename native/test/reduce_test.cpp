@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::reduce_test {
 
 namespace {
 
@@ -115,4 +115,4 @@ TEST(reduce, refuses_what_does_not_fit) {
   expect_refused("reduce", {x, absent()}, {sum, 2}, "missing");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::reduce_test

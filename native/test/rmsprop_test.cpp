@@ -1,6 +1,6 @@
 #include "optimizer_cases.h"
 
-namespace receptive::test {
+namespace receptive::test::rmsprop_test {
 
 TEST(rmsprop, agrees_with_the_reference_for_every_option) {
   for (const int64_t n : optimizer_sizes) {
@@ -62,4 +62,4 @@ TEST(rmsprop, refuses_what_does_not_fit) {
   EXPECT_THROW(run_op("rmsprop", {&same.tensor(), &grad.tensor(), &square.tensor(), &square.tensor(), nullptr}, attrs), OpError);
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::rmsprop_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::scatter_add_test {
 namespace {
 
 Operand rows_of(int64_t n, int64_t rows) {
@@ -68,4 +68,4 @@ TEST(scatter_add, refuses_tensors_that_do_not_fit) {
 }
 
 }  // namespace
-}  // namespace receptive::test
+}  // namespace receptive::test::scatter_add_test

@@ -1,6 +1,6 @@
 #include "optimizer_cases.h"
 
-namespace receptive::test {
+namespace receptive::test::sgd_test {
 
 TEST(sgd, agrees_with_the_reference_for_every_option) {
   for (const int64_t n : optimizer_sizes) {
@@ -41,4 +41,4 @@ TEST(sgd, refuses_what_does_not_fit) {
   EXPECT_THROW(run_op("sgd", {&same.tensor(), &same.tensor(), &other.tensor()}, attrs), OpError);
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::sgd_test

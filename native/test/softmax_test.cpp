@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::softmax_test {
 
 namespace {
 
@@ -79,4 +79,4 @@ TEST(softmax, refuses_what_does_not_fit) {
   expect_refused("softmax_backward", {reals({3}, 1), int32s({3}, {1, 2, 3}), result({3})}, {0}, "int32");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::softmax_test

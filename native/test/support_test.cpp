@@ -3,7 +3,7 @@
 
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::support_test {
 
 namespace {
 
@@ -44,4 +44,4 @@ TEST(support, an_overrun_by_one_element_is_noticed) {
   }
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::support_test

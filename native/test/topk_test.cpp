@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::topk_test {
 
 namespace {
 
@@ -56,4 +56,4 @@ TEST(topk, refuses_what_does_not_fit) {
   expect_refused("topk", {reals({}, 1), int32_result({})}, {1}, "scalar");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::topk_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::unary_test {
 
 namespace {
 
@@ -220,4 +220,4 @@ TEST(unary, refuses_what_does_not_fit) {
   expect_refused("unary_backward", {x, x, result({4})}, {0}, "output");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::unary_test

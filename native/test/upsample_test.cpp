@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::upsample_test {
 
 namespace {
 
@@ -149,4 +149,4 @@ TEST(upsample, refuses_what_does_not_fit) {
   expect_agreement("upsample", {integers({0, 1, 1, 1}, 1), result(vast)}, attrs, 0, "nothing, of a vast size");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::upsample_test

@@ -1,6 +1,6 @@
 #include "op_case.h"
 
-namespace receptive::test {
+namespace receptive::test::where_test {
 
 TEST(where, agrees_for_every_broadcast) {
   const struct {
@@ -48,4 +48,4 @@ TEST(where, refuses_what_does_not_fit) {
   expect_refused("where", {absent(), a, a, result({4, 3})}, {}, "missing");
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::where_test

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-namespace receptive::test {
+namespace receptive::test::cgroup_test {
 
 namespace {
 
@@ -81,4 +81,4 @@ TEST_F(cgroup, files_that_say_something_else_are_no_limit) {
   }
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::cgroup_test

@@ -9,7 +9,7 @@
 
 #include "../../runtime/cpu.h"
 
-namespace receptive::test {
+namespace receptive::test::cpus_test {
 
 namespace {
 
@@ -62,4 +62,4 @@ TEST(cpus, a_thread_of_another_policy_keeps_it) {
   EXPECT_EQ(policy, static_cast<uint32_t>(SCHED_IDLE));
 }
 
-}  // namespace receptive::test
+}  // namespace receptive::test::cpus_test
