@@ -57,28 +57,28 @@ TEST(batch_norm, gradients_agree_with_the_reference) {
     std::vector<double> eighths(static_cast<size_t>(size_of_dims(shape)));
     std::mt19937 random(3);
     for (double& v : eighths) v = (static_cast<double>(random() % 64) - 31.5) / 8;
-    const Operand clipped_x = values(shape, eighths), half = values(c, std::vector<double>(static_cast<size_t>(shape.back()), 0.5));
+    const Operand clipped_x = values(shape, eighths), plain_x = reals(shape, 1, -2, 3), g = reals(shape, 6);
+    const Operand added = reals(shape, 8, -1, 2), half = values(c, std::vector<double>(static_cast<size_t>(shape.back()), 0.5));
     for (const double training : {0, 1}) {
       for (const After& then : after) {
         const bool clips = then.low > -HUGE_VAL;
         if (then.add && !clips) continue;  // the gradient of what is added is the gradient itself
         for (const bool all : {false, true}) {
-          const Operand x = clips ? clipped_x : reals(shape, 1, -2, 3), gamma = !all ? absent() : clips ? half : reals(c, 2, 0.5f, 2);
+          const Operand x = clips ? clipped_x : plain_x, gamma = !all ? absent() : clips ? half : reals(c, 2, 0.5f, 2);
           const Operand beta = all ? half : absent(), dparam = all ? result(c) : absent();
           const Operand mean = clips ? half : reals(c, 4), invstd = clips ? half : reals(c, 5, 0.5f, 2);
           expect_agreement("batch_norm_backward",
-                           {x, reals(shape, 6), gamma, beta, mean, invstd, then.add ? reals(shape, 8, -1, 2) : absent(), result(shape),
-                            dparam, dparam, then.add ? result(shape) : absent()},
+                           {x, g, gamma, beta, mean, invstd, then.add ? added : absent(), result(shape), dparam, dparam,
+                            then.add ? result(shape) : absent()},
                            {training, then.low, then.high}, 3e-6, "batch_norm_backward of " + std::to_string(size_of_dims(shape)));
         }
         expect_agreement("batch_norm_backward",
-                         {clipped_x, reals(shape, 6), absent(), absent(), half, half, then.add ? reals(shape, 8, -1, 2) : absent(),
-                          absent(), result(c), absent(), then.add ? result(shape) : absent()},
+                         {clipped_x, g, absent(), absent(), half, half, then.add ? added : absent(), absent(), result(c), absent(),
+                          then.add ? result(shape) : absent()},
                          {training, then.low, then.high}, 3e-6, "only dgamma");
         if (then.add) {
           expect_agreement("batch_norm_backward",
-                           {clipped_x, reals(shape, 6), absent(), absent(), half, half, reals(shape, 8, -1, 2), result(shape), absent(),
-                            absent(), absent()},
+                           {clipped_x, g, absent(), absent(), half, half, added, result(shape), absent(), absent(), absent()},
                            {training, then.low, then.high}, 3e-6, "only dx, of a sum");
         }
       }

@@ -150,15 +150,15 @@ void check(const Buffer<float>& out, const Buffer<double>& ref, const Buffer<dou
   }
 }
 
-// Runs the reference on the operands and on their absolute values, then body(ref, magnitude).
+// What the reference makes of the operands and, of reals, of their absolute values.
 template <class Reference>
-std::pair<Buffer<double>, Buffer<double>> expected(int64_t size, const Buffer<float>& p, const Buffer<float>& q,
+std::pair<Buffer<double>, Buffer<double>> expected(int64_t size, const Buffer<float>& p, const Buffer<float>& q, bool integers,
                                                    const Reference& reference) {
   if (!kAgainstReference) return {Buffer<double>(size), Buffer<double>(size)};
-  const Buffer<double> P = widen(p), Q = widen(q), absP = absolute(P), absQ = absolute(Q);
+  const Buffer<double> P = widen(p), Q = widen(q);
   std::pair<Buffer<double>, Buffer<double>> out{Buffer<double>(size), Buffer<double>(size)};
   reference(P.data(), Q.data(), out.first.data(), false);
-  reference(absP.data(), absQ.data(), out.second.data(), true);
+  if (!integers) reference(absolute(P).data(), absolute(Q).data(), out.second.data(), true);
   return out;
 }
 
@@ -166,7 +166,7 @@ void check_forward(const Problem& p, bool integers, const std::string& what) {
   KernelContext context;
   const Buffer<double> b = widen(p.b), abs_b = absolute(b);
   for (const bool bias : {true, false}) {
-    const auto ref = expected(p.g.size(), p.x, p.w, [&](const double* x, const double* w, double* y, bool abs) {
+    const auto ref = expected(p.g.size(), p.x, p.w, integers, [&](const double* x, const double* w, double* y, bool abs) {
       reference::conv2d<double>({p.s, x, w, bias ? (abs ? abs_b : b).data() : nullptr, nullptr, y, {}}, context);
     });
     each_isa([&](const KernelTable& table) {
@@ -182,7 +182,7 @@ void check_backward_input(const Problem& p, bool integers, const std::string& wh
   KernelContext context;
   const Buffer<double> b = widen(p.bx), abs_b = absolute(b);
   for (const bool bias : {true, false}) {
-    const auto ref = expected(p.x.size(), p.g, p.w, [&](const double* g, const double* w, double* dx, bool abs) {
+    const auto ref = expected(p.x.size(), p.g, p.w, integers, [&](const double* g, const double* w, double* dx, bool abs) {
       reference::conv2d_backward_input<double>({p.s, g, w, bias ? (abs ? abs_b : b).data() : nullptr, dx}, context);
     });
     each_isa([&](const KernelTable& table) {
@@ -197,7 +197,7 @@ void check_backward_input(const Problem& p, bool integers, const std::string& wh
 void check_backward_weight(const Problem& p, bool integers, const std::string& what) {
   KernelContext context;
   Buffer<double> db_ref(p.s.K), db_magnitude(p.s.K);
-  const auto ref = expected(p.w.size(), p.x, p.g, [&](const double* x, const double* g, double* dw, bool abs) {
+  const auto ref = expected(p.w.size(), p.x, p.g, integers, [&](const double* x, const double* g, double* dw, bool abs) {
     reference::conv2d_backward_weight<double>({p.s, x, g, dw, (abs ? db_magnitude : db_ref).data()}, context);
   });
   each_isa([&](const KernelTable& table) {

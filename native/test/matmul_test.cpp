@@ -28,14 +28,15 @@ void check(const Case& c, bool trans_a, bool trans_b, bool bias, bool integers) 
   } else {
     fill_reals(a, 1), fill_reals(b, 2), fill_reals(v, 3);
   }
-  const Buffer<double> A = widen(a), B = widen(b), V = widen(v), absA = absolute(A), absB = absolute(B), absV = absolute(V);
   Buffer<double> ref(c.batch * c.M * c.N), magnitude(c.batch * c.M * c.N);
-  if (kAgainstReference) {
+  const auto refer = [&](const Buffer<double>& a, const Buffer<double>& b, const Buffer<double>& v, Buffer<double>& y) {
     KernelContext context;
-    reference::matmul<double>({c.batch, c.M, c.N, c.K, trans_a, trans_b, A.data(), B.data(), bias ? V.data() : nullptr, ref.data()},
-                              context);
-    reference::matmul<double>(
-        {c.batch, c.M, c.N, c.K, trans_a, trans_b, absA.data(), absB.data(), bias ? absV.data() : nullptr, magnitude.data()}, context);
+    reference::matmul<double>({c.batch, c.M, c.N, c.K, trans_a, trans_b, a.data(), b.data(), bias ? v.data() : nullptr, y.data()}, context);
+  };
+  if (kAgainstReference) {
+    const Buffer<double> A = widen(a), B = widen(b), V = widen(v);
+    refer(A, B, V, ref);
+    if (!integers) refer(absolute(A), absolute(B), absolute(V), magnitude);
   }
   each_isa([&](const KernelTable& table) {
     Buffer<float> y(c.batch * c.M * c.N);
