@@ -42,6 +42,7 @@ Operand integers(Dims dims, uint32_t seed, int low = -4, int high = 4);
 class Cells {
  public:
   Cells(Dtype dtype, const Dims& dims, const std::vector<double>& v = {});
+  void fill(const std::vector<double>& v);  // empty: poison
   const Tensor& tensor() const { return tensor_; }
   double at(int64_t i) const;
   std::vector<double> all() const;
@@ -52,7 +53,6 @@ class Cells {
   struct Free {
     void operator()(unsigned char* bytes) const { ::operator delete (bytes, std::align_val_t{kMemoryAlignment}); }
   };
-  void set(int64_t i, double v);
   Tensor tensor_;
   size_t used_ = 0;
   std::unique_ptr<unsigned char[], Free> bytes_;
@@ -67,11 +67,16 @@ class OpRun {
  public:
   OpRun(const std::string& op, const std::vector<Operand>& operands, const std::vector<double>& attrs, Dtype real, Kept* kept = nullptr,
         bool always = true);
+  // Once more, in the same memory: what the op writes starts as it did. Nothing is kept.
+  void again(const std::vector<Operand>& operands);
   const Cells& operator[](size_t i) const { return *cells_[i]; }
   std::string failure;
 
  private:
+  std::string op_;
+  std::vector<double> attrs_;
   std::vector<std::unique_ptr<Cells>> cells_;
+  std::vector<const Tensor*> tensors_;
 };
 
 // max |out - ref| / max |ref|, with NaN and infinity wrong unless both have them.
