@@ -121,7 +121,7 @@ class Stream {
   const Idle idle_;
   const Milliseconds pause_, rest_;
   std::chrono::steady_clock::time_point told_;  // of a pause
-  std::unique_ptr<Recorded[]> ring_;              // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
+  std::unique_ptr<Recorded[]> ring_;            // command n is ring_[n % kCapacity] while recorded - kCapacity < n <= recorded
   KernelContext context_;
   std::shared_ptr<Failure> failure_;  // the first since the last sync
   std::thread thread_;
