@@ -92,20 +92,19 @@ void Stream::stop() {
 template <class News>
 void Stream::sleep(const News& news) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (wake_.wait_for(lock, pause_, news)) return;
-  const auto now = std::chrono::steady_clock::now();
-  if (now - told_ >= rest_) {
-    told_ = now;
+  const auto tell = [&](bool rested) {
     lock.unlock();
     context_.trim();
-    idle_(false);
+    idle_(rested);
     lock.lock();
+  };
+  if (wake_.wait_for(lock, pause_, news)) return;
+  if (const auto now = std::chrono::steady_clock::now(); now - told_ >= rest_) {
+    told_ = now;
+    tell(false);
   }
   if (wake_.wait_for(lock, rest_, news)) return;
-  lock.unlock();
-  context_.trim();
-  idle_(true);
-  lock.lock();
+  tell(true);
   wake_.wait(lock, news);
 }
 
