@@ -80,9 +80,14 @@ describe('conv1d › float32 agrees with float64', () => {
   });
 });
 
-test.each([[3], [4], [5]])("conv1d › algorithm 'winograd' agrees with float64, %d taps", (taps) => {
+test.each([
+  [3, 1],
+  [4, 1],
+  [5, 1],
+  [9, 2],
+])("conv1d › algorithm 'winograd' agrees with float64, %d taps by steps of %d", (taps, stride) => {
   const inputs = [leaf(2, 41, 12), leaf(taps, 12, 17), leaf(17)];
-  const distances = precision((x, w, bias) => ops.conv1d(x, w, { padding: [2, 1], bias, algorithm: 'winograd' }), inputs);
+  const distances = precision((x, w, bias) => ops.conv1d(x, w, { padding: [2, 1], stride, bias, algorithm: 'winograd' }), inputs);
   for (const distance of distances) expect(distance).toBeLessThan(160 * unit);
 });
 
@@ -205,7 +210,7 @@ describe('conv1d › bad arguments', () => {
       [
         'RangeError',
         'ERR_INVALID_VALUE',
-        `conv1d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3 taps, stride [2], 1 groups: it filters 3 to 5 taps without either`,
+        `conv1d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3 taps, stride [2], dilation [1], 1 groups: it filters 3 to 5 taps for each step of the stride, without groups or both of the latter`,
       ],
     ],
   ])('%s', (_name, call, [name, code, message]) => {

@@ -101,6 +101,12 @@ test.each<[string, number[], number[], Conv2dOptions]>([
   ['a row of 3', [2, 1, 40, 12], [1, 3, 12, 17], {}],
   ['a row of 4', [1, 3, 21, 16], [1, 4, 16, 20], { padding: [0, 1] }],
   ['a row of 5', [1, 1, 64, 9], [1, 5, 9, 12], { padding: 'same' }],
+  ['4x4, taps apart', [1, 20, 15, 9], [4, 4, 9, 18], { padding: 3, dilation: [1, 2] }],
+  ['5x5', [2, 14, 11, 12], [5, 5, 12, 17], { padding: 2 }],
+  ['7x7 by steps of two', [1, 31, 34, 3], [7, 7, 3, 20], { padding: 3, stride: 2 }],
+  ['6x6 by steps of two', [2, 16, 18, 12], [6, 6, 12, 17], { padding: 2, stride: 2 }],
+  ['5x10, other steps along each axis', [1, 19, 40, 4], [5, 10, 4, 9], { padding: [2, 4], stride: [1, 2] }],
+  ['a row of 9 by steps of two', [1, 1, 64, 9], [1, 9, 9, 12], { padding: 'same', stride: [1, 2] }],
 ])("conv2d › algorithm 'winograd' agrees with float64 › %s", (_name, xShape, wShape, options) => {
   const inputs = [leaf(...xShape), leaf(...wShape), leaf(wShape[3])];
   const distances = precision((x, w, bias) => ops.conv2d(x, w, { ...options, bias, algorithm: 'winograd' }), inputs);
@@ -117,21 +123,28 @@ test("conv2d › algorithm 'winograd' is refused where the addon would refuse it
       return true;
     }
   };
-  const x = ones([1, 6, 6, 2]);
+  const x = ones([1, 21, 21, 2]);
   const taken: string[] = [];
-  const windows = [1, 2, 3, 4].flatMap((kh) => [1, 2, 3, 4, 5, 6].map((kw) => [kh, kw]));
-  const ways = [1, 2].flatMap((sh) => [1, 2].flatMap((sw) => [1, 2].map((groups) => [sh, sw, groups])));
-  for (const [kh, kw, sh, sw, groups] of windows.flatMap((window) => ways.map((way) => [...window, ...way]))) {
+  const sizes = [1, 2, 3, 4, 5, 6, 11];
+  const windows = sizes.flatMap((kh) => sizes.map((kw) => [kh, kw]));
+  const steps = [1, 2].flatMap((sh) => [1, 2].map((sw) => [sh, sw]));
+  const ways = steps.flatMap((step) => [1, 2].flatMap((dilation) => [1, 2].map((groups) => [...step, dilation, groups])));
+  for (const [kh, kw, sh, sw, dilation, groups] of windows.flatMap((window) => ways.map((way) => [...window, ...way]))) {
     const w = ones([kh, kw, 2 / groups, 2]);
-    const options = { stride: [sh, sw], groups } as const;
+    const options = { stride: [sh, sw], dilation, groups } as const;
     const y = ops.conv2d(x, w, options);
-    const numbers = [sh, sw, 0, 0, 0, 0, 1, 1, groups, algorithms.winograd, -Infinity, Infinity];
+    const numbers = [sh, sw, 0, 0, 0, 0, dilation, dilation, groups, algorithms.winograd, -Infinity, Infinity];
     const here = refuses(() => ops.conv2d(x, w, { ...options, algorithm: 'winograd' }), 'algorithm is "winograd"');
     const there = refuses(() => native.ops.conv2d(x.id, w.id, 0, 0, y.id, ...numbers), "algorithm is Winograd's");
-    expect([kh, kw, sh, sw, groups, here]).toEqual([kh, kw, sh, sw, groups, there]);
-    if (!here) taken.push(`${kh}x${kw}`);
+    expect([kh, kw, sh, sw, dilation, groups, here]).toEqual([kh, kw, sh, sw, dilation, groups, there]);
+    if (!here && dilation === 1) taken.push(`${kh}x${kw} by ${sh}x${sw}`);
   }
-  expect(taken).toEqual(['1x3', '1x4', '1x5', '3x3']);
+  expect(taken.filter((way) => way.endsWith('by 1x1'))).toEqual(
+    ['1x3', '1x4', '1x5', '3x3', '4x4', '5x5'].map((window) => `${window} by 1x1`),
+  );
+  expect(taken.filter((way) => way.endsWith('by 2x2'))).toEqual(
+    ['5x5', '5x6', '6x5', '6x6'].map((window) => `${window} by 2x2`),
+  );
 });
 
 test("conv2d › 'auto' takes Winograd's algorithm where it pays, 'direct' never", () => {
@@ -315,11 +328,11 @@ describe('conv2d › bad arguments', () => {
     ],
     [
       'Winograd for a kernel it cannot filter',
-      () => ops.conv2d(x, w, { algorithm: 'winograd', stride: 2 }),
+      () => ops.conv2d(x, w, { algorithm: 'winograd', stride: [2, 1] }),
       [
         'RangeError',
         'ERR_INVALID_VALUE',
-        `conv2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,2], 1 groups: it filters 3x3, or 1x3 to 1x5, taps without either`,
+        `conv2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,1], dilation [1,1], 1 groups: it filters 3x3 to 5x5, or 1x3 to 1x5, taps for each step of the stride, without groups or both of the latter`,
       ],
     ],
     [

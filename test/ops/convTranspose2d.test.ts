@@ -98,10 +98,13 @@ describe('convTranspose2d › float32 agrees with float64', () => {
   });
 });
 
-test("convTranspose2d › algorithm 'winograd' agrees with float64", () => {
-  const inputs = [leaf(2, 14, 17, 12), leaf(3, 3, 20, 12), leaf(20)];
-  const options = { padding: [1, 0, 2, 1], dilation: [1, 2], algorithm: 'winograd' } as const;
-  const distances = precision((x, w, bias) => ops.convTranspose2d(x, w, { ...options, bias }), inputs);
+test.each<[string, number, ConvTranspose2dOptions]>([
+  ['3x3, taps apart', 3, { padding: [1, 0, 2, 1], dilation: [1, 2] }],
+  ['6x6 by steps of two', 6, { padding: 2, stride: 2 }],
+  ['5x5 by steps of two, and a row and a column that no window reaches', 5, { stride: 2, outputPadding: 1 }],
+])("convTranspose2d › algorithm 'winograd' agrees with float64 › %s", (_name, taps, options) => {
+  const inputs = [leaf(2, 14, 17, 12), leaf(taps, taps, 20, 12), leaf(20)];
+  const distances = precision((x, w, bias) => ops.convTranspose2d(x, w, { ...options, algorithm: 'winograd', bias }), inputs);
   for (const distance of distances) expect(distance).toBeLessThan(160 * unit);
 });
 
@@ -181,11 +184,11 @@ describe('convTranspose2d › bad arguments', () => {
   test.each([
     [
       'Winograd for a kernel it cannot filter',
-      () => ops.convTranspose2d(x, w, { algorithm: 'winograd', stride: 2 }),
+      () => ops.convTranspose2d(x, w, { algorithm: 'winograd', stride: [2, 1] }),
       [
         'RangeError',
         'ERR_INVALID_VALUE',
-        `convTranspose2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,2], 1 groups: it filters 3x3, or 1x3 to 1x5, taps without either`,
+        `convTranspose2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,1], dilation [1,1], 1 groups: it filters 3x3 to 5x5, or 1x3 to 1x5, taps for each step of the stride, without groups or both of the latter`,
       ],
     ],
     [

