@@ -27,9 +27,9 @@ import { image, imageKernel, imageWindow } from './window1d';
 /**
  * How a float32 convolution and its gradients are computed. 'direct' sums the products in order: its error is at most that of a sum of
  * kh·kw·C/groups rounded products. 'winograd' filters tiles of outputs by fewer products (Winograd 1980; Lavin and Gray 2016), for kernels
- * of 3x3 or 1x3 to 1x5 taps without stride and groups: up to three times as fast, with a largest error of about 1e-5 of the
- * outputs' root mean square, where direct sums over 256 channels have 5e-6. 'auto' takes what costs less. float64 is always direct, and so
- * are rows of taps where there is neither AVX2 nor NEON.
+ * of 3x3 to 5x5 or 1x3 to 1x5 taps, or as many for each step of a stride (7x7 by steps of two are 4x4 for each), without groups: up to three
+ * times as fast, with a largest error of about 1e-5 of the outputs' root mean square, where direct sums over 256 channels have 5e-6. 'auto'
+ * takes what costs less. float64 is always direct, and so is all but 3x3 where there is neither AVX2 nor NEON.
  */
 export type ConvAlgorithm = 'auto' | 'direct' | 'winograd';
 
@@ -148,10 +148,11 @@ export const convolution = <W extends Window | Window1d>(name: string): Op<[Tens
 
 /** As `can_filter` in native/ops/conv2d.h, which has the last word: a layer is refused here, before there are tensors to ask that with. */
 function canFilter(window: Window | Window1d, groups: number): boolean {
-  const { kernel, stride } = imageWindow(window);
-  const [rows, columns] = kernel;
-  const taps = rows === 3 ? columns === 3 : rows === 1 && columns >= 3 && columns <= 5;
-  return taps && groups === 1 && stride.every((n) => n === 1);
+  const { kernel, stride, dilation } = imageWindow(window);
+  const [rows, columns] = kernel.map((taps, axis) => Math.ceil(taps / stride[axis]!)) as [number, number];
+  const square = rows === columns && rows >= 3 && rows <= 5;
+  const row = kernel[0] === 1 && stride[0] === 1 && columns >= 3 && columns <= 5;
+  return (square || row) && groups === 1 && (stride.every((n) => n === 1) || dilation.every((n) => n === 1));
 }
 
 /** @internal What a convolution takes besides its window, checked. */
@@ -163,13 +164,13 @@ export function grouping(
   if (!Number.isInteger(groups) || groups < 1) throw rangeError(operation, 'groups', groups, 'a positive integer');
   if (!Object.hasOwn(algorithms, algorithm)) throw rangeError(operation, 'algorithm', algorithm, "'auto', 'direct' or 'winograd'");
   if (algorithm === 'winograd' && !canFilter(window, groups)) {
-    const { kernel, stride } = window;
+    const { kernel, stride, dilation } = window;
     throw rangeError(
       operation,
       'algorithm',
       algorithm,
-      `'auto' or 'direct' for a kernel of ${kernel.join('x')} taps, stride [${stride}], ${groups} groups: ` +
-        `it filters ${kernel.length === 1 ? '3 to 5' : '3x3, or 1x3 to 1x5,'} taps without either`,
+      `'auto' or 'direct' for a kernel of ${kernel.join('x')} taps, stride [${stride}], dilation [${dilation}], ${groups} groups: it filters ` +
+        `${kernel.length === 1 ? '3 to 5' : '3x3 to 5x5, or 1x3 to 1x5,'} taps for each step of the stride, without groups or both of the latter`,
     );
   }
   return { groups, algorithm };

@@ -2,6 +2,7 @@
 // less, else packs the weights into panels, then the loop nest of conv2d_gather.h.
 #include "../ops/conv2d.h"
 
+#include "conv2d_cells.h"
 #include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
 #include "conv2d_planes.h"
@@ -55,6 +56,19 @@ static void conv2d_widened(const Conv2dArgs<float>& a, int64_t q, Context& conte
   conv2d({wide, a.x, w, b, a.add, a.y, a.clip}, context);
 }
 
+static const float* weights_of_cells(const Conv2dArgs<float>& a, const Conv2dShape& cells, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const int64_t tap = s.C * s.K, size = cells.kh * cells.kw * cells.C * s.K;
+  bool made;
+  float* const w = static_cast<float*>(context.keep(static_cast<size_t>(size) * sizeof(float), &made));
+  if (made) return w;
+  if (s.kh * s.kw * tap < size) memset(w, 0, static_cast<size_t>(size) * sizeof(float));
+  split(context, s.kh * s.kw, kPackGrain / tap, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t t = begin; t < end; ++t) copy_floats(a.w + t * tap, tap, w + row_of_cells(s, cells, t) * s.K);
+  });
+  return w;
+}
+
 void conv2d(const Conv2dArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
   if (s.N == 0) return;
@@ -65,9 +79,14 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
   if (planes_pay(s, source, s.K, widened_cost(s, q))) {
     return convolve_planes({source, a.w, s.kw * s.C * s.K, s.C * s.K, s.K, 1, a.b, a.y, s.K, finish}, context);
   }
-  const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left, s.dh, s.dw};
-  if (const Filter filter = filter_for(s, filtered, transformed_in(context)); filter != Filter::none) {
-    return filter_forward(filter, filtered, {a.w, s.kw * s.C * s.K, s.C * s.K, s.K}, a.x, a.b, a.y, context, finish);
+  if (can_filter(s)) {
+    const Conv2dShape f = is_strided(s) ? of_cells(s) : s;
+    const int64_t direct = s.N * s.OH * s.OW * s.kh * s.kw * s.C * Panels(s.K).vectors();
+    if (const Filter filter = filter_for(f, filtered(f), transformed_in(context), direct); filter != Filter::none) {
+      const float *x = a.x, *w = a.w;
+      if (is_strided(s)) x = cells_of_image(s, f, x, context), w = weights_of_cells(a, f, context);
+      return filter_forward(filter, filtered(f), {w, f.kw * f.C * f.K, f.C * f.K, f.K}, x, a.b, a.y, context, finish);
+    }
   }
   if (q > 1) return conv2d_widened(a, q, context);
   const int64_t y_image = s.OH * s.OW * s.K, y_row = s.OW * s.K, y_col = s.K;

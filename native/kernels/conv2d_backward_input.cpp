@@ -5,6 +5,7 @@
 // i = u + (phase + padding - a*dilation)/stride. That is a convolution of stride 1 over g with fewer taps, in reverse order: stride s
 // is s*s convolutions, stride 1 is one with the kernel flipped. Input and output channels change places in the packed weights. A bias is
 // what the sums start from.
+#include "conv2d_cells.h"
 #include "conv2d_depthwise.h"
 #include "conv2d_gather.h"
 #include "conv2d_planes.h"
@@ -110,20 +111,31 @@ static void pack_weights(const Conv2dBackwardInputArgs<float>& a, const Phases& 
   });
 }
 
-// By minimal filtering: a convolution of the gradient with the taps in reverse order and input and output channels exchanged.
-static void filtered_backward_input(Filter filter, const Filtered& filtered, const Conv2dBackwardInputArgs<float>& a, Context& context) {
+// By minimal filtering: a convolution of the gradient with the taps in reverse order and input and output channels exchanged; to cells
+// where there is a stride.
+static void filtered_backward_input(Filter filter, const Conv2dShape& f, const Conv2dBackwardInputArgs<float>& a, Context& context) {
   const Conv2dShape& s = a.shape;
-  const int64_t taps = s.kh * s.kw, tap = s.K * s.C, pieces = (s.C + kTransposeRows - 1) / kTransposeRows, units = taps * pieces;
+  const int64_t taps = f.kh * f.kw, tap = f.K * f.C, pieces = (s.C + kTransposeRows - 1) / kTransposeRows;
+  const int64_t units = s.kh * s.kw * pieces;
   bool made;
-  float* exchanged = static_cast<float*>(context.keep(static_cast<size_t>(taps * tap) * sizeof(float), &made));
+  float* const exchanged = static_cast<float*>(context.keep(static_cast<size_t>(taps * tap) * sizeof(float), &made));
+  if (!made && s.kh * s.kw * s.C < taps * f.C) memset(exchanged, 0, static_cast<size_t>(taps * tap) * sizeof(float));
   const int64_t chunks = larger<int64_t>(1, smaller(units, taps * tap / kPackGrain));
   context.parallel(made ? 0 : chunks, [&](int64_t chunk, int) {
     for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
-      const int64_t t = unit / pieces, c = unit % pieces * kTransposeRows;
-      transpose_matrix(a.w + t * tap + c * s.K, s.K, smaller(kTransposeRows, s.C - c), s.K, exchanged + t * tap + c, s.C);
+      const int64_t t = unit / pieces, c = unit % pieces * kTransposeRows, row = row_of_cells(s, f, t);
+      transpose_matrix(a.w + (t * s.C + c) * s.K, s.K, smaller(kTransposeRows, s.C - c), s.K, exchanged + row / f.C * tap + row % f.C + c,
+                       f.C);
     }
   });
-  filter_forward(filter, filtered, {exchanged + (taps - 1) * tap, -s.kw * tap, -tap, s.C}, a.g, a.b, a.dx, context);
+  const FilterWeights weights = {exchanged + (taps - 1) * tap, -f.kw * tap, -tap, f.C};
+  if (!is_strided(s)) return filter_forward(filter, filtered_back(f), weights, a.g, a.b, a.dx, context);
+  const auto floats = [&](int64_t n) { return static_cast<float*>(context.scratch(static_cast<size_t>(n) * sizeof(float))); };
+  float* const cells = floats(f.N * f.H * f.W * f.C);
+  float* const b = a.b ? floats(f.C) : nullptr;
+  for (int64_t c = 0; b && c < f.C; ++c) b[c] = a.b[c % s.C];
+  filter_forward(filter, filtered_back(f), weights, a.g, b, cells, context);
+  image_of_cells(s, f, cells, a.dx, context);
 }
 
 // Groups of a few channels, of one phase: a convolution of the gradient with the taps in reverse order and each group's weights transposed.
@@ -173,9 +185,12 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
     if (planes_pay(s, source, s.C, smaller(scatter_cost(s), gather_cost(s))))
       return convolve_planes({source, a.w + (s.kh * s.kw - 1) * tap, -s.kw * tap, -tap, 1, s.K, a.b, a.dx, s.C}, context);
   }
-  const Filtered filtered = {s.N, {s.OH, s.OW, s.K}, {s.H, s.W, s.C}, (s.kh - 1) * s.dh - s.top, (s.kw - 1) * s.dw - s.left, s.dh, s.dw};
-  if (const Filter filter = filter_for(s, filtered, transformed_in(context)); filter != Filter::none)
-    return filtered_backward_input(filter, filtered, a, context);
+  if (can_filter(s)) {
+    const Conv2dShape f = is_strided(s) ? of_cells(s) : s;
+    const int64_t direct = s.N * s.OH * s.OW * s.kh * s.kw * s.K * Panels(s.C).vectors();
+    if (const Filter filter = filter_for(f, filtered_back(f), transformed_in(context), direct); filter != Filter::none)
+      return filtered_backward_input(filter, f, a, context);
+  }
   if (scatter_pays(s)) return scatter(a, context);
   const Phases rows = phases_of(s.H, s.OH, s.kh, s.sh, s.top, s.dh, context);
   const Phases cols = phases_of(s.W, s.OW, s.kw, s.sw, s.left, s.dw, context);

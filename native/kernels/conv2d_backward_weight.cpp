@@ -6,6 +6,7 @@
 //         acc[MR][NR vectors of output channels] in registers over the band's pixels, whose gradients stay in L1/L2
 //
 // Each chunk of pixels has its own partial sum; they are added in order, so the result does not depend on the number of threads.
+#include "conv2d_cells.h"
 #include "conv2d_depthwise.h"
 #include "conv2d_parts.h"
 #include "conv2d_source.h"
@@ -58,6 +59,15 @@ static void backward_weight_widened(const Conv2dBackwardWeightArgs<float>& a, in
   });
 }
 
+static void backward_weight_of_cells(Filter filter, const Conv2dShape& cells, const Conv2dBackwardWeightArgs<float>& a, Context& context) {
+  const Conv2dShape& s = a.shape;
+  const int64_t tap = s.C * s.K, size = cells.kh * cells.kw * cells.C * s.K;
+  float* const dw = static_cast<float*>(context.scratch(static_cast<size_t>(size) * sizeof(float)));
+  filter_backward_weight(filter, filtered(cells), cells_of_image(s, cells, a.x, context), a.g, dw, context);
+  for (int64_t t = 0; t < s.kh * s.kw; ++t)
+    memcpy(a.dw + t * tap, dw + row_of_cells(s, cells, t) * s.K, static_cast<size_t>(tap) * sizeof(float));
+}
+
 // Outputs [first, last) of those from begin to end whose tap lies inside.
 static Inside outputs_inside(const Axis& axis, int64_t tap, int64_t begin, int64_t end) {
   const int64_t at = tap * axis.dilation + axis.origin;  // what output 0 sees
@@ -77,9 +87,13 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   if (const Sparse g = sparse_of(s, a.g, context); g.entries) return sparse_backward_weight(a, g, context);
   if (a.db) bias_gradient(a, context);
   if (is_depthwise(s) || (is_grouped(s) && Cg < Vec::width / 2)) return depthwise_backward_weight(a, context);
-  const Filtered filtered = {s.N, {s.H, s.W, s.C}, {s.OH, s.OW, s.K}, s.top, s.left, s.dh, s.dw};
-  if (const Filter filter = filter_for(s, filtered, Transformed::whole); filter != Filter::none) {
-    return filter_backward_weight(filter, filtered, a.x, a.g, a.dw, context);
+  if (can_filter(s)) {
+    const Conv2dShape f = is_strided(s) ? of_cells(s) : s;
+    const int64_t direct = s.N * s.OH * s.OW * s.kh * s.kw * s.C * Panels(s.K).vectors();
+    if (const Filter filter = filter_for(f, filtered(f), Transformed::sums, direct); filter != Filter::none) {
+      if (!is_strided(s)) return filter_backward_weight(filter, filtered(f), a.x, a.g, a.dw, context);
+      return backward_weight_of_cells(filter, f, a, context);
+    }
   }
   if (const int64_t q = pixels_together(s); q > 1) return backward_weight_widened(a, q, context);
 

@@ -29,7 +29,11 @@ constexpr int64_t kFewChannels = 64;                   // transformed together t
 constexpr int64_t kFewChunks = 8;                      // at least, then
 constexpr int64_t kBlockFloats = int64_t{1} << 22;     // of V and M together, where the steps are cut on their own
 constexpr int64_t kTransformGrain = int64_t{1} << 14;  // floats read, worth a chunk of a transform
-constexpr int64_t kWeightCost = 12;                    // vector operations a point of a weight's transform is worth, its memory included
+constexpr int64_t kInputCost = 7;                      // vector operations a point of an input's transform is worth, its memory included
+constexpr int64_t kOutputCost = 6;                     // of an output's
+constexpr int64_t kTileCost = 32;                      // of either in sums over all tiles, which go through memory
+constexpr int64_t kWeightCost = 12;                    // of a weight's
+constexpr int64_t kFarWeightCost = 36;                 // the same where no cache holds them until they are read
 constexpr int64_t kFewCost = 6;                        // the same where products follow at once
 constexpr int64_t kKeptCost = 4;                       // the same where it was done before
 constexpr int64_t kFarKeptCost = 8;                    // and no cache holds it until the next run
@@ -250,26 +254,33 @@ void run_backward_weight(const Problem& p, const float* x, const float* g, float
 int64_t cost(const Problem& p, Transformed weights_are) {
   const int64_t in = Panels(p.in.channels).vectors(), out = Panels(p.out.channels).vectors(), weights = p.in.channels * out;
   const int64_t tiles = p.tiles(), points = p.by.points();
-  int64_t transform = weights_are == Transformed::in_pieces && tiles <= kFewTiles ? kFewCost : kWeightCost;
-  if (weights_are == Transformed::kept) transform = is_far(points * weights * Vec::width) ? kFarKeptCost : kKeptCost;
-  return points * (tiles * (weights + 7 * in + 6 * out) + transform * weights);
+  const bool far = is_far(points * weights * Vec::width), few = weights_are == Transformed::now && tiles <= kFewTiles;
+  const int64_t once = few                                ? kFewCost
+                       : weights_are == Transformed::kept ? (far ? kFarKeptCost : kKeptCost)
+                       : far                              ? kFarWeightCost
+                                                          : kWeightCost;
+  const int64_t transforms = weights_are == Transformed::sums ? kTileCost * (in + out) : kInputCost * in + kOutputCost * out;
+  return points * (tiles * (weights + transforms) + once * weights);
 }
 
 }  // namespace
 
-Filter filter_for(const Conv2dShape& s, const Filtered& f, Transformed weights_are) {
-  if (!can_filter(s) || s.algorithm == Conv2dShape::direct || f.out.rows == 0 || f.out.cols == 0) return Filter::none;
-  const int64_t direct = f.images * f.out.rows * f.out.cols * s.kh * s.kw * f.in.channels * Panels(f.out.channels).vectors();
+Filter filter_for(const Conv2dShape& s, const Filtered& f, Transformed weights_are, int64_t direct) {
+  if (s.algorithm == Conv2dShape::direct || f.out.rows == 0 || f.out.cols == 0) return Filter::none;
   int64_t least = s.algorithm == Conv2dShape::winograd ? INT64_MAX : direct / 10 * 9;
   Filter best = Filter::none;
   const auto consider = [&](Filter filter) {
     if (const int64_t vectors = cost({f, filter}, weights_are); vectors < least) least = vectors, best = filter;
   };
-  if (s.kh == 3) {
-    if (!kSmall) consider(Filter::square2);
-    consider(Filter::square4);
-  } else if (!kSmall) {
-    consider(s.kw == 3 ? Filter::row3 : s.kw == 4 ? Filter::row4 : Filter::row5);
+  static constexpr Filter squares[] = {Filter::square4of3, Filter::square3of4, Filter::square2of5};
+  static constexpr Filter rows[] = {Filter::row4of3, Filter::row3of4, Filter::row2of5};
+  if (kSmall) {
+    if (s.kh == 3) consider(Filter::square4of3);
+  } else if (s.kh == 1) {
+    consider(rows[s.kw - 3]);
+  } else {
+    if (s.kh == 3) consider(Filter::square2of3);
+    consider(squares[s.kh - 3]);
   }
   return best;
 }

@@ -70,15 +70,16 @@ static void transform_weights(const FilterWeights& w, const Panels& panels, int6
 }
 
 // Cells of a tile to matrices of points, first down its columns, then along the rows of what that gave. The last channels, which do not
-// fill a vector, are transformed from a copy in whole ones.
+// fill a vector, are transformed from a copy in whole ones where loads have no masks.
 template <int kRows, int kCols, int kRowPoints, int kColPoints, class Down, class Along>
 RECEPTIVE_INLINE void transform_cells(const float* (&cell)[kRows][kCols], int64_t channels, float* to, int64_t apart, const Down& down,
                                       const Along& along) {
-  float last[kRows][kCols][Vec::width];
+  float last[Vec::masks ? 1 : kRows][kCols][Vec::width];
   for (int64_t c = 0, offset = 0; c < channels; c += Vec::width, offset += Vec::width) {
-    if (const int64_t n = channels - c; n < Vec::width) {
+    const int n = static_cast<int>(smaller<int64_t>(channels - c, Vec::width));
+    if (!Vec::masks && n < Vec::width) {
       for (int i = 0; i < kRows; ++i)
-        for (int j = 0; j < kCols; ++j) store(last[i][j], load(cell[i][j] + c, static_cast<int>(n))), cell[i][j] = last[i][j];
+        for (int j = 0; j < kCols; ++j) store(last[i][j], load(cell[i][j] + c, n)), cell[i][j] = last[i][j];
       offset = 0;
     }
     Vec t[kRowPoints][kCols];
@@ -86,7 +87,7 @@ RECEPTIVE_INLINE void transform_cells(const float* (&cell)[kRows][kCols], int64_
     for (int j = 0; j < kCols; ++j) {
       Vec d[kRows], v[kRowPoints];
 #pragma GCC unroll 8
-      for (int i = 0; i < kRows; ++i) d[i] = load(cell[i][j] + offset);
+      for (int i = 0; i < kRows; ++i) d[i] = Vec::masks ? load(cell[i][j] + offset, n) : load(cell[i][j] + offset);
       down(d, v);
       for (int i = 0; i < kRowPoints; ++i) t[i][j] = v[i];
     }
@@ -99,17 +100,30 @@ RECEPTIVE_INLINE void transform_cells(const float* (&cell)[kRows][kCols], int64_
   }
 }
 
+// Where the cells of a tile lie, from row h and column w of an image on; zeros stand for those beyond it.
+template <int kRows, int kCols>
+RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW void find_cells(const float* image, const Image& size, int64_t h, int64_t w, int64_t down,
+                                                    int64_t across, const float* zeros, const float* (&cell)[kRows][kCols]) {
+  const int64_t row = down * size.cols * size.channels, col = across * size.channels, first = (h * size.cols + w) * size.channels;
+  if (h >= 0 && h + (kRows - 1) * down < size.rows && w >= 0 && w + (kCols - 1) * across < size.cols) {
+    const float* at = image + first;
+    for (int i = 0; i < kRows; ++i, at += row)
+      for (int j = 0; j < kCols; ++j) cell[i][j] = at + j * col;
+    return;
+  }
+  for (int i = 0; i < kRows; ++i) {
+    const bool inside = h + i * down >= 0 && h + i * down < size.rows;
+    for (int j = 0; j < kCols; ++j) {
+      const bool both = inside && w + j * across >= 0 && w + j * across < size.cols;
+      cell[i][j] = both ? image + first + i * row + j * col : zeros;
+    }
+  }
+}
+
 template <class Rows, class Cols>
 static void transform_input(const Filtered& p, const float* x, const Place& at, const float* zeros, float* to, int64_t apart) {
   const float* cell[Rows::points][Cols::points];
-  for (int i = 0; i < Rows::points; ++i) {
-    const int64_t h = at.row + i * p.down - p.top;
-    for (int j = 0; j < Cols::points; ++j) {
-      const int64_t w = at.col + j * p.across - p.left;
-      const bool inside = h >= 0 && h < p.in.rows && w >= 0 && w < p.in.cols;
-      cell[i][j] = inside ? x + ((at.image * p.in.rows + h) * p.in.cols + w) * p.in.channels : zeros;
-    }
-  }
+  find_cells(x + at.image * p.in.rows * p.in.cols * p.in.channels, p.in, at.row - p.top, at.col - p.left, p.down, p.across, zeros, cell);
   transform_cells<Rows::points, Cols::points, Rows::points, Cols::points>(
       cell, p.in.channels, to, apart, [](auto& d, auto& v) { Rows::input(d, v); }, [](auto& t, auto& v) { Cols::input(t, v); });
 }
@@ -166,14 +180,7 @@ static void transform_output(const Filtered& p, const float* from, int64_t apart
 template <class Rows, class Cols>
 static void transform_gradient(const Filtered& p, const float* g, const Place& at, const float* zeros, float* to, int64_t apart) {
   const float* cell[Rows::outputs][Cols::outputs];
-  for (int i = 0; i < Rows::outputs; ++i) {
-    const int64_t h = at.row + i * p.down;
-    for (int j = 0; j < Cols::outputs; ++j) {
-      const int64_t w = at.col + j * p.across;
-      const bool inside = h < p.out.rows && w < p.out.cols;
-      cell[i][j] = inside ? g + ((at.image * p.out.rows + h) * p.out.cols + w) * p.out.channels : zeros;
-    }
-  }
+  find_cells(g + at.image * p.out.rows * p.out.cols * p.out.channels, p.out, at.row, at.col, p.down, p.across, zeros, cell);
   transform_cells<Rows::outputs, Cols::outputs, Rows::points, Cols::points>(
       cell, p.out.channels, to, apart, [](auto& d, auto& m) { Rows::gradient(d, m); }, [](auto& t, auto& m) { Cols::gradient(t, m); });
 }
@@ -183,7 +190,7 @@ static void transform_sums(const float* from, int64_t apart, int64_t K, float* d
   for (int64_t k = 0; k < K; k += Vec::width) {
     const int n = static_cast<int>(smaller<int64_t>(K - k, Vec::width));
     Vec t[Rows::taps][Cols::points];
-#pragma GCC unroll 8
+#pragma GCC unroll 1
     for (int j = 0; j < Cols::points; ++j) {
       Vec u[Rows::points], g[Rows::taps];
 #pragma GCC unroll 8
@@ -191,7 +198,7 @@ static void transform_sums(const float* from, int64_t apart, int64_t K, float* d
       Rows::weights(u, g);
       for (int i = 0; i < Rows::taps; ++i) t[i][j] = g[i];
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 1
     for (int i = 0; i < Rows::taps; ++i) {
       Vec g[Cols::taps];
       Cols::weights(t[i], g);
@@ -217,8 +224,9 @@ RECEPTIVE_INLINE const Transforms& transforms_of(Filter filter) {
   if constexpr (kSmall) {
     return transforms<SixPoints<3>, SixPoints<3>>;
   } else {
-    static constexpr const Transforms* all[] = {&transforms<FourPoints, FourPoints>, &transforms<SixPoints<3>, SixPoints<3>>,
-                                                &transforms<OnePoint, SixPoints<3>>, &transforms<OnePoint, SixPoints<4>>,
+    static constexpr const Transforms* all[] = {&transforms<FourPoints, FourPoints>,     &transforms<SixPoints<3>, SixPoints<3>>,
+                                                &transforms<SixPoints<4>, SixPoints<4>>, &transforms<SixPoints<5>, SixPoints<5>>,
+                                                &transforms<OnePoint, SixPoints<3>>,     &transforms<OnePoint, SixPoints<4>>,
                                                 &transforms<OnePoint, SixPoints<5>>};
     return *all[static_cast<int>(filter) - 1];
   }

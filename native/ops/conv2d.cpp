@@ -125,7 +125,8 @@ Conv2dShape check(const Call& call, const Tensor& x, const Tensor& w, const Tens
     call.fail("weight has shape %s, expected [%lld,%lld,%lld,%lld]", shape_text(w).c_str(), static_cast<long long>(s.kh),
               static_cast<long long>(s.kw), static_cast<long long>(s.C / s.groups), static_cast<long long>(s.K));
   call.require(s.algorithm != Conv2dShape::winograd || can_filter(s),
-               "algorithm is Winograd's, expected a kernel of 3x3 or 1x3 to 1x5 taps, stride 1 and 1 group");
+               "algorithm is Winograd's, expected a kernel of 3x3 to 5x5 or 1x3 to 1x5 taps for each step of the stride, 1 group, and no "
+               "dilation beside a stride");
   return s;
 }
 
@@ -142,15 +143,15 @@ const T* data_of(const Tensor* b) {
   return b ? b->as<T>() : nullptr;
 }
 
-// Minimal filtering takes four times the bytes of 3x3 weights. Beyond this they are transformed in each run, where that is little beside
-// the work for so many pixels.
+// Minimal filtering takes four times the bytes of 3x3 weights, sixteen times where they go by steps of two. Beyond this they are
+// transformed in each run, where that is little beside the work for so many pixels.
 constexpr int64_t kMostKeptFloats = int64_t{1} << 23;
 constexpr int64_t kManyPixels = 512;
 // Kernels take fewer output channels than the widest vector has lanes together with their neighbours, in as many ways as rows are long.
 constexpr int64_t kFewChannels = 16;
 
 Call::Keep kept_of(const Conv2dShape& s) {
-  const bool large = can_filter(s) && s.kh == 3 && s.dh == 1 && s.dw == 1 && 36 * s.C * s.K > kMostKeptFloats;
+  const bool large = can_filter(s) && s.kh > 1 && s.dh == 1 && s.dw == 1 && 36 * s.sh * s.sw * s.C * s.K > kMostKeptFloats;
   if (large && s.N * s.OH * s.OW >= kManyPixels) return Call::Keep::nothing;
   return s.K / s.groups >= kFewChannels ? Call::Keep::shared : Call::Keep::own;
 }

@@ -25,11 +25,14 @@ struct Conv2dShape {
 
 constexpr int64_t kMaxStep = 1 << 15;  // of strides, dilations and paddings: keeps every index far from overflow
 
-// Whether minimal filtering (Winograd's algorithm) can compute it: kernels of 3x3 taps, or of 3 to 5 taps in a row.
-// Of internal linkage: the linker must not share the copy of a unit compiled for a wider instruction set.
+// Whether minimal filtering (Winograd's algorithm) can compute it: kernels of 3x3 to 5x5 taps, or of 3 to 5 in a row, each for every step
+// of a stride that is no longer than the kernel. Of internal linkage: the linker must not share the copy of a unit compiled for a wider
+// instruction set.
 static inline bool can_filter(const Conv2dShape& s) {
-  const bool square = s.kh == 3 && s.kw == 3, row = s.kh == 1 && s.kw >= 3 && s.kw <= 5;
-  return (square || row) && s.sh == 1 && s.sw == 1 && s.groups == 1;
+  const int64_t rows = (s.kh + s.sh - 1) / s.sh, cols = (s.kw + s.sw - 1) / s.sw;
+  const bool square = rows == cols && rows >= 3 && rows <= 5, row = s.kh == 1 && s.sh == 1 && cols >= 3 && cols <= 5;
+  const bool strided = s.sh > 1 || s.sw > 1, apart = s.dh > 1 || s.dw > 1;
+  return (square || row) && s.groups == 1 && !(strided && apart);
 }
 
 // Reads attributes sh, sw, padTop, padRight, padBottom, padLeft, dh, dw and holds them against an input [N,H,W,C], a kernel of kh x kw taps

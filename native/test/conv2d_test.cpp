@@ -250,6 +250,7 @@ TEST(conv2d, finishes_what_it_made) {
       {1, 9, 9, 160, 64, 3, 3, 2, 2, 1, 1, 1, 1},    // few pixels, whose sums go in blocks
       {1, 7, 7, 352, 336, 3, 3, 1, 1, 1, 1, 1, 1},   // and weights that are far when they are transformed
       {8, 24, 24, 16, 19, 3, 3, 1, 1, 1, 1, 1, 1},   // and several
+      {1, 45, 47, 3, 70, 7, 7, 2, 2, 3, 3, 3, 3},    // by steps
   };
   for (const Case& c : some) {
     const Conv2dShape s = shape_of(c);
