@@ -142,9 +142,7 @@ test("conv2d › algorithm 'winograd' is refused where the addon would refuse it
   expect(taken.filter((way) => way.endsWith('by 1x1'))).toEqual(
     ['1x3', '1x4', '1x5', '3x3', '4x4', '5x5'].map((window) => `${window} by 1x1`),
   );
-  expect(taken.filter((way) => way.endsWith('by 2x2'))).toEqual(
-    ['5x5', '5x6', '6x5', '6x6'].map((window) => `${window} by 2x2`),
-  );
+  expect(taken.filter((way) => way.endsWith('by 2x2'))).toEqual(['5x5', '5x6', '6x5', '6x6'].map((window) => `${window} by 2x2`));
 });
 
 test("conv2d › 'auto' takes Winograd's algorithm where it pays, 'direct' never", () => {
