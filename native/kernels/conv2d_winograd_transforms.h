@@ -58,12 +58,19 @@ static void transform_weights(const FilterWeights& w, const Panels& panels, int6
         for (int i = 0; i < Rows::points; ++i) t[i][j] = u[i];
       }
       float* to = U + ((c - begin) * nr + n) * Vec::width;
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows::points; ++i) {
-        if (i < rows.first || i >= rows.end) continue;
+      const auto across = [&](int i) {
         Vec u[Cols::points];
         Cols::kernel(t[i], u);
         for (int j = 0; j < Cols::points; ++j) store(to + (i * Cols::points + j) * apart, u[j]);
+      };
+      if constexpr (Rows::taps > 3) {  // seldom so hot as to be worth its room
+#pragma GCC unroll 1
+        for (int i = rows.first; i < rows.end; ++i) across(i);
+      } else {
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows::points; ++i) {
+          if (i >= rows.first && i < rows.end) across(i);
+        }
       }
     }
   }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../simd/attributes.h"
+
 namespace receptive {
 
 class Context {
@@ -19,10 +21,9 @@ class Context {
   template <class Body>
   void parallel(int64_t chunks, const Body& body) {
     if (chunks == 1) {
-      body(static_cast<int64_t>(0), 0);
+      call<Body>(&body, 0, 0);
     } else if (chunks > 1) {
-      run(
-          chunks, [](const void* self, int64_t chunk, int slot) { (*static_cast<const Body*>(self))(chunk, slot); }, &body);
+      run(chunks, call<Body>, &body);
     }
   }
 
@@ -49,6 +50,13 @@ class Context {
  protected:
   using Chunk = void (*)(const void* body, int64_t chunk, int slot);
   virtual void run(int64_t chunks, Chunk chunk, const void* body) noexcept = 0;
+
+ private:
+  // Out of line, or each body would be compiled twice: for one chunk, and for several.
+  template <class Body>
+  RECEPTIVE_OUTLINE static void call(const void* body, int64_t chunk, int slot) {
+    (*static_cast<const Body*>(body))(chunk, slot);
+  }
 };
 
 }  // namespace receptive
