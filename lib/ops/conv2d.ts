@@ -27,9 +27,9 @@ import { image, imageKernel, imageWindow } from './window1d';
 /**
  * How a float32 convolution and its gradients are computed. 'direct' sums the products in order: its error is at most that of a sum of
  * kh·kw·C/groups rounded products. 'winograd' filters tiles of outputs by fewer products (Winograd 1980; Lavin and Gray 2016), for kernels
- * of 3x3 to 5x5 or 1x3 to 1x5 taps, or as many for each step of a stride (7x7 by steps of two are 4x4 for each), without groups: up to three
+ * of 3x3 to 5x5 or 1x3 to 1x5 taps, or as many for each step of a stride (7x7 by steps of two are 4x4 for each), without groups, or dilation beside a stride: up to three
  * times as fast, with a largest error of about 1e-5 of the outputs' root mean square, where direct sums over 256 channels have 5e-6. 'auto'
- * takes what costs less. float64 is always direct, and so is all but 3x3 where there is neither AVX2 nor NEON.
+ * takes what costs less. float64 is always direct, and so is all but 3x3 for each step where there is neither AVX2 nor NEON.
  */
 export type ConvAlgorithm = 'auto' | 'direct' | 'winograd';
 
@@ -170,7 +170,7 @@ export function grouping(
       'algorithm',
       algorithm,
       `'auto' or 'direct' for a kernel of ${kernel.join('x')} taps, stride [${stride}], dilation [${dilation}], ${groups} groups: it filters ` +
-        `${kernel.length === 1 ? '3 to 5' : '3x3 to 5x5, or 1x3 to 1x5,'} taps for each step of the stride, without groups or both of the latter`,
+        `${kernel.length === 1 ? '3 to 5' : '3x3 to 5x5, or 1x3 to 1x5,'} taps for each step of the stride, 1 group, and no dilation beside a stride`,
     );
   }
   return { groups, algorithm };

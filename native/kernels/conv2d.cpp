@@ -1,5 +1,5 @@
 // Forward convolution: by planes (conv2d_planes.h) where there are few channels, by minimal filtering (conv2d_winograd.h) where that costs
-// less, else packs the weights into panels, then the loop nest of conv2d_gather.h.
+// less, of cells (conv2d_cells.h) where there is a stride, else packs the weights into panels, then the loop nest of conv2d_gather.h.
 #include "../ops/conv2d.h"
 
 #include "conv2d_cells.h"
@@ -56,6 +56,7 @@ static void conv2d_widened(const Conv2dArgs<float>& a, int64_t q, Context& conte
   conv2d({wide, a.x, w, b, a.add, a.y, a.clip}, context);
 }
 
+// Weights for cells, zero where a pixel has no tap.
 static const float* weights_of_cells(const Conv2dArgs<float>& a, const Conv2dShape& cells, Context& context) {
   const Conv2dShape& s = a.shape;
   const int64_t tap = s.C * s.K, size = cells.kh * cells.kw * cells.C * s.K;
@@ -81,8 +82,8 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
   }
   if (can_filter(s)) {
     const Conv2dShape f = is_strided(s) ? of_cells(s) : s;
-    const int64_t direct = s.N * s.OH * s.OW * s.kh * s.kw * s.C * Panels(s.K).vectors();
-    if (const Filter filter = filter_for(f, filtered(f), transformed_in(context), direct); filter != Filter::none) {
+    const int64_t direct = s.N * (q > 1 ? widened_cost(s, q) : s.OH * s.OW * s.kh * s.kw * s.C * Panels(s.K).vectors());
+    if (const Filter filter = filter_for(f, filtered(f), transformed_in(context), direct); filter != Filter::none && cells_fit(s, f)) {
       const float *x = a.x, *w = a.w;
       if (is_strided(s)) x = cells_of_image(s, f, x, context), w = weights_of_cells(a, f, context);
       return filter_forward(filter, filtered(f), {w, f.kw * f.C * f.K, f.C * f.K, f.K}, x, a.b, a.y, context, finish);

@@ -187,8 +187,8 @@ void conv2d_backward_input(const Conv2dBackwardInputArgs<float>& a, Context& con
   }
   if (can_filter(s)) {
     const Conv2dShape f = is_strided(s) ? of_cells(s) : s;
-    const int64_t direct = s.N * s.OH * s.OW * s.kh * s.kw * s.K * Panels(s.C).vectors();
-    if (const Filter filter = filter_for(f, filtered_back(f), transformed_in(context), direct); filter != Filter::none)
+    const int64_t direct = s.N * (scatter_pays(s) ? scatter_cost(s) : gather_cost(s));
+    if (const Filter filter = filter_for(f, filtered_back(f), transformed_in(context), direct); filter != Filter::none && cells_fit(s, f))
       return filtered_backward_input(filter, f, a, context);
   }
   if (scatter_pays(s)) return scatter(a, context);

@@ -64,8 +64,9 @@ static void backward_weight_of_cells(Filter filter, const Conv2dShape& cells, co
   const int64_t tap = s.C * s.K, size = cells.kh * cells.kw * cells.C * s.K;
   float* const dw = static_cast<float*>(context.scratch(static_cast<size_t>(size) * sizeof(float)));
   filter_backward_weight(filter, filtered(cells), cells_of_image(s, cells, a.x, context), a.g, dw, context);
-  for (int64_t t = 0; t < s.kh * s.kw; ++t)
-    memcpy(a.dw + t * tap, dw + row_of_cells(s, cells, t) * s.K, static_cast<size_t>(tap) * sizeof(float));
+  split(context, s.kh * s.kw, kPackGrain / tap, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t t = begin; t < end; ++t) copy_floats(dw + row_of_cells(s, cells, t) * s.K, tap, a.dw + t * tap);
+  });
 }
 
 // Outputs [first, last) of those from begin to end whose tap lies inside.
@@ -89,8 +90,9 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   if (is_depthwise(s) || (is_grouped(s) && Cg < Vec::width / 2)) return depthwise_backward_weight(a, context);
   if (can_filter(s)) {
     const Conv2dShape f = is_strided(s) ? of_cells(s) : s;
-    const int64_t direct = s.N * s.OH * s.OW * s.kh * s.kw * s.C * Panels(s.K).vectors();
-    if (const Filter filter = filter_for(f, filtered(f), Transformed::sums, direct); filter != Filter::none) {
+    const int64_t q = pixels_together(s);
+    const int64_t direct = s.N * (q > 1 ? widened_cost(s, q) : s.OH * s.OW * s.kh * s.kw * s.C * Panels(s.K).vectors());
+    if (const Filter filter = filter_for(f, filtered(f), Transformed::sums, direct); filter != Filter::none && cells_fit(s, f)) {
       if (!is_strided(s)) return filter_backward_weight(filter, filtered(f), a.x, a.g, a.dw, context);
       return backward_weight_of_cells(filter, f, a, context);
     }

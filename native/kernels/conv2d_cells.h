@@ -1,12 +1,11 @@
 // Strided convolution as one without stride: the sh x sw pixels of a cell are one pixel of their channels, pixel by pixel (space to depth).
 //
 // Output (i, j) sees at tap (a, b) pixel (a % sh, b % sw) of cell (i + a / sh, j + b / sw), counted from the padding's corner. Where a
-// stride does not divide the kernel, the last taps of some pixels are zero: of 3x3 taps by steps of two 9 in 16 are not, of 7x7 49 in 64.
+// stride does not divide the kernel, the last taps of some pixels are zero: of 5x5 taps by steps of two 25 in 36 are not, of 7x7 49 in 64.
 // Minimal filtering (conv2d_winograd.h) saves more than they cost.
 #pragma once
 
 #include "../ops/conv2d.h"
-#include "gemm.h"
 #include "split.h"
 
 namespace receptive::RECEPTIVE_ISA {
@@ -26,6 +25,11 @@ RECEPTIVE_INLINE Conv2dShape of_cells(const Conv2dShape& s) {
   return cells;
 }
 
+// Whether the cells of an image, which take memory for all images at once, are not much more than it is: padding may be.
+RECEPTIVE_INLINE bool cells_fit(const Conv2dShape& s, const Conv2dShape& cells) {
+  return !is_strided(s) || cells.H * cells.W * cells.C <= 16 * s.H * s.W * s.C;
+}
+
 // Weights are [taps][channels] rows of K: that of cells which is a tap's first. Its C rows lie together there, too.
 RECEPTIVE_INLINE int64_t row_of_cells(const Conv2dShape& s, const Conv2dShape& cells, int64_t tap) {
   const int64_t a = tap / s.kw, b = tap % s.kw, pixel = a % s.sh * s.sw + b % s.sw;
@@ -39,16 +43,17 @@ RECEPTIVE_INLINE void copy_floats(const float* from, int64_t n, float* to) {
 }
 
 // Calls each(image's, cells', floats) for what lies together in an image and in its cells: sw pixels of a row, or those of them that the
-// image has, and outside(cells', floats) for what lies beyond it. All of one row of cells, counted through the images.
+// image has in its first rows and columns, and outside(cells', floats) for what lies beyond those. All of one row of cells, counted
+// through the images.
 template <class Each, class Outside>
-RECEPTIVE_INLINE void each_row_of_cells(const Conv2dShape& s, const Conv2dShape& cells, int64_t index, const Each& each,
-                                        const Outside& outside) {
+RECEPTIVE_INLINE void each_row_of_cells(const Conv2dShape& s, const Conv2dShape& cells, int64_t rows, int64_t columns, int64_t index,
+                                        const Each& each, const Outside& outside) {
   const int64_t image = index / cells.H, width = s.sw * s.C;
   for (int64_t p = 0; p < s.sh; ++p) {
     const int64_t h = index % cells.H * s.sh + p - s.top;
     const int64_t row = (image * s.H + h) * s.W * s.C, at = index * cells.W * cells.C + p * width;
     int64_t from = -s.left * s.C, to = at;
-    const int64_t end = h >= 0 && h < s.H ? s.W * s.C : 0;  // of a row
+    const int64_t end = h >= 0 && h < rows ? columns * s.C : 0;
     for (int64_t col = 0; col < cells.W; ++col, from += width, to += cells.C) {
       if (from >= 0 && from + width <= end) {
         each(row + from, to, width);
@@ -56,20 +61,21 @@ RECEPTIVE_INLINE void each_row_of_cells(const Conv2dShape& s, const Conv2dShape&
       }
       const int64_t before = smaller(larger<int64_t>(-from, 0), width), last = larger(smaller(end - from, width), before);
       outside(to, before);
-      each(row + from + before, to + before, last - before);
+      if (last > before) each(row + from + before, to + before, last - before);
       outside(to + last, width - last);
     }
   }
 }
 
-// The cells of an image, with zeros around.
+// The cells of an image, with zeros around, and in the place of what no window reaches: nobody may hear of that, not even that it is NaN.
 inline RECEPTIVE_OUTLINE const float* cells_of_image(const Conv2dShape& s, const Conv2dShape& cells, const float* x, Context& context) {
   const int64_t row = cells.W * cells.C, rows = s.N * cells.H;
   float* const to = static_cast<float*>(context.scratch(static_cast<size_t>(rows * row) * sizeof(float)));
+  const int64_t seen_rows = smaller(s.H, (s.OH - 1) * s.sh + s.kh - s.top), seen_columns = smaller(s.W, (s.OW - 1) * s.sw + s.kw - s.left);
   split(context, rows, kElementGrain / row, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t index = begin; index < end; ++index) {
       each_row_of_cells(
-          s, cells, index, [&](int64_t from, int64_t at, int64_t n) { copy_floats(x + from, n, to + at); },
+          s, cells, seen_rows, seen_columns, index, [&](int64_t from, int64_t at, int64_t n) { copy_floats(x + from, n, to + at); },
           [&](int64_t at, int64_t n) { memset(to + at, 0, static_cast<size_t>(n) * sizeof(float)); });
     }
   });
@@ -82,7 +88,8 @@ inline RECEPTIVE_OUTLINE void image_of_cells(const Conv2dShape& s, const Conv2dS
   split(context, s.N * cells.H, kElementGrain / (cells.W * cells.C), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t index = begin; index < end; ++index) {
       each_row_of_cells(
-          s, cells, index, [&](int64_t to, int64_t at, int64_t n) { copy_floats(from + at, n, x + to); }, [](int64_t, int64_t) {});
+          s, cells, s.H, s.W, index, [&](int64_t to, int64_t at, int64_t n) { copy_floats(from + at, n, x + to); },
+          [](int64_t, int64_t) {});
     }
   });
 }

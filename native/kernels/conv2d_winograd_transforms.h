@@ -81,13 +81,15 @@ static void transform_weights(const FilterWeights& w, const Panels& panels, int6
 template <int kRows, int kCols, int kRowPoints, int kColPoints, class Down, class Along>
 RECEPTIVE_INLINE void transform_cells(const float* (&cell)[kRows][kCols], int64_t channels, float* to, int64_t apart, const Down& down,
                                       const Along& along) {
-  float last[Vec::masks ? 1 : kRows][kCols][Vec::width];
+  [[maybe_unused]] float last[Vec::masks ? 1 : kRows][kCols][Vec::width];
   for (int64_t c = 0, offset = 0; c < channels; c += Vec::width, offset += Vec::width) {
     const int n = static_cast<int>(smaller<int64_t>(channels - c, Vec::width));
-    if (!Vec::masks && n < Vec::width) {
-      for (int i = 0; i < kRows; ++i)
-        for (int j = 0; j < kCols; ++j) store(last[i][j], load(cell[i][j] + c, n)), cell[i][j] = last[i][j];
-      offset = 0;
+    if constexpr (!Vec::masks) {
+      if (n < Vec::width) {
+        for (int i = 0; i < kRows; ++i)
+          for (int j = 0; j < kCols; ++j) store(last[i][j], load(cell[i][j] + c, n)), cell[i][j] = last[i][j];
+        offset = 0;
+      }
     }
     Vec t[kRowPoints][kCols];
 #pragma GCC unroll 8
@@ -109,8 +111,8 @@ RECEPTIVE_INLINE void transform_cells(const float* (&cell)[kRows][kCols], int64_
 
 // Where the cells of a tile lie, from row h and column w of an image on; zeros stand for those beyond it.
 template <int kRows, int kCols>
-RECEPTIVE_OUTLINE RECEPTIVE_NOTHROW void find_cells(const float* image, const Image& size, int64_t h, int64_t w, int64_t down,
-                                                    int64_t across, const float* zeros, const float* (&cell)[kRows][kCols]) {
+static RECEPTIVE_OUTLINE void find_cells(const float* image, const Image& size, int64_t h, int64_t w, int64_t down, int64_t across,
+                                         const float* zeros, const float* (&cell)[kRows][kCols]) {
   const int64_t row = down * size.cols * size.channels, col = across * size.channels, first = (h * size.cols + w) * size.channels;
   if (h >= 0 && h + (kRows - 1) * down < size.rows && w >= 0 && w + (kCols - 1) * across < size.cols) {
     const float* at = image + first;

@@ -143,7 +143,7 @@ const T* data_of(const Tensor* b) {
   return b ? b->as<T>() : nullptr;
 }
 
-// Minimal filtering takes four times the bytes of 3x3 weights, sixteen times where they go by steps of two. Beyond this they are
+// Minimal filtering takes four times the bytes of 3x3 weights, up to nine times of those that go by steps. Beyond this they are
 // transformed in each run, where that is little beside the work for so many pixels.
 constexpr int64_t kMostKeptFloats = int64_t{1} << 23;
 constexpr int64_t kManyPixels = 512;
@@ -153,7 +153,9 @@ constexpr int64_t kFewChannels = 16;
 Call::Keep kept_of(const Conv2dShape& s) {
   const bool large = can_filter(s) && s.kh > 1 && s.dh == 1 && s.dw == 1 && 36 * s.sh * s.sw * s.C * s.K > kMostKeptFloats;
   if (large && s.N * s.OH * s.OW >= kManyPixels) return Call::Keep::nothing;
-  return s.K / s.groups >= kFewChannels ? Call::Keep::shared : Call::Keep::own;
+  // Of a strided kernel, what one shape packs and another arranges by cells may have the same size.
+  const bool arranged = can_filter(s) && (s.sh > 1 || s.sw > 1);
+  return s.K / s.groups >= kFewChannels && !arranged ? Call::Keep::shared : Call::Keep::own;
 }
 
 }  // namespace

@@ -25,9 +25,9 @@ struct Conv2dShape {
 
 constexpr int64_t kMaxStep = 1 << 15;  // of strides, dilations and paddings: keeps every index far from overflow
 
-// Whether minimal filtering (Winograd's algorithm) can compute it: kernels of 3x3 to 5x5 taps, or of 3 to 5 in a row, each for every step
-// of a stride that is no longer than the kernel. Of internal linkage: the linker must not share the copy of a unit compiled for a wider
-// instruction set.
+// Whether minimal filtering (Winograd's algorithm) can compute it: kernels of 3x3 to 5x5 taps, or of 3 to 5 in a row, for each step of the
+// stride, which has none beside a dilation.
+// Of internal linkage: the linker must not share the copy of a unit compiled for a wider instruction set.
 static inline bool can_filter(const Conv2dShape& s) {
   const int64_t rows = (s.kh + s.sh - 1) / s.sh, cols = (s.kw + s.sw - 1) / s.sw;
   const bool square = rows == cols && rows >= 3 && rows <= 5, row = s.kh == 1 && s.sh == 1 && cols >= 3 && cols <= 5;

@@ -145,8 +145,8 @@ TEST(conv2d_winograd, weight_gradient_agrees_with_the_reference) {
   }
 }
 
-// Over 256 channels: the largest error over the root mean square of the outputs, which is 5e-6 to 9e-6 here. The points 0, ±1, ±2 give 1.8e-5
-// with 3x3 taps to 3.7e-5 with 4x4, direct summation 4e-6 to 1.1e-5.
+// Over 256 channels: the largest error over the root mean square of the outputs, which is 5e-6 to 9e-6 here. The points 0, ±1, ±2
+// give 1.8e-5 with 3x3 taps to 3.7e-5 with 4x4, direct summation 4e-6 to 1.1e-5.
 TEST(conv2d_winograd, keeps_the_error_its_points_are_chosen_for) {
   const Filtered all[] = {
       {1, 20, 20, 256, 32, 3, 3, 1, 1, 1, 1},
@@ -162,7 +162,8 @@ TEST(conv2d_winograd, keeps_the_error_its_points_are_chosen_for) {
       const OpRun run("conv2d", operands, c.forward(kWinograd), Dtype::float32), direct("conv2d", operands, c.forward(1), Dtype::float32);
       EXPECT_LT(largest_over_rms(run[4], reference[4]), 1.4e-5) << c.name();
       EXPECT_LT(largest_over_rms(direct[4], reference[4]), 1.4e-5) << c.name();
-      if (c.kh == 3 || std::string(table.isa) != "sse2") EXPECT_GT(largest_over_rms(run[4], direct[4]), 0) << c.name() << ": was it the direct algorithm?";
+      if (c.kh == 3 || std::string(table.isa) != "sse2")
+        EXPECT_GT(largest_over_rms(run[4], direct[4]), 0) << c.name() << ": was it the direct algorithm?";
     });
   }
 }

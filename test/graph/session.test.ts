@@ -220,6 +220,16 @@ test('a session that makes plans again and again says so once', async () => {
   warn.mockRestore();
 });
 
+test.each([16, 64])('plans for several shapes do not mix up what they made of weights, %d channels', async (width) => {
+  const model = new nn.Conv2d(16, width, 6, { stride: 2, padding: 2 });
+  using session = await compile(model, { input: ['N', 'H', 'W', 16] });
+  for (const size of [8, 24, 8, 40]) {
+    const x = randn([1, size, size, 16]);
+    const [{ output }, expected] = [await session.run({ input: x }), eager(model, x)];
+    expect(distance(await output!.data(), await expected.data())).toBeLessThan(2e-5);
+  }
+});
+
 test('plans for several shapes share packed weights and one piece of memory', async () => {
   const model = new nn.Sequential(new nn.Conv2d(64, 256, 1), new nn.ReLU(), new nn.Conv2d(256, 64, 1), new nn.MaxPool2d(2));
   using session = await compile(model, { input: ['N', 32, 32, 64] });

@@ -12,6 +12,7 @@ const cases: [string, number[], number[], (x: Tensor, w: Tensor) => Tensor][] = 
   ['conv2d by minimal filtering', [1, 14, 14, 64], [3, 3, 64, 64], (x, w) => ops.conv2d(x, w, { padding: 1 })],
   ['conv2d by direct sums', [2, 9, 9, 24], [3, 3, 24, 40], (x, w) => ops.conv2d(x, w, { stride: 2 })],
   ['conv2d of few pixels', [1, 9, 9, 160], [3, 3, 160, 64], (x, w) => ops.conv2d(x, w, { stride: 2, padding: 1 })],
+  ['conv2d by steps of two', [1, 31, 30, 16], [6, 6, 16, 32], (x, w) => ops.conv2d(x, w, { stride: 2, padding: 2 })],
   ['conv1d', [2, 64, 32], [5, 32, 32], (x, w) => ops.conv1d(x, w)],
   ['linear', [64, 100], [130, 100], (x, w) => ops.linear(x, w)],
   ['matmul', [64, 100], [100, 130], (x, w) => ops.matmul(x, w)],
@@ -19,6 +20,21 @@ const cases: [string, number[], number[], (x: Tensor, w: Tensor) => Tensor][] = 
 
 /** Calls in a row, of which the last ones find what those before kept. */
 const often = (run: () => Tensor) => tidy(() => noGrad(() => Array.from({ length: 5 }, () => bytes(run()))));
+
+// Small images are summed directly, larger ones filtered, of which both make something of the weights that has the same size.
+test.each([16, 64])('conv2d by steps of two, of images of two sizes, 16 to %d channels', (width) => {
+  const [small, large, w] = [randn([1, 8, 8, 16]), randn([1, 24, 24, 16]), randn([6, 6, 16, width])];
+  const run = (x: Tensor) => ops.conv2d(x, w, { stride: 2, padding: 2 });
+  const expected = [small, large].map((x) => bytes(run(x)));
+  for (const [first, other] of [
+    [small, large],
+    [large, small],
+  ] as const) {
+    often(() => run(first));
+    expect([small, large].map((x) => often(() => run(x))[0])).toEqual(expected);
+    expect(bytes(noGrad(() => run(other)))).toBe(expected[other === small ? 0 : 1]);
+  }
+});
 
 describe.each(cases)('%s', (_name, inputs, weights, run) => {
   test('gives the same bits again and again', () => {

@@ -210,7 +210,7 @@ describe('conv1d › bad arguments', () => {
       [
         'RangeError',
         'ERR_INVALID_VALUE',
-        `conv1d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3 taps, stride [2], dilation [1], 1 groups: it filters 3 to 5 taps for each step of the stride, without groups or both of the latter`,
+        `conv1d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3 taps, stride [2], dilation [1], 1 groups: it filters 3 to 5 taps for each step of the stride, 1 group, and no dilation beside a stride`,
       ],
     ],
   ])('%s', (_name, call, [name, code, message]) => {

@@ -145,13 +145,37 @@ test("conv2d › algorithm 'winograd' is refused where the addon would refuse it
   expect(taken.filter((way) => way.endsWith('by 2x2'))).toEqual(['5x5', '5x6', '6x5', '6x6'].map((window) => `${window} by 2x2`));
 });
 
-test("conv2d › 'auto' takes Winograd's algorithm where it pays, 'direct' never", () => {
-  const [x, w] = [randn([1, 32, 32, 64]), randn([3, 3, 64, 64])];
-  const [auto, direct, winograd] = (['auto', 'direct', 'winograd'] as const).map((algorithm) =>
-    ops.conv2d(x, w, { padding: 1, algorithm }).dataSync(),
-  );
-  expect(auto).toEqual(winograd);
-  expect(auto).not.toEqual(direct);
+/** A convolution, and its gradients, by each algorithm. */
+function byEach(xShape: number[], wShape: number[], options: Conv2dOptions) {
+  const [x, w] = [randn(xShape), randn(wShape)];
+  return (['auto', 'direct', 'winograd'] as const).map((algorithm) => {
+    for (const leaf of [x, w]) {
+      leaf.requiresGrad = true;
+      leaf.grad = null;
+    }
+    const y = ops.conv2d(x, w, { ...options, algorithm });
+    ops.sum(ops.mul(y, y)).backward();
+    return { y: y.dataSync(), dx: x.grad!.dataSync(), dw: w.grad!.dataSync() };
+  }) as [Results, Results, Results];
+}
+type Results = Record<'y' | 'dx' | 'dw', unknown>;
+
+test.each<[string, number[], number[], Conv2dOptions]>([
+  ['3x3', [1, 32, 32, 64], [3, 3, 64, 64], { padding: 1 }],
+  ['5x5', [1, 32, 32, 64], [5, 5, 64, 64], { padding: 2 }],
+  ['5x5 by steps of two', [2, 32, 32, 64], [5, 5, 64, 64], { padding: 2, stride: 2 }],
+])("conv2d › 'auto' takes Winograd's algorithm where it pays, 'direct' never › %s", (_name, xShape, wShape, options) => {
+  const [auto, direct, winograd] = byEach(xShape, wShape, options);
+  expect(auto.y).toEqual(winograd.y);
+  expect(auto.dw).toEqual(winograd.dw);
+  expect(auto.dx).toEqual(winograd.dx);
+  expect(auto.y).not.toEqual(direct.y);
+});
+
+test("conv2d › 'auto' sums what filtering costs more: gradients of few channels' weights", () => {
+  const [auto, direct, winograd] = byEach([2, 32, 32, 8], [3, 3, 8, 8], { padding: 1 });
+  expect(auto).toEqual(direct);
+  expect(winograd.dw).not.toEqual(direct.dw);
 });
 
 test('conv2d › an empty batch gives an empty output, and zero gradients for the kernel and the bias', () => {
@@ -330,7 +354,7 @@ describe('conv2d › bad arguments', () => {
       [
         'RangeError',
         'ERR_INVALID_VALUE',
-        `conv2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,1], dilation [1,1], 1 groups: it filters 3x3 to 5x5, or 1x3 to 1x5, taps for each step of the stride, without groups or both of the latter`,
+        `conv2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,1], dilation [1,1], 1 groups: it filters 3x3 to 5x5, or 1x3 to 1x5, taps for each step of the stride, 1 group, and no dilation beside a stride`,
       ],
     ],
     [

@@ -188,7 +188,7 @@ describe('convTranspose2d › bad arguments', () => {
       [
         'RangeError',
         'ERR_INVALID_VALUE',
-        `convTranspose2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,1], dilation [1,1], 1 groups: it filters 3x3 to 5x5, or 1x3 to 1x5, taps for each step of the stride, without groups or both of the latter`,
+        `convTranspose2d: algorithm is "winograd", expected 'auto' or 'direct' for a kernel of 3x3 taps, stride [2,1], dilation [1,1], 1 groups: it filters 3x3 to 5x5, or 1x3 to 1x5, taps for each step of the stride, 1 group, and no dilation beside a stride`,
       ],
     ],
     [
