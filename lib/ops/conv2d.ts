@@ -27,9 +27,10 @@ import { image, imageKernel, imageWindow } from './window1d';
 /**
  * How a float32 convolution and its gradients are computed. 'direct' sums the products in order: its error is at most that of a sum of
  * kh·kw·C/groups rounded products. 'winograd' filters tiles of outputs by fewer products (Winograd 1980; Lavin and Gray 2016), for kernels
- * of 3x3 to 5x5 or 1x3 to 1x5 taps, or as many for each step of a stride (7x7 by steps of two are 4x4 for each), without groups, or dilation beside a stride: up to three
- * times as fast, with a largest error of about 1e-5 of the outputs' root mean square, where direct sums over 256 channels have 5e-6. 'auto'
- * takes what costs less. float64 is always direct, and so is all but 3x3 for each step where there is neither AVX2 nor NEON.
+ * of 3x3 to 5x5 or 1x3 to 1x5 taps, or as many for each step of a stride (7x7 by steps of two are 4x4 for each), without groups, and without
+ * dilation beside a stride: up to three times as fast, with a largest error of about 1e-5 of the outputs' root mean square, where direct
+ * sums over 256 channels have 5e-6. 'auto' takes what costs less. float64 is always direct, and so is all but 3x3 for each step where there
+ * is neither AVX2 nor NEON.
  */
 export type ConvAlgorithm = 'auto' | 'direct' | 'winograd';
 
