@@ -82,7 +82,7 @@ void conv2d(const Conv2dArgs<float>& a, Context& context) {
   }
   if (can_filter(s)) {
     const Conv2dShape f = is_strided(s) ? of_cells(s) : s;
-    const int64_t direct = s.N * (q > 1 ? widened_cost(s, q) : s.OH * s.OW * s.kh * s.kw * s.C * Panels(s.K).vectors());
+    const int64_t direct = s.N * widened_cost(s, q);
     if (const Filter filter = filter_for(f, filtered(f), transformed_in(context), direct); filter != Filter::none && cells_fit(s, f)) {
       const float *x = a.x, *w = a.w;
       if (is_strided(s)) x = cells_of_image(s, f, x, context), w = weights_of_cells(a, f, context);

@@ -88,16 +88,16 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   if (const Sparse g = sparse_of(s, a.g, context); g.entries) return sparse_backward_weight(a, g, context);
   if (a.db) bias_gradient(a, context);
   if (is_depthwise(s) || (is_grouped(s) && Cg < Vec::width / 2)) return depthwise_backward_weight(a, context);
+  const int64_t q = pixels_together(s);
   if (can_filter(s)) {
     const Conv2dShape f = is_strided(s) ? of_cells(s) : s;
-    const int64_t q = pixels_together(s);
-    const int64_t direct = s.N * (q > 1 ? widened_cost(s, q) : s.OH * s.OW * s.kh * s.kw * s.C * Panels(s.K).vectors());
+    const int64_t direct = s.N * widened_cost(s, q);
     if (const Filter filter = filter_for(f, filtered(f), Transformed::sums, direct); filter != Filter::none && cells_fit(s, f)) {
       if (!is_strided(s)) return filter_backward_weight(filter, filtered(f), a.x, a.g, a.dw, context);
       return backward_weight_of_cells(filter, f, a, context);
     }
   }
-  if (const int64_t q = pixels_together(s); q > 1) return backward_weight_widened(a, q, context);
+  if (q > 1) return backward_weight_widened(a, q, context);
 
   const Source source = input_of(s, a.x);
   const Panels panels(Kg);
