@@ -16,11 +16,12 @@ namespace receptive::RECEPTIVE_ISA {
 
 void matmul(const MatmulArgs<float>&, Context&);
 
-constexpr int64_t kSteps = 256;             // of a block
-constexpr int64_t kProductGrain = 1 << 18;  // multiply-adds worth a chunk
-constexpr int64_t kPanelsTogether = 4;      // at most: a is read so many times less often
+constexpr int64_t kSteps = 256;                                   // of a block
+constexpr int64_t kProductGrain = 1 << 18;                        // multiply-adds worth a chunk
+constexpr int64_t kPanelsTogether = 256 / (kMaxNR * Vec::width);  // at most: a is read so many times less often
 constexpr int64_t kEnoughChunks = 32;
-constexpr int64_t kWholeTiles = 24;  // rows that are a multiple of most tiles'
+constexpr int64_t kRowsTogether = 8;  // of a transposed a, packed
+constexpr int64_t kWholeTiles = 24;   // rows that are a multiple of most tiles'
 
 // A chunk's part of a product.
 struct Block {
@@ -31,16 +32,22 @@ struct Block {
   float* packed;  // room for the rows' part of a transposed a
 };
 
-// So many columns of a transposed a, `steps` of its rows: for each tile, step by step, MR of them.
+// Floats before a tile's part of a transposed a. Whole vectors are stored, beyond what a step of it takes, too.
+static int64_t packed_before(const Tiles& tiles, int64_t t, int64_t steps) { return tiles.begin(t) * steps + t * Vec::width; }
+
+// So many columns of a transposed a, `steps` of its rows: for each tile, step by step, MR of them. A few rows at a time, whose lines
+// hold columns of several tiles.
 static void pack_tiles(const float* a, int64_t M, int64_t steps, const Tiles& tiles, float* to) {
-  for (int64_t t = 0; t < tiles.count; ++t) {
-    const float* from = a + tiles.begin(t);
-    const int64_t mr = tiles.begin(t + 1) - tiles.begin(t);
-    for (int64_t m = 0; m < mr; m += Vec::width) {
-      const int n = static_cast<int>(smaller<int64_t>(mr - m, Vec::width));
-      for (int64_t k = 0; k < steps; ++k) store(to + k * mr + m, load(from + k * M + m, n), n);
+  for (int64_t begin = 0; begin < steps; begin += kRowsTogether) {
+    const int64_t end = smaller(begin + kRowsTogether, steps);
+    for (int64_t t = 0; t < tiles.count; ++t) {
+      const int64_t first = tiles.begin(t), mr = tiles.begin(t + 1) - first;
+      float* const tile = to + packed_before(tiles, t, steps);
+      for (int64_t m = 0; m < mr; m += Vec::width) {
+        const int n = static_cast<int>(smaller<int64_t>(mr - m, Vec::width));
+        for (int64_t k = begin; k < end; ++k) store(tile + k * mr + m, load(a + k * M + first + m, n));
+      }
     }
-    to += mr * steps;
   }
 }
 
@@ -59,8 +66,12 @@ static void multiply(const MatmulArgs<float>& p, const Panels& panels, const Blo
       float* const y = block.y + block.begin * p.N + column;
       if (!p.trans_a) {
         const Segment segment = {k, steps};
-        run_rows(nr, {block.a + block.begin * p.K, p.K, y, p.N, rows},
-                 {&segment, 1, b, nr * Vec::width, bias, k > 0, tail, i + 1 == blocks && clips(p.clip) ? &finish : nullptr});
+        RowsStep step = {&segment, 1, b, nr * Vec::width, bias, k > 0, tail, i + 1 == blocks && clips(p.clip) ? &finish : nullptr};
+        if (index + 1 < block.last) {  // asked for in the time of this one
+          step.next = block.b + panels.offset(index + 1, p.K) + k * panels.width(index + 1) * Vec::width;
+          step.next_step = nr * Vec::width / larger<int64_t>(rows / rows_for(nr), 1);
+        }
+        run_rows(nr, {block.a + block.begin * p.K, p.K, y, p.N, rows}, step);
         continue;
       }
       const Tiles tiles(rows, rows_for(nr));
@@ -68,7 +79,7 @@ static void multiply(const MatmulArgs<float>& p, const Panels& panels, const Blo
       if (block.packed && packed_for != rows_for(nr)) pack_tiles(a, p.M, steps, tiles, block.packed), packed_for = rows_for(nr);
       for (int64_t t = 0; t < tiles.count; ++t) {
         const int64_t m = tiles.begin(t), mr = tiles.begin(t + 1) - m;
-        const float* const tile = block.packed ? block.packed + m * steps : a + m;
+        const float* const tile = block.packed ? block.packed + packed_before(tiles, t, steps) : a + m;
         const OuterStep step = {tile, 0, block.packed ? mr : p.M, b, 0, nr * Vec::width, 1, steps, y + m * p.N, p.N, bias, k > 0, tail};
         outer_kernel(static_cast<int>(mr), nr)(step);
       }
@@ -103,7 +114,7 @@ void matmul(const MatmulArgs<float>& p, Context& context) {
   int64_t together = smaller(kPanelsTogether, count);
   while (together > 1 && p.batch * row_blocks * ((count + together - 1) / together) < kEnoughChunks) together /= 2;
   const int64_t groups = (count + together - 1) / together, chunks = p.batch * groups * row_blocks;
-  const int64_t slots = small ? 1 : context.threads(), room = p.trans_a && together > 1 ? rows * smaller(p.K, kSteps) : 0;
+  const int64_t slots = small ? 1 : context.threads(), room = p.trans_a && together > 1 ? rows * (smaller(p.K, kSteps) + Vec::width) : 0;
   float* const packed_a = static_cast<float*>(context.scratch(static_cast<size_t>(slots * room) * sizeof(float)));
   const auto compute = [&](int64_t chunk, int slot) {
     const int64_t block = chunk % row_blocks, group = chunk / row_blocks % groups, i = chunk / row_blocks / groups;
