@@ -20,8 +20,9 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>&, Context&);
 
 constexpr int64_t kWeightGrain = 1 << 19;    // multiply-adds worth a chunk
 constexpr int64_t kPartialFloats = 1 << 20;  // of all partial sums together, if more than one is worth it
-constexpr int64_t kBandPixels = 512;         // outputs of a band, about
+constexpr int64_t kBandPixels = 256;         // outputs of a band, about
 constexpr int64_t kEnoughUnits = 16;         // where so many chunks come of pixels and panels, tiles stay together
+constexpr int64_t kPackedPixels = 256;       // of one whose gradients are packed
 constexpr int64_t kBiasGrain = 1 << 15;      // gradients worth a chunk of their sum
 constexpr int64_t kPixelsAhead = 32;         // of gradients that are far
 
@@ -69,6 +70,13 @@ static void backward_weight_of_cells(Filter filter, const Conv2dShape& cells, co
   });
 }
 
+// Whether a band's gradients of a panel of channels are put beside each other first. Many inputs pay for it: all their tiles find what they
+// read in L1 then, while pixels apart by powers of two share a few of its sets. Where they do, fewer inputs pay.
+static bool packs_gradients(const Conv2dShape& s) {
+  const int64_t inputs = s.kh * s.kw * (s.C / s.groups);
+  return inputs >= 192 || (inputs >= 64 && s.groups == 1 && s.K % 256 == 0);
+}
+
 // Outputs [first, last) of those from begin to end whose tap lies inside.
 static Inside outputs_inside(const Axis& axis, int64_t tap, int64_t begin, int64_t end) {
   const int64_t at = tap * axis.dilation + axis.origin;  // what output 0 sees
@@ -101,7 +109,9 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
 
   const Source source = input_of(s, a.x);
   const Panels panels(Kg);
-  const int64_t most = kBandPixels / s.OW + 1, fewest = (s.OH + most - 1) / most, band = (s.OH + fewest - 1) / fewest;
+  const bool packs = packs_gradients(s);
+  const int64_t most = (packs ? kPackedPixels : kBandPixels) / s.OW + 1, fewest = (s.OH + most - 1) / most,
+                band = (s.OH + fewest - 1) / fewest;
   const int64_t bands = (s.OH + band - 1) / band, items = s.N * bands, work = s.N * s.OH * s.OW * size;
   int64_t pixel_chunks = smaller(smaller(items, kMostParts), work / kWeightGrain + 1);
   pixel_chunks = larger<int64_t>(smaller(pixel_chunks, kPartialFloats / size), 1);
@@ -120,10 +130,12 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
 
   const int64_t slots = units == 1 ? 1 : context.threads();
   float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * layout.copy_size) * sizeof(float)));
+  const int64_t packed_size = packs ? band * s.OW * kMaxNR * Vec::width : 0;
+  float* packed = static_cast<float*>(context.scratch(static_cast<size_t>(slots * packed_size) * sizeof(float)));
   float* parts = pixel_chunks == 1 ? a.dw : static_cast<float*>(context.scratch(static_cast<size_t>(pixel_chunks * size) * sizeof(float)));
 
   const bool far = is_read_far(s.N * s.OH * s.OW * s.K);
-  const auto accumulate = [&](int64_t pixels, int64_t group, int64_t index, int64_t part, float* copy) {
+  const auto accumulate = [&](int64_t pixels, int64_t group, int64_t index, int64_t part, float* copy, float* panel_of_g) {
     const int nr = panels.width(index), tail = panels.tail(index);
     const Tiles tiles(length, rows_for(nr));
     const int64_t first = part * runs * tiles.count / parts_of_panel, last = (part + 1) * runs * tiles.count / parts_of_panel;
@@ -132,7 +144,12 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
     for (int64_t item = begin; item < end; ++item) {
       const int64_t image = item / bands, row = item % bands * band, height = smaller(band, s.OH - row);
       const float* const base = by_tap ? source.image(image, group * Cg) : open_band(source, layout, image, group * Cg, row, band, copy);
-      const float* const g = a.g + (image * s.OH + row) * s.OW * s.K + column;
+      const float* g = a.g + (image * s.OH + row) * s.OW * s.K + column;
+      int64_t g_step = s.K;
+      if (packs) {
+        pack_panel(g, s.K, height * s.OW, nr, tail, panel_of_g);
+        g = panel_of_g, g_step = nr * Vec::width;
+      }
       for (int64_t tile = first; tile < last; ++tile) {
         const int64_t run = tile / tiles.count, t = tile % tiles.count, input = tiles.begin(t);
         Inside down = {0, height}, across = {0, s.OW};
@@ -148,9 +165,9 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
         const OuterStep step = {base + from + input,
                                 layout.row_step,
                                 layout.col_step,
-                                g + (down.first * s.OW + across.first) * s.K,
-                                s.OW * s.K,
-                                s.K,
+                                g + (down.first * s.OW + across.first) * g_step,
+                                s.OW * g_step,
+                                g_step,
                                 down.last - down.first,
                                 across.last - across.first,
                                 parts + pixels * size + column + (run * length + input) * s.K,
@@ -158,7 +175,7 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
                                 nullptr,
                                 item > begin,
                                 tail,
-                                far && tile == first ? kPixelsAhead * s.K : 0};
+                                far && !packs && tile == first ? kPixelsAhead * s.K : 0};
         outer_kernel(static_cast<int>(tiles.begin(t + 1) - input), nr)(step);
       }
     }
@@ -166,7 +183,8 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
   context.parallel(units, [&](int64_t unit, int slot) {
     for (int64_t piece = unit * pieces / units; piece < (unit + 1) * pieces / units; ++piece) {
       const int64_t panel = piece / parts_of_panel, group = panel / panels.count();
-      accumulate(group / s.groups, group % s.groups, panel % panels.count(), piece % parts_of_panel, copies + slot * layout.copy_size);
+      accumulate(group / s.groups, group % s.groups, panel % panels.count(), piece % parts_of_panel, copies + slot * layout.copy_size,
+                 packed + slot * packed_size);
     }
   });
   if (pixel_chunks > 1) sum_parts(parts, pixel_chunks, size, a.dw, context);
