@@ -45,6 +45,11 @@ static void transform_weights(const FilterWeights& w, const Panels& panels, int6
                               int64_t apart, const PointRows& rows) {
   const int nr = panels.width(panel), tail = panels.tail(panel);
   for (int64_t c = begin; c < end; ++c) {
+    if (Vec::width < 16) {
+      const float* const ask = w.data + (c + 4) * w.channel + panels.first(panel) * Vec::width;
+      for (int i = 0; i < Rows::taps; ++i)
+        for (int j = 0; j < Cols::taps; ++j) prefetch(ask + i * w.row + j * w.col);
+    }
     for (int n = 0; n < nr; ++n) {
       const float* from = w.data + c * w.channel + (panels.first(panel) + n) * Vec::width;
       const int used = n == nr - 1 ? tail : Vec::width;
