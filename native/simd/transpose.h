@@ -28,19 +28,31 @@ RECEPTIVE_INLINE void transpose4(const float* from, int64_t from_ld, float* to, 
 #endif
 }
 
-// to[j * to_ld + i] = from[i * from_ld + j] for i < rows, j < cols.
+// to[j * to_ld + i] = from[i * from_ld + j] for i < rows, j < cols. In blocks of whole lines of both, put together in between: where lines
+// lie a power of two apart, those of `to` would push each other out between four floats and the next.
 RECEPTIVE_INLINE void transpose_matrix(const float* from, int64_t from_ld, int64_t rows, int64_t cols, float* to, int64_t to_ld) {
-  constexpr int64_t kLine = 16;  // floats of a cache line: so many lines of `to` are written at a time, each of `from` is read at once
-  for (int64_t begin = 0; begin < cols; begin += kLine) {
-    const int64_t end = begin + kLine < cols ? begin + kLine : cols;
-    for (int64_t i = 0; i < rows; i += 4) {
-      for (int64_t j = begin; j < end; j += 4) {
-        if (i + 4 <= rows && j + 4 <= cols) {
-          transpose4(from + i * from_ld + j, from_ld, to + j * to_ld + i, to_ld);
-          continue;
-        }
-        for (int64_t r = i; r < i + 4 && r < rows; ++r) {
-          for (int64_t c = j; c < j + 4 && c < cols; ++c) to[c * to_ld + r] = from[r * from_ld + c];
+  constexpr int64_t kLine = 16;  // floats of a cache line
+  for (int64_t i = 0; i < rows; i += kLine) {
+    for (int64_t j = 0; j < cols; j += kLine) {
+      const float* const source = from + i * from_ld + j;
+      float* const target = to + j * to_ld + i;
+      if (i + kLine <= rows && j + kLine <= cols) {
+        float block[kLine * kLine];
+        for (int64_t r = 0; r < kLine; r += 4)
+          for (int64_t c = 0; c < kLine; c += 4) transpose4(source + r * from_ld + c, from_ld, block + c * kLine + r, kLine);
+        for (int64_t c = 0; c < kLine; ++c)
+          for (int64_t r = 0; r < kLine; r += Vec::width) store(target + c * to_ld + r, load(block + c * kLine + r));
+        continue;
+      }
+      const int64_t height = rows - i < kLine ? rows - i : kLine, width = cols - j < kLine ? cols - j : kLine;
+      for (int64_t r = 0; r < height; r += 4) {
+        for (int64_t c = 0; c < width; c += 4) {
+          if (r + 4 <= height && c + 4 <= width) {
+            transpose4(source + r * from_ld + c, from_ld, target + c * to_ld + r, to_ld);
+            continue;
+          }
+          for (int64_t p = r; p < r + 4 && p < height; ++p)
+            for (int64_t q = c; q < c + 4 && q < width; ++q) target[q * to_ld + p] = source[p * from_ld + q];
         }
       }
     }
