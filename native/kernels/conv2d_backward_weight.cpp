@@ -3,7 +3,8 @@
 //   for each chunk: (pixels: a run of images' bands; panel of output channels; tiles of MR of a row of taps' kw*C inputs)
 //     for each image and band of output rows                    its input rows copied with zeros around where there is padding
 //       for each of the tiles                                     and where channels are many, over the pixels whose tap is inside instead
-//         acc[MR][NR vectors of output channels] in registers over the band's pixels, whose gradients stay in L1/L2
+//         acc[MR][NR vectors of output channels] in registers over the band's pixels, whose gradients stay in L1/L2, packed where many
+//         tiles read them
 //
 // Each chunk of pixels has its own partial sum; they are added in order, so the result does not depend on the number of threads.
 #include "conv2d_cells.h"
@@ -20,9 +21,10 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>&, Context&);
 
 constexpr int64_t kWeightGrain = 1 << 19;    // multiply-adds worth a chunk
 constexpr int64_t kPartialFloats = 1 << 20;  // of all partial sums together, if more than one is worth it
-constexpr int64_t kBandPixels = 256;         // outputs of a band, about
+constexpr int64_t kBandPixels = 512;         // outputs of a band, about
 constexpr int64_t kEnoughUnits = 16;         // where so many chunks come of pixels and panels, tiles stay together
 constexpr int64_t kPackedPixels = 256;       // of one whose gradients are packed
+constexpr int64_t kPackedColumns = 32;       // of a panel at most, then: with more, a band is beyond L1
 constexpr int64_t kBiasGrain = 1 << 15;      // gradients worth a chunk of their sum
 constexpr int64_t kPixelsAhead = 32;         // of gradients that are far
 
@@ -70,11 +72,13 @@ static void backward_weight_of_cells(Filter filter, const Conv2dShape& cells, co
   });
 }
 
-// Whether a band's gradients of a panel of channels are put beside each other first. Many inputs pay for it: all their tiles find what they
-// read in L1 then, while pixels apart by powers of two share a few of its sets. Where they do, fewer inputs pay.
+// Whether a band's gradients of a panel of channels are put beside each other first, which many inputs pay for: all their tiles find what
+// they read in L1 then. Rows of channels that are multiples of 1 KiB apart fall into a few of its sets: there, fewer inputs pay.
 static bool packs_gradients(const Conv2dShape& s) {
+  constexpr int64_t width = kMaxNR * Vec::width;
   const int64_t inputs = s.kh * s.kw * (s.C / s.groups);
-  return inputs >= 192 || (inputs >= 64 && s.groups == 1 && s.K % 256 == 0);
+  if (width > kPackedColumns || s.K <= width || s.OW > 2 * kPackedPixels) return false;
+  return inputs >= 192 || (s.groups == 1 && inputs >= 64 && s.K % 256 == 0);
 }
 
 // Outputs [first, last) of those from begin to end whose tap lies inside.
@@ -130,7 +134,7 @@ void conv2d_backward_weight(const Conv2dBackwardWeightArgs<float>& a, Context& c
 
   const int64_t slots = units == 1 ? 1 : context.threads();
   float* copies = static_cast<float*>(context.scratch(static_cast<size_t>(slots * layout.copy_size) * sizeof(float)));
-  const int64_t packed_size = packs ? band * s.OW * kMaxNR * Vec::width : 0;
+  const int64_t packed_size = packs ? band * s.OW * panels.width(panels.count() - 1) * Vec::width : 0;
   float* packed = static_cast<float*>(context.scratch(static_cast<size_t>(slots * packed_size) * sizeof(float)));
   float* parts = pixel_chunks == 1 ? a.dw : static_cast<float*>(context.scratch(static_cast<size_t>(pixel_chunks * size) * sizeof(float)));
 

@@ -40,13 +40,15 @@ struct Transforms {
   void (*sums)(const float* from, int64_t apart, int64_t K, float* dw, int64_t tap);
 };
 
+constexpr int64_t kChannelsAhead = 4;
+
 template <class Rows, class Cols>
 static void transform_weights(const FilterWeights& w, const Panels& panels, int64_t panel, int64_t begin, int64_t end, float* U,
                               int64_t apart, const PointRows& rows) {
   const int nr = panels.width(panel), tail = panels.tail(panel);
   for (int64_t c = begin; c < end; ++c) {
-    if (Vec::width < 16) {
-      const float* const ask = w.data + (c + 4) * w.channel + panels.first(panel) * Vec::width;
+    if (Vec::width < 16) {  // a panel's part of a row is a line or so, and no prefetcher follows lines a row of weights apart
+      const float* const ask = w.data + (c + kChannelsAhead) * w.channel + panels.first(panel) * Vec::width;
       for (int i = 0; i < Rows::taps; ++i)
         for (int j = 0; j < Cols::taps; ++j) prefetch(ask + i * w.row + j * w.col);
     }

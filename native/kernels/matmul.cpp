@@ -6,7 +6,7 @@
 //         acc[MR][NR vectors] in registers      over the steps of the block
 //
 // b is packed into panels once for the call. a's rows are read in place; where it is transposed a chunk of several
-// panels packs what it reads, tile by tile.
+// panels packs what it reads first.
 #include "../ops/matmul.h"
 
 #include "gemm.h"
@@ -16,9 +16,10 @@ namespace receptive::RECEPTIVE_ISA {
 
 void matmul(const MatmulArgs<float>&, Context&);
 
-constexpr int64_t kSteps = 256;                                   // of a block
-constexpr int64_t kProductGrain = 1 << 18;                        // multiply-adds worth a chunk
-constexpr int64_t kPanelsTogether = 256 / (kMaxNR * Vec::width);  // at most: a is read so many times less often
+constexpr int64_t kSteps = 256;             // of a block
+constexpr int64_t kProductGrain = 1 << 18;  // multiply-adds worth a chunk
+constexpr int64_t kPanelsTogether = 4;      // at most: a is read so many times less often
+constexpr int64_t kColumnsTogether = 256;   // where a is packed, which they share
 constexpr int64_t kEnoughChunks = 32;
 constexpr int64_t kRowsTogether = 8;  // of a transposed a, packed
 constexpr int64_t kWholeTiles = 24;   // rows that are a multiple of most tiles'
@@ -32,20 +33,24 @@ struct Block {
   float* packed;  // room for the rows' part of a transposed a
 };
 
-// Floats before a tile's part of a transposed a. Whole vectors are stored, beyond what a step of it takes, too.
-static int64_t packed_before(const Tiles& tiles, int64_t t, int64_t steps) { return tiles.begin(t) * steps + t * Vec::width; }
+// Floats before tile t's part of a transposed a, whose first column is that. Whole vectors are stored: what lies beyond a step is the next
+// one's, or room.
+static int64_t packed_before(int64_t first, int64_t t, int64_t steps) { return first * steps + t * Vec::width; }
 
 // So many columns of a transposed a, `steps` of its rows: for each tile, step by step, MR of them. A few rows at a time, whose lines
-// hold columns of several tiles.
+// hold columns of several tiles. A masked store costs AMD processors 12 cycles.
 static void pack_tiles(const float* a, int64_t M, int64_t steps, const Tiles& tiles, float* to) {
   for (int64_t begin = 0; begin < steps; begin += kRowsTogether) {
     const int64_t end = smaller(begin + kRowsTogether, steps);
-    for (int64_t t = 0; t < tiles.count; ++t) {
-      const int64_t first = tiles.begin(t), mr = tiles.begin(t + 1) - first;
-      float* const tile = to + packed_before(tiles, t, steps);
-      for (int64_t m = 0; m < mr; m += Vec::width) {
-        const int n = static_cast<int>(smaller<int64_t>(mr - m, Vec::width));
-        for (int64_t k = begin; k < end; ++k) store(tile + k * mr + m, load(a + k * M + first + m, n));
+    for (int64_t t = 0, first = 0, next = 0; t < tiles.count; ++t, first = next) {
+      next = tiles.begin(t + 1);
+      const int64_t mr = next - first;
+      float* const tile = to + packed_before(first, t, steps);
+      for (int64_t k = begin; k < end; ++k) {
+        for (int64_t m = 0; m < mr; m += Vec::width) {
+          const int n = static_cast<int>(smaller<int64_t>(mr - m, Vec::width));
+          store(tile + k * mr + m, load(a + k * M + first + m, n));
+        }
       }
     }
   }
@@ -66,12 +71,8 @@ static void multiply(const MatmulArgs<float>& p, const Panels& panels, const Blo
       float* const y = block.y + block.begin * p.N + column;
       if (!p.trans_a) {
         const Segment segment = {k, steps};
-        RowsStep step = {&segment, 1, b, nr * Vec::width, bias, k > 0, tail, i + 1 == blocks && clips(p.clip) ? &finish : nullptr};
-        if (index + 1 < block.last) {  // asked for in the time of this one
-          step.next = block.b + panels.offset(index + 1, p.K) + k * panels.width(index + 1) * Vec::width;
-          step.next_step = nr * Vec::width / larger<int64_t>(rows / rows_for(nr), 1);
-        }
-        run_rows(nr, {block.a + block.begin * p.K, p.K, y, p.N, rows}, step);
+        run_rows(nr, {block.a + block.begin * p.K, p.K, y, p.N, rows},
+                 {&segment, 1, b, nr * Vec::width, bias, k > 0, tail, i + 1 == blocks && clips(p.clip) ? &finish : nullptr});
         continue;
       }
       const Tiles tiles(rows, rows_for(nr));
@@ -79,7 +80,7 @@ static void multiply(const MatmulArgs<float>& p, const Panels& panels, const Blo
       if (block.packed && packed_for != rows_for(nr)) pack_tiles(a, p.M, steps, tiles, block.packed), packed_for = rows_for(nr);
       for (int64_t t = 0; t < tiles.count; ++t) {
         const int64_t m = tiles.begin(t), mr = tiles.begin(t + 1) - m;
-        const float* const tile = block.packed ? block.packed + packed_before(tiles, t, steps) : a + m;
+        const float* const tile = block.packed ? block.packed + packed_before(m, t, steps) : a + m;
         const OuterStep step = {tile, 0, block.packed ? mr : p.M, b, 0, nr * Vec::width, 1, steps, y + m * p.N, p.N, bias, k > 0, tail};
         outer_kernel(static_cast<int>(mr), nr)(step);
       }
@@ -111,10 +112,11 @@ void matmul(const MatmulArgs<float>& p, Context& context) {
     rows = (rows + kWholeTiles - 1) / kWholeTiles * kWholeTiles;
     row_blocks = (p.M + rows - 1) / rows;
   }
-  int64_t together = smaller(kPanelsTogether, count);
+  int64_t together = smaller(p.trans_a ? kColumnsTogether / (kMaxNR * Vec::width) : kPanelsTogether, count);
   while (together > 1 && p.batch * row_blocks * ((count + together - 1) / together) < kEnoughChunks) together /= 2;
   const int64_t groups = (count + together - 1) / together, chunks = p.batch * groups * row_blocks;
-  const int64_t slots = small ? 1 : context.threads(), room = p.trans_a && together > 1 ? rows * (smaller(p.K, kSteps) + Vec::width) : 0;
+  const int64_t slots = small ? 1 : context.threads();
+  const int64_t room = p.trans_a && together > 1 ? rows * smaller(p.K, kSteps) + Tiles(rows, rows_for(kMaxNR)).count * Vec::width : 0;
   float* const packed_a = static_cast<float*>(context.scratch(static_cast<size_t>(slots * room) * sizeof(float)));
   const auto compute = [&](int64_t chunk, int slot) {
     const int64_t block = chunk % row_blocks, group = chunk / row_blocks % groups, i = chunk / row_blocks / groups;

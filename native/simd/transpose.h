@@ -37,7 +37,7 @@ RECEPTIVE_INLINE void transpose_matrix(const float* from, int64_t from_ld, int64
       const float* const source = from + i * from_ld + j;
       float* const target = to + j * to_ld + i;
       if (i + kLine <= rows && j + kLine <= cols) {
-        float block[kLine * kLine];
+        alignas(64) float block[kLine * kLine];
         for (int64_t r = 0; r < kLine; r += 4)
           for (int64_t c = 0; c < kLine; c += 4) transpose4(source + r * from_ld + c, from_ld, block + c * kLine + r, kLine);
         for (int64_t c = 0; c < kLine; ++c)

@@ -54,7 +54,14 @@ std::vector<Case> cases(size_t* named) {
       {1, 5, 6, 33, 17, 2, 3, 1, 1, 0, 7, 6, 4, 4, 3},
       {1, 4, 3, 3, 16, 2, 2, 1, 1, 0, 0, 0, 0, 1, 2},  // the last tap of a row beside the first of the next, others apart
       {2, 5, 5, 40, 20, 2, 3, 1, 1, 0, 0, 0, 0, 1, 2},
-      {1, 20, 30, 200, 64, 1, 1},  // the tiles of a panel of weights' gradients in several chunks
+      {1, 20, 30, 200, 64, 1, 1},                            // the tiles of a panel of weights' gradients in several chunks
+      {2, 20, 25, 66, 256, 1, 1},                            // a band's gradients packed for few inputs, in several bands
+      {1, 30, 22, 200, 70, 1, 1},                            // and for many, the last vector not whole
+      {2, 21, 31, 24, 50, 3, 3, 2, 2, 1, 1, 1, 1},           // with padding and a stride, copied
+      {1, 21, 31, 40, 50, 3, 3, 2, 2, 1, 1, 1, 1},           // and looked up
+      {1, 2, 520, 70, 40, 1, 3, 1, 2, 0, 0, 1, 1},           // rows of more pixels than are packed at a time
+      {1, 1, 530, 200, 40, 1, 1},                            // and of too many
+      {1, 9, 31, 400, 80, 1, 2, 2, 1, 0, 0, 0, 0, 1, 1, 2},  // in groups
       {3, 9, 9, 48, 80, 1, 1},
       {2, 9, 9, 48, 80, 1, 1, 2, 2},
       {1, 13, 12, 100, 170, 1, 1},  // blocks of pixels and panels of unlike widths, and where a panel's blocks go together
