@@ -177,6 +177,9 @@ test("conv2d › 'auto' sums what filtering costs more: gradients of few channel
   const [auto, direct, winograd] = byEach([2, 32, 32, 8], [3, 3, 8, 8], { padding: 1 });
   expect(auto.dw).toEqual(direct.dw);
   expect(winograd.dw).not.toEqual(direct.dw);
+  // Of fewer still every pass, with vectors of any width.
+  const [all, sums] = byEach([2, 32, 32, 4], [3, 3, 4, 4], { padding: 1 });
+  expect(all).toEqual(sums);
 });
 
 test('conv2d › an empty batch gives an empty output, and zero gradients for the kernel and the bias', () => {
